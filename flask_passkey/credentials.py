@@ -1,0 +1,212 @@
+"""What is kept of a credential, and what a place that keeps them must be able to do.
+
+A credential record holds the items of
+`W3C WebAuthn Level 3, section 4 <https://www.w3.org/TR/webauthn-3/#credential-record>`_ under their names in
+Python spelling, plus what people need to tell their passkeys apart.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from .errors import CredentialExists, CredentialNotFound, LastCredential
+
+#: Longest credential ID that may be registered, in bytes (section 7.1, step 25).
+MAX_CREDENTIAL_ID = 1023
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRecord:
+    """One registered credential. Binary items are raw ``bytes``, times are aware and in UTC.
+
+    .. versionadded:: 0.1
+    """
+
+    #: Credential ID, 1 to 1023 bytes, unique over all accounts.
+    id: bytes
+    #: Public key in COSE_Key format (CBOR).
+    public_key: bytes
+    #: Signature counter after the last ceremony.
+    sign_count: int
+    #: Has any ceremony of this credential verified the user?
+    uv_initialized: bool
+    #: What the client reported, unknown names included, in its order.
+    transports: tuple[str, ...]
+    #: The BE flag: may it be synced to other devices?
+    backup_eligible: bool
+    #: The BS flag at the last ceremony: is it synced now?
+    backup_state: bool
+    #: The app's key for the account, as text.
+    user_id: str
+    #: 64 random bytes that stand for the account inside authenticators; never the app's key.
+    user_handle: bytes
+    #: The user's own label.
+    name: str
+    #: Model of the authenticator, lower-case with dashes; all zeros where it does not tell.
+    aaguid: str
+    created_at: datetime
+    #: Last sign-in; ``None`` until there is one.
+    last_used_at: datetime | None = None
+    #: COSE algorithm identifier of the key: -7, -8, -257, ….
+    algorithm: int
+    #: Attestation object of the registration, where the app asked for attestation.
+    attestation_object: bytes | None = None
+    #: Client data of the registration, where the app asked for attestation.
+    attestation_client_data_json: bytes | None = None
+
+
+class CredentialRepository(Protocol):
+    """Where credentials live. Implement this to keep them in a place of your own.
+
+    Every method may raise :class:`~flask_passkey.errors.CredentialStoreUnavailable`, and then has changed
+    nothing. Called inside :meth:`transaction` they are part of it; called outside, each is atomic by itself.
+    :class:`flask_passkey.testing.CredentialRepositoryContract` holds the promises as tests.
+
+    .. versionadded:: 0.1
+    """
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Make all calls inside the block take effect together or, when it raises, not at all.
+
+        A block inside a block joins the outer one.
+        """
+
+    def get_user_handle(self, user_id: str) -> bytes | None:
+        """Return the user handle of an account, ``None`` when it has none yet."""
+
+    def add_user(self, user_id: str, user_handle: bytes) -> bytes:
+        """Give the account this user handle unless it has one; return the one it has afterwards.
+
+        Of simultaneous callers all get the same answer.
+        """
+
+    def delete_user(self, user_id: str) -> None:
+        """Forget the account's user handle and all its credentials."""
+
+    def add(self, record: CredentialRecord) -> None:
+        """Store a new credential; its account must have a user handle.
+
+        :raises CredentialExists: the ID is registered, to anyone. Of simultaneous callers exactly one succeeds.
+        """
+
+    def get(self, credential_id: bytes) -> CredentialRecord | None:
+        """Return the record with this credential ID."""
+
+    def list(self, user_id: str) -> list[CredentialRecord]:
+        """Return the account's records, oldest first."""
+
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> bool:
+        """Store what a sign-in changed, in one step that cannot go backwards.
+
+        Takes ``sign_count``, ``backup_state``, ``last_used_at``, ``uv_initialized`` and ``backup_eligible``
+        of ``record``. The stored counter and last use only grow, the two flags ``uv_initialized`` and
+        ``backup_eligible`` are only ever set.
+
+        :param counter_must_grow: change nothing unless the counter is greater than the stored one or both are 0.
+        :returns: whether it was stored; ``False`` when the credential is gone or the counter did not grow.
+        """
+
+    def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
+        """Give one of the account's credentials a new name and return its record.
+
+        :raises CredentialNotFound: the account has no such credential.
+        """
+
+    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
+        """Delete one of the account's credentials.
+
+        :param keep_last: refuse when it is the account's only one; this holds under simultaneous deletes.
+        :raises CredentialNotFound: the account has no such credential.
+        :raises LastCredential: it is the only one, and ``keep_last``.
+        """
+
+
+class MemoryCredentialRepository:
+    """Credentials in this process's memory, for tests: gone when it ends, and not shared between processes.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._handles: dict[str, bytes] = {}
+        self._records: dict[bytes, CredentialRecord] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lock:
+            handles, records = dict(self._handles), dict(self._records)
+            try:
+                yield
+            except BaseException:
+                self._handles, self._records = handles, records
+                raise
+
+    def get_user_handle(self, user_id: str) -> bytes | None:
+        return self._handles.get(user_id)
+
+    def add_user(self, user_id: str, user_handle: bytes) -> bytes:
+        with self._lock:
+            return self._handles.setdefault(user_id, user_handle)
+
+    def delete_user(self, user_id: str) -> None:
+        with self._lock:
+            self._handles.pop(user_id, None)
+            for record in self.list(user_id):
+                del self._records[record.id]
+
+    def add(self, record: CredentialRecord) -> None:
+        with self._lock:
+            if record.id in self._records:
+                raise CredentialExists("the credential ID is already registered")
+            self._records[record.id] = record
+
+    def get(self, credential_id: bytes) -> CredentialRecord | None:
+        return self._records.get(credential_id)
+
+    def list(self, user_id: str) -> list[CredentialRecord]:
+        with self._lock:
+            return [record for record in self._records.values() if record.user_id == user_id]
+
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> bool:
+        with self._lock:
+            stored = self._records.get(record.id)
+            if stored is None or (counter_must_grow and not counter_grows(stored.sign_count, record.sign_count)):
+                return False
+            self._records[record.id] = replace(
+                stored,
+                sign_count=max(stored.sign_count, record.sign_count),
+                backup_state=record.backup_state,
+                backup_eligible=stored.backup_eligible or record.backup_eligible,
+                uv_initialized=stored.uv_initialized or record.uv_initialized,
+                last_used_at=max(filter(None, (stored.last_used_at, record.last_used_at)), default=None),
+            )
+            return True
+
+    def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
+        with self._lock:
+            self._records[credential_id] = record = replace(self._owned(credential_id, user_id), name=name)
+            return record
+
+    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
+        with self._lock:
+            self._owned(credential_id, user_id)
+            if keep_last and len(self.list(user_id)) == 1:
+                raise LastCredential("the account has no other way to sign in")
+            del self._records[credential_id]
+
+    def _owned(self, credential_id: bytes, user_id: str) -> CredentialRecord:
+        record = self._records.get(credential_id)
+        if record is None or record.user_id != user_id:
+            raise CredentialNotFound("the account has no credential with this ID")
+        return record
+
+
+def counter_grows(stored: int, received: int) -> bool:
+    """Tell whether a signature counter moved as section 7.2, step 22 expects; 0 after 0 means "no counter"."""
+    return received > stored or received == stored == 0

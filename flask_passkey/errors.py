@@ -1,0 +1,305 @@
+"""Everything that can go wrong, each with the code and HTTP status it is answered with.
+
+.. code-block:: text
+
+    PasskeyError
+    ├── ConfigurationError          50005  refused at start-up, names the key and the line to write
+    └── Refusal                     one answer of the blueprint; ``reason`` stays on the server
+        ├── MalformedRequest        40001  names the field, never echoes the value
+        ├── MethodNotAllowed        40001
+        ├── SignInRequired          401
+        ├── CrossSiteRequest        403
+        ├── AccountRefused          403
+        ├── CeremonyNotFound        404
+        ├── CredentialNotFound      404
+        ├── CredentialExists        409
+        ├── NameTaken               409
+        ├── LastCredential          409
+        ├── BodyTooLarge            413
+        ├── NotJSON                 415
+        ├── TooManyRequests         429
+        ├── FeatureOff              40019
+        ├── ResponseRejected        40025
+        ├── UnknownCredential       40090
+        ├── StepUpRequired          40091
+        ├── CredentialStoreUnavailable  50001
+        ├── Misconfigured           50005
+        └── CeremonyStoreUnavailable    50006
+
+The codes below 40090 are those of the system the contract grew out of. What a client reads is always
+``message``, one sentence for all causes behind a code; ``reason`` goes to the log, the signal, and to the
+answer only when ``app.debug`` is on.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PasskeyError(Exception):
+    """Base of every error this package raises. Never raised itself.
+
+    .. versionadded:: 0.1
+    """
+
+
+class ConfigurationError(PasskeyError, RuntimeError):
+    """The app's configuration cannot work; the message names the key and shows the line to write.
+
+    .. versionadded:: 0.1
+    """
+
+
+class Refusal(PasskeyError):
+    """A request is refused. Never raised itself.
+
+    :param reason: why, for the log, the signal and ``app.debug``; never sent to a client otherwise.
+
+    .. versionadded:: 0.1
+    """
+
+    #: Number in the envelope's ``code``.
+    code: ClassVar[int]
+    #: HTTP status of the answer.
+    status: ClassVar[int]
+    #: The sentence in the envelope's ``msg``.
+    message: str
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or self.message)
+        self.reason = reason or self.message
+
+
+class MalformedRequest(Refusal):
+    """The request does not have the shape of the contract.
+
+    :param field: the member or parameter that is wrong, as the client wrote it in the contract's terms.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 40001
+    status = 400
+
+    def __init__(self, field: str, reason: str = "") -> None:
+        self.message = f"The request is malformed: {field}."
+        self.field = field
+        super().__init__(reason)
+
+
+class MethodNotAllowed(Refusal):
+    """The route exists, but not for this HTTP method.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 40001
+    status = 405
+    message = "The request is malformed: method."
+
+
+class SignInRequired(Refusal):
+    """Nobody is signed in.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 401
+    status = 401
+    message = "Please sign in first."
+
+
+class CrossSiteRequest(Refusal):
+    """A browser sent the request from a page of another site.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 403
+    status = 403
+    message = "This request is not allowed."
+
+
+class AccountRefused(Refusal):
+    """The app's account check says that this account may not sign in.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 403
+    status = 403
+    message = "This request is not allowed."
+
+
+class CeremonyNotFound(Refusal):
+    """No such ceremony is pending: unknown, used, expired, or begun by another browser or user.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 404
+    status = 404
+    message = "Not found. It may have expired or been used already."
+
+
+class CredentialNotFound(Refusal):
+    """The user has no credential with that ID.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 404
+    status = 404
+    message = CeremonyNotFound.message
+
+
+class CredentialExists(Refusal):
+    """The credential ID is registered already, to this or another user.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 409
+    status = 409
+    message = "This conflicts with what is already there."
+
+
+class NameTaken(Refusal):
+    """Another account has this name; raised by the app's ``create_user`` hook.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 409
+    status = 409
+    message = CredentialExists.message
+
+
+class LastCredential(Refusal):
+    """Deleting it would leave the account without a way to sign in.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 409
+    status = 409
+    message = CredentialExists.message
+
+
+class BodyTooLarge(Refusal):
+    """The body is longer than ``PASSKEY_MAX_BODY`` bytes.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 413
+    status = 413
+    message = "The request is too large."
+
+
+class NotJSON(Refusal):
+    """The request has a body that is not declared as JSON.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 415
+    status = 415
+    message = "The request body must be JSON."
+
+
+class TooManyRequests(Refusal):
+    """A limiter of the app refused the request.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 429
+    status = 429
+    message = "Too many requests. Please wait a moment."
+
+
+class FeatureOff(Refusal):
+    """The app's configuration switches this feature off.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 40019
+    status = 403
+    message = "This feature is switched off."
+
+
+class ResponseRejected(Refusal):
+    """The credential's response did not verify in a sign-in.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 40025
+    status = 401
+    message = "The passkey could not be verified."
+
+
+class RegistrationRejected(ResponseRejected):
+    """The credential's response did not verify in a registration.
+
+    .. versionadded:: 0.1
+    """
+
+    status = 400
+
+
+class UnknownCredential(Refusal):
+    """The response is for this site, but its credential ID is not known here.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 40090
+    status = 401
+    message = "This passkey is not registered here."
+
+
+class StepUpRequired(Refusal):
+    """The last passkey sign-in is too long ago for what is asked.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 40091
+    status = 403
+    message = "Please sign in with a passkey again, then repeat."
+
+
+class CredentialStoreUnavailable(Refusal):
+    """The credential repository could not be reached; nothing was changed.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 50001
+    status = 503
+    message = "The service is unavailable for the moment. Please try again."
+
+
+class Misconfigured(Refusal):
+    """The app is set up wrongly, or one of its hooks failed.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 50005
+    status = 500
+    message = "The service is not set up correctly."
+
+
+class CeremonyStoreUnavailable(Refusal):
+    """The store of pending ceremonies could not be reached; nothing was changed.
+
+    .. versionadded:: 0.1
+    """
+
+    code = 50006
+    status = 503
+    message = CredentialStoreUnavailable.message
