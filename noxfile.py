@@ -1,0 +1,115 @@
+"""Everything that is checked, on every Python that is here: ``pip install 'nox[uv]' && nox``."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import nox
+
+nox.needs_version = ">=2025.10.16"
+nox.options.default_venv_backend = "uv|venv"
+nox.options.download_python = "never"
+# A Python that is not here is skipped; .ci/run names the one that must be.
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+DEMO_IS_UP_WITHIN = 60  # seconds
+
+# pyenv's shims hide all versions but the chosen one: look behind them, after everything else.
+for folder in sorted(pathlib.Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.*/bin")):
+    os.environ["PATH"] += os.pathsep + str(folder)
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style with ruff."""
+    session.install("ruff==0.17.6")
+    session.run("ruff", "check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of package, demo and tests with mypy --strict."""
+    session.install("mypy==2.4.1", "types-PyYAML", "nox", "-e", ".[test]")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run all tests but the browser's, with the newest dependencies, on the package as people install it."""
+    _install(session, ".[test]")
+    session.run("pytest", "-m", "not browser", *session.posargs)
+
+
+@nox.session(python=PYTHONS, venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Run the same with the oldest dependencies that setup.cfg allows."""
+    _install(session, "--resolution", "lowest-direct", ".[test]")
+    session.run("pytest", "-m", "not browser", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run the tests that drive the demo in Chromium."""
+    _install(session, ".[test]")
+    session.run("pytest", "-m", "browser", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def demo(session: nox.Session) -> None:
+    """Build the wheel, install it alone with the extra ``demo``, start it in both ways and begin a sign-in."""
+    folder = session.create_tmp()
+    shutil.rmtree("build", ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--wheel", "--outdir", folder, silent=True)
+    (wheel,) = pathlib.Path(folder).glob("*.whl")
+    session.install(f"{wheel}[demo]")
+    port = _free_port()
+    _begin_sign_in(session, folder, port, "flask", "--app", "demo", "run", "--port", port)
+    _begin_sign_in(session, folder, port, "gunicorn", "--bind", f"127.0.0.1:{port}", "demo:create_app()")
+
+
+def _install(session: nox.Session, *arguments: str) -> None:
+    """Install the package from this folder, without the files that an earlier build left here."""
+    shutil.rmtree("build", ignore_errors=True)
+    session.install(*arguments)
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def _begin_sign_in(session: nox.Session, folder: str, port: str, program: str, *arguments: str) -> None:
+    """Start a server of the demo outside the repository, begin a sign-in and stop the server."""
+    path = shutil.which(program, path=os.pathsep.join(session.bin_paths or []))
+    assert path, f"the extra demo does not install {program}"
+    with subprocess.Popen([path, *arguments], cwd=folder) as server:
+        try:
+            session.log("%s answers %s", program, _answer(f"http://127.0.0.1:{port}/session/authn", server))
+        finally:
+            server.terminate()
+
+
+def _answer(url: str, server: subprocess.Popen[bytes]) -> str:
+    """Return what PUT answers as soon as the server is up."""
+    deadline = time.monotonic() + DEMO_IS_UP_WITHIN
+    while True:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=10) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
