@@ -7,20 +7,15 @@ What an RP ID and an origin may look like is
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
-from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
+from .origins import check_origin, check_origins, check_related, check_rp_id, default_origins, texts
 
 log = logging.getLogger(__name__)
-
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +44,7 @@ class PasskeyConfig:
     """Path in front of all routes but the well-known ones: ``"/api/v4"``."""
 
     timeout: int = 300_000
-    """Life of a ceremony in milliseconds, 60000 to 600000; shorter shuts out people who need time."""
+    """Life of a ceremony in milliseconds, at most 600000; less than 60000 shuts out people who need time."""
 
     user_verification: str = "required"
     """``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch."""
@@ -118,18 +113,18 @@ class PasskeyConfig:
         """
         given = {f.name: values[key] for f in fields(cls) if (key := f"PASSKEY_{f.name.upper()}") in values}
         _refuse_unknown_keys(cls, values)
-        rp_id = _rp_id(given.get("rp_id") or ("localhost" if development else ""))
+        rp_id = check_rp_id(given.get("rp_id") or ("localhost" if development else ""))
         given["rp_id"] = rp_id
         given["rp_name"] = str(given.get("rp_name") or rp_id)
         for key in ("related_origins", "top_origins"):
-            given[key] = tuple(_origin(text, f"PASSKEY_{key.upper()}") for text in _texts(given.get(key, ())))
-        given["origins"] = _origins(_texts(given.get("origins") or _default_origins(rp_id)), rp_id)
+            given[key] = tuple(check_origin(text, f"PASSKEY_{key.upper()}") for text in texts(given.get(key, ())))
+        given["origins"] = check_origins(texts(given.get("origins") or default_origins(rp_id)), rp_id)
         if "algorithms" in given:
             given["algorithms"] = _algorithms(given["algorithms"])
         config = cls(**given)
         _check_choices(config)
         _check_numbers(config)
-        _check_related(config.related_origins)
+        check_related(config.related_origins)
         return config
 
 
@@ -139,7 +134,7 @@ _CHOICES = {
     "counter_policy": ("device-bound", "always", "never"),
     "backup_policy": ("upgrade", "fixed", "any"),
 }
-_RANGES = {"timeout": (60_000, 600_000), "step_up_age": (30, 86_400), "max_body": (4_096, 1_048_576)}
+_RANGES = {"timeout": (1_000, 600_000), "step_up_age": (0, 86_400), "max_body": (4_096, 1_048_576)}
 
 
 def _refuse_unknown_keys(cls: type[PasskeyConfig], values: Mapping[str, Any]) -> None:
@@ -147,116 +142,6 @@ def _refuse_unknown_keys(cls: type[PasskeyConfig], values: Mapping[str, Any]) ->
     for key in values:
         if key.startswith("PASSKEY_") and key not in known:
             raise ConfigurationError(f"There is no setting {key}. The settings are {', '.join(sorted(known))}.")
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, Sequence):
-        raise ConfigurationError(f"Expected a list of origins, not {value!r}: PASSKEY_ORIGINS = ['https://example.com']")
-    return tuple(str(item).strip() for item in value if str(item).strip())
-
-
-def _rp_id(value: object) -> str:
-    """Check an RP ID and return it."""
-    text = str(value or "")
-    if not text:
-        raise ConfigurationError(
-            "PASSKEY_RP_ID is not set: the domain your passkeys belong to. Write PASSKEY_RP_ID = 'example.com' "
-            "(on your own machine: PASSKEY_RP_ID = 'localhost')."
-        )
-    if "/" in text or "//" in text:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname or "example.com"
-        raise ConfigurationError(f"PASSKEY_RP_ID is a URL: {text!r}. Write only the domain: PASSKEY_RP_ID = {host!r}")
-    if _is_ip(text):
-        log.warning(
-            "PASSKEY_RP_ID is the IP address %s: no browser creates or uses a passkey for an IP address. "
-            "Write PASSKEY_RP_ID = 'localhost' and open http://localhost:5000 instead.", text,
-        )
-        return text
-    if ":" in text:
-        host = text.partition(":")[0].lower()
-        raise ConfigurationError(f"PASSKEY_RP_ID has a port: {text!r}. Write PASSKEY_RP_ID = {host!r}")
-    if text != text.lower():
-        raise ConfigurationError(f"PASSKEY_RP_ID has upper case letters: {text!r}. Write PASSKEY_RP_ID = {text.lower()!r}")
-    if not all(_LABEL.fullmatch(label) for label in text.split(".")) or len(text) > 253:
-        raise ConfigurationError(
-            f"PASSKEY_RP_ID is not a domain name: {text!r}. Write PASSKEY_RP_ID = {_to_ascii(text)!r}"
-        )
-    return text
-
-
-def _to_ascii(text: str) -> str:
-    """Guess the domain that was meant, for a message."""
-    try:
-        guess = text.strip(".").encode("idna").decode()
-    except UnicodeError:
-        return "example.com"
-    return guess if all(_LABEL.fullmatch(label) for label in guess.split(".")) else "example.com"
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-def _default_origins(rp_id: str) -> tuple[str, ...]:
-    if _is_local(rp_id):
-        return (f"http://{rp_id}", f"http://{rp_id}:5000")
-    return (f"https://{rp_id}",)
-
-
-def _is_local(host: str) -> bool:
-    """Does http to this host stay on the machine, so that browsers trust it?"""
-    if _is_ip(host):
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
-
-
-def _origins(texts: Sequence[str], rp_id: str) -> tuple[str, ...]:
-    origins = tuple(_origin(text, "PASSKEY_ORIGINS") for text in texts)
-    for origin in origins:
-        host = urlsplit(origin).hostname or ""
-        if not origin.startswith("android:") and host != rp_id.strip("[]") and not host.endswith(f".{rp_id}"):
-            raise ConfigurationError(
-                f"PASSKEY_ORIGINS has {origin!r}, which is not {rp_id!r} or below it. Write PASSKEY_ORIGINS = "
-                f"['https://{rp_id}'], or move it to PASSKEY_RELATED_ORIGINS."
-            )
-    return origins
-
-
-def _origin(text: str, key: str) -> str:
-    """Check an origin and return it as browsers write it."""
-    if _ANDROID.fullmatch(text):
-        return text
-    parts = urlsplit(text)
-    good = f"{parts.scheme or 'https'}://{parts.netloc or 'example.com'}".lower()
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"{key} has {text!r}, which is not an origin. Write {key} = ['https://example.com']")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigurationError(f"{key} has {text!r}: an origin has no path. Write {key} = [{good!r}]")
-    if parts.scheme.lower() == "http" and not _is_local(parts.hostname):
-        raise ConfigurationError(
-            f"{key} has {text!r}: browsers allow passkeys on plain http only at localhost. Write {key} = "
-            f"['https://{parts.hostname}']"
-        )
-    return _canonical(parts.scheme.lower(), parts.hostname, _port(parts.netloc, key, text))
-
-
-def _port(netloc: str, key: str, text: str) -> int | None:
-    try:
-        return urlsplit(f"//{netloc}").port
-    except ValueError:
-        raise ConfigurationError(f"{key} has {text!r}, whose port is not a number below 65536.") from None
-
-
-def _canonical(scheme: str, host: str, port: int | None) -> str:
-    host = f"[{host}]" if ":" in host else host.encode("idna").decode()
-    default = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
 
 
 def _algorithms(value: object) -> tuple[int, ...]:
@@ -280,16 +165,8 @@ def _check_numbers(config: PasskeyConfig) -> None:
         value = getattr(config, name)
         if type(value) is not int or not low <= value <= high:
             key, default = f"PASSKEY_{name.upper()}", PasskeyConfig.__dataclass_fields__[name].default
-            raise ConfigurationError(f"{key} is {value!r}, not a whole number from {low} to {high}. Write {key} = {default}")
+            raise ConfigurationError(f"{key} is {value!r}, not a number from {low} to {high}. Write {key} = {default}")
     if config.timeout % 1000:
         raise ConfigurationError("PASSKEY_TIMEOUT is not whole seconds. Write PASSKEY_TIMEOUT = 300000")
-
-
-def _check_related(origins: Sequence[str]) -> None:
-    """Count labels as browsers do, without a public suffix list: the last label but one is close enough to warn."""
-    labels = {(urlsplit(origin).hostname or "").rsplit(".", 1)[0].rpartition(".")[2] for origin in origins}
-    if len(labels) > 5:
-        raise ConfigurationError(
-            f"PASSKEY_RELATED_ORIGINS has {len(labels)} different domain names ({', '.join(sorted(labels))}); "
-            "browsers look at the first five."
-        )
+    if config.timeout < 60_000:
+        log.warning("PASSKEY_TIMEOUT is %s ms; people who need more time are shut out. 300000 is usual.", config.timeout)

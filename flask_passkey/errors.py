@@ -139,7 +139,7 @@ class CeremonyNotFound(Refusal):
 
     code = 404
     status = 404
-    message = "Not found. It may have expired or been used already."
+    message = "This was not found; it may have expired or been used already."
 
 
 class CredentialNotFound(Refusal):
@@ -216,7 +216,7 @@ class TooManyRequests(Refusal):
 
     code = 429
     status = 429
-    message = "Too many requests. Please wait a moment."
+    message = "Too many requests; please wait a moment."
 
 
 class FeatureOff(Refusal):
@@ -280,7 +280,7 @@ class CredentialStoreUnavailable(Refusal):
 
     code = 50001
     status = 503
-    message = "The service is unavailable for the moment. Please try again."
+    message = "The service is unavailable for the moment; please try again."
 
 
 class Misconfigured(Refusal):

@@ -1,0 +1,128 @@
+"""The app's side of an account: the hooks through which we reach its users.
+
+Accounts belong to the app; we know them by an id (text), a name and a display name, and never keep more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import AccountRefused, Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """What we need to know of one of the app's users.
+
+    .. versionadded:: 0.1
+    """
+
+    #: The app's key for the account, as text; constant for the account's life, never used again for another.
+    id: str
+    #: What the user signs in with: ``ada`` or ``ada@example.com``.
+    name: str
+    #: What the user likes to be called; may be empty.
+    display_name: str
+
+
+@dataclass(slots=True)
+class Hooks:
+    """The app's functions, as its decorators gave them; ``None`` where there is none."""
+
+    get_current_user: Callable[[], Any] | None = None
+    load_user: Callable[[str], Any] | None = None
+    login_user: Callable[[Any], Mapping[str, Any] | None] | None = None
+    create_user: Callable[[str, str], Any] | None = None
+    name_available: Callable[[str], bool] | None = None
+    describe_user: Callable[[Any], UserInfo] | None = None
+    check_account: Callable[[Any], bool] | None = None
+    other_sign_in_methods: Callable[[Any], bool] | None = None
+
+
+class Accounts:
+    """The hooks of one app, with what to do where one is missing.
+
+    :param hooks: the app's own.
+    :param login_manager: gives those of the app's login manager, if it has one by now.
+    """
+
+    def __init__(self, hooks: Hooks, login_manager: Callable[[], Hooks | None] = lambda: None) -> None:
+        self._hooks = hooks
+        self._login_manager = login_manager
+
+    @property
+    def can_create(self) -> bool:
+        """Has the app a hook that creates accounts?"""
+        return self._hooks.create_user is not None
+
+    def current(self) -> Any:
+        """Return the signed-in user or ``None``."""
+        return self._required("get_current_user")()
+
+    def load(self, user_id: str) -> Any:
+        """Return the user with this id, refusing one that is gone or may not sign in.
+
+        :raises AccountRefused: the app has no such user, or its account check says no.
+        """
+        user = self._required("load_user")(user_id)
+        if user is None:
+            raise AccountRefused("the app has no user with the credential's user_id")
+        self.check(user)
+        return user
+
+    def check(self, user: Any) -> None:
+        """Ask the app's account check, by default the user's ``is_active``.
+
+        :raises AccountRefused: it says no.
+        """
+        check = self._hooks.check_account or _is_active
+        if not check(user):
+            raise AccountRefused("the app's account check refuses this user")
+
+    def login(self, user: Any) -> Mapping[str, Any]:
+        """Sign the user in at the app; return what the app adds to the answer."""
+        return self._required("login_user")(user) or {}
+
+    def create(self, name: str, display_name: str) -> Any:
+        """Create an account and return its user.
+
+        :raises NameTaken: from the hook.
+        """
+        return self._required("create_user")(name, display_name)
+
+    def is_available(self, name: str) -> bool:
+        """Ask the app whether an account of this name can be created; it decides again when it creates one."""
+        return self._hooks.name_available is None or bool(self._hooks.name_available(name))
+
+    def has_other_way_in(self, user: Any) -> bool:
+        """Ask the app whether this user can sign in without a passkey; no, unless it says so."""
+        hook = self._hooks.other_sign_in_methods
+        return hook is not None and bool(hook(user))
+
+    def describe(self, user: Any) -> UserInfo:
+        """Return id, name and display name of one of the app's users."""
+        return (self._hooks.describe_user or _describe)(user)
+
+    def _required(self, name: str) -> Callable[..., Any]:
+        hook = getattr(self._hooks, name)
+        if hook is None and (manager := self._login_manager()) is not None:
+            hook = getattr(manager, name)
+        if hook is None:
+            raise Misconfigured(f"the app has no {name} hook: decorate one with @passkey.{name}, or use Flask-Login")
+        return hook  # type: ignore[no-any-return]
+
+
+def _is_active(user: Any) -> bool:
+    return bool(getattr(user, "is_active", True))
+
+
+def _describe(user: Any) -> UserInfo:
+    """Read the usual attributes of a user object."""
+    user_id = user.get_id() if hasattr(user, "get_id") else getattr(user, "id", None)
+    if user_id is None:
+        raise Misconfigured("the user object has neither get_id() nor id: write a @passkey.describe_user hook")
+    names = (getattr(user, attribute, None) for attribute in ("name", "username", "email"))
+    name = next((str(value) for value in names if value), str(user_id))
+    return UserInfo(str(user_id), name, str(getattr(user, "display_name", None) or ""))

@@ -1,0 +1,162 @@
+"""The authentication ceremony: sign-in and step-up.
+
+`W3C WebAuthn Level 3, section 7.2 <https://www.w3.org/TR/webauthn-3/#sctn-verifying-assertion>`_. What the
+``webauthn`` library does of it and what is done here stands in ``docs/specification.md``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from webauthn import generate_authentication_options, verify_authentication_response
+from webauthn.helpers import base64url_to_bytes, options_to_json_dict, parse_authenticator_data
+from webauthn.helpers.structs import UserVerificationRequirement
+
+from ..config import PasskeyConfig
+from ..credentials import CredentialRecord
+from ..errors import ResponseRejected
+from . import base64url
+from .pending import SIGN_IN, STEP_UP, Pending
+from .policies import (
+    AuthenticatorState,
+    backup_eligibility_changed,
+    counter_must_grow,
+    counter_regressed,
+)
+from .responses import Response, check_client_data, check_rp_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """A response that verified.
+
+    .. versionadded:: 0.1
+    """
+
+    #: The record as it should be after this ceremony.
+    record: CredentialRecord
+    #: May it be stored only if the counter grows?
+    counter_must_grow: bool
+    #: What was accepted but should be known: ``counter-regressed``, ``backup-eligibility-changed``.
+    events: tuple[str, ...] = ()
+
+
+def begin(
+    *, config: PasskeyConfig, user_id: str = "", user_handle: bytes = b"", allowed: Sequence[CredentialRecord] = ()
+) -> tuple[dict[str, Any], Pending]:
+    """Make the options of a sign-in or, with a user, of a step-up.
+
+    :param allowed: the user's credentials, in a step-up.
+    :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.5) and what to remember.
+    """
+    challenge = secrets.token_bytes(32)
+    options = options_to_json_dict(
+        generate_authentication_options(
+            rp_id=config.rp_id,
+            challenge=challenge,
+            timeout=config.timeout,
+            user_verification=UserVerificationRequirement(config.user_verification),
+        )
+    )
+    options.pop("allowCredentials")
+    if allowed:
+        options["allowCredentials"] = [descriptor(record) for record in allowed]
+    pending = Pending(
+        purpose=STEP_UP if user_id else SIGN_IN,
+        rp_id=config.rp_id,
+        challenge=options["challenge"],
+        user_verification=config.user_verification,
+        user_id=user_id,
+        user_handle=base64url.encode(user_handle),
+        allowed=tuple(base64url.encode(record.id) for record in allowed),
+    )
+    return options, pending
+
+
+def descriptor(record: CredentialRecord) -> dict[str, Any]:
+    """Return the ``PublicKeyCredentialDescriptorJSON`` of a credential (section 5.8.3)."""
+    members: dict[str, Any] = {"type": "public-key", "id": base64url.encode(record.id)}
+    if record.transports:
+        members["transports"] = list(record.transports)
+    return members
+
+
+def read(pending: Pending, response: object, *, config: PasskeyConfig) -> Response:
+    """Read a response and check that it was made for this ceremony, before its credential is looked up.
+
+    Only after this may an unknown credential be called unknown: browsers then delete it.
+
+    :param response: ``AuthenticationResponseJSON`` as an object (section 5.1).
+    :raises MalformedRequest: it is not an object.
+    :raises ResponseRejected: it was made for something else.
+    """
+    read = Response.read(response)
+    check_client_data(read.client_data_json, kind="webauthn.get", pending=pending, config=config)
+    check_rp_id(read.bytes("authenticatorData"), rp_id=pending.rp_id)
+    if pending.allowed and read.json["id"] not in pending.allowed:
+        raise ResponseRejected("the credential is not one this ceremony was begun for")
+    return read
+
+
+def finish(
+    pending: Pending, response: Response, record: CredentialRecord, *, config: PasskeyConfig, now: datetime
+) -> Authenticated:
+    """Verify a response with the record of its credential.
+
+    :param now: becomes the time of the credential's last use; aware.
+    :returns: the record to store, and what should be known.
+    :raises ResponseRejected: a step of section 7.2 failed, or a policy refuses.
+    """
+    _check_owner(pending, response, record)
+    state = _verify(pending, response, record, config)
+    events = []
+    if counter_regressed(record, state, config):
+        events.append("counter-regressed")
+    if backup_eligibility_changed(record, state, config):
+        events.append("backup-eligibility-changed")
+    used = replace(
+        record,
+        sign_count=state.sign_count,
+        backup_eligible=state.backup_eligible,
+        backup_state=state.backup_state,
+        uv_initialized=record.uv_initialized or state.user_verified,
+        last_used_at=now,
+    )
+    return Authenticated(record=used, counter_must_grow=counter_must_grow(state, config), events=tuple(events))
+
+
+def _check_owner(pending: Pending, response: Response, record: CredentialRecord) -> None:
+    """Check that the credential is the one named, and belongs to the user handle and account (step 6)."""
+    if response.credential_id != record.id:
+        raise ResponseRejected("the record is of another credential")
+    if pending.user_id and pending.user_id != record.user_id:
+        raise ResponseRejected("the credential belongs to another account")
+    has_handle = bool(response.members.get("userHandle"))  # some clients send "" for null
+    if has_handle and response.bytes("userHandle") != record.user_handle:
+        raise ResponseRejected("the user handle is not that of the credential's owner")
+    if not has_handle and not pending.user_id:
+        raise ResponseRejected("the user handle is missing")
+
+
+def _verify(
+    pending: Pending, response: Response, record: CredentialRecord, config: PasskeyConfig
+) -> AuthenticatorState:
+    """Let the library verify, and read the flags it verified."""
+    try:
+        verified = verify_authentication_response(
+            credential=response.for_library("authenticatorData", "signature"),
+            expected_challenge=base64url_to_bytes(pending.challenge),
+            expected_rp_id=pending.rp_id,
+            expected_origin=list(config.all_origins),
+            credential_public_key=record.public_key,
+            credential_current_sign_count=0,  # the counter policy comes after the signature
+            require_user_verification=pending.user_verification == "required",
+        )
+        flags = parse_authenticator_data(response.bytes("authenticatorData")).flags
+    except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
+        raise ResponseRejected(f"the assertion did not verify: {exc}") from exc
+    return AuthenticatorState(verified.new_sign_count, verified.user_verified, flags.be, flags.bs)

@@ -1,0 +1,31 @@
+"""Base64url text without padding, the only form of bytes in JSON: `RFC 4648, section 5
+<https://www.rfc-editor.org/rfc/rfc4648#section-5>`_."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from binascii import Error, a2b_base64
+
+
+def encode(data: bytes) -> str:
+    """Return the unpadded base64url text of ``data``."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def decode(text: str) -> bytes:
+    """Return the bytes behind unpadded base64url text, which must be the only text that means them.
+
+    The standard decoder skips characters it does not know, so two different texts could name one credential.
+
+    :raises ValueError: any other text.
+    """
+    try:
+        data = a2b_base64(text.translate(_TO_STANDARD) + "=" * (-len(text) % 4))
+    except (Error, UnicodeError) as exc:
+        raise ValueError("not base64url") from exc
+    if encode(data) != text:
+        raise ValueError("not unpadded base64url")
+    return data
+
+
+_TO_STANDARD = str.maketrans("-_", "+/")

@@ -1,0 +1,44 @@
+"""Public keys: may this one be kept, will it load and verify when its owner comes back?"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidSignature
+from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
+from webauthn.helpers.verify_signature import verify_signature
+
+from ..errors import ResponseRejected
+
+# COSE key type and curve that belong to each algorithm identifier (section 5.8.5); RSA has no curve.
+_SHAPES = {-7: (2, 1), -8: (1, 6), -36: (2, 3), **dict.fromkeys((-257, -258, -259, -37, -38, -39), (3, None))}
+_RSA_BITS = range(2048, 8193)
+
+
+def check_public_key(cose_key: bytes) -> int:
+    """Return the algorithm of a key that loads, has the shape of its algorithm, and can verify.
+
+    The library loads the key only at the first sign-in, when it would be too late to tell its owner.
+
+    :param cose_key: COSE_Key, CBOR.
+    :raises ResponseRejected: it cannot be used.
+    """
+    try:
+        algorithm, shape, bits = _inspect(cose_key)
+    except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
+        raise ResponseRejected("the public key cannot be loaded") from exc
+    if shape != _SHAPES.get(algorithm):
+        raise ResponseRejected(f"the public key does not fit its algorithm {algorithm}")
+    if bits is not None and bits not in _RSA_BITS:
+        raise ResponseRejected(f"the RSA key has {bits} bits")
+    return algorithm
+
+
+def _inspect(cose_key: bytes) -> tuple[int, tuple[int, int | None], int | None]:
+    decoded = decode_credential_public_key(cose_key)
+    key = decoded_public_key_to_cryptography(decoded)
+    try:
+        verify_signature(public_key=key, signature_alg=decoded.alg, signature=bytes(64), data=b"")
+    except InvalidSignature:
+        pass
+    curve = getattr(decoded, "crv", None)
+    bits = key.key_size if decoded.kty == 3 else None  # type: ignore[union-attr]
+    return int(decoded.alg), (int(decoded.kty), None if curve is None else int(curve)), bits

@@ -1,0 +1,59 @@
+"""What the server remembers between the begin and the finish of one ceremony."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+SIGN_IN: Final = "sign-in"
+STEP_UP: Final = "step-up"
+REGISTRATION: Final = "registration"
+SIGN_UP: Final = "sign-up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A ceremony that was begun. Text and numbers only, so that any store can keep it.
+
+    Binary values are unpadded base64url text.
+
+    .. versionadded:: 0.1
+    """
+
+    #: ``sign-in``, ``step-up``, ``registration`` or ``sign-up``.
+    purpose: str
+    #: The RP ID it was begun for.
+    rp_id: str
+    #: 32 random bytes.
+    challenge: str
+    #: ``required``, ``preferred`` or ``discouraged``, as sent to the browser.
+    user_verification: str
+    #: The account, where it is known already.
+    user_id: str = ""
+    #: The account's user handle, where it is known already.
+    user_handle: str = ""
+    #: Name of the account to create, in a sign-up.
+    name: str = ""
+    #: Display name of the account to create, in a sign-up.
+    display_name: str = ""
+    #: Credential IDs that may answer; empty for any.
+    allowed: tuple[str, ...] = ()
+    #: End of life in seconds since 1970, set by the store.
+    expires_at: float = 0.0
+
+    def to_json(self) -> bytes:
+        """Return compact JSON without the empty members."""
+        return json.dumps({k: v for k, v in asdict(self).items() if v}, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Pending:
+        """Read what :meth:`to_json` wrote.
+
+        :raises ValueError: it is something else.
+        """
+        try:
+            members = json.loads(data)
+            return cls(**{**members, "allowed": tuple(members.get("allowed", ()))})
+        except (TypeError, AttributeError, UnicodeDecodeError) as exc:
+            raise ValueError("not a pending ceremony") from exc

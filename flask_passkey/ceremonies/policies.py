@@ -1,0 +1,61 @@
+"""What the specification leaves to the relying party: signature counters, backup flags, public keys.
+
+Each policy has a setting with a safe default; see :class:`~flask_passkey.config.PasskeyConfig`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..config import PasskeyConfig
+from ..credentials import CredentialRecord, counter_grows
+from ..errors import ResponseRejected
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatorState:
+    """What verified authenticator data say: flags and counter."""
+
+    sign_count: int
+    user_verified: bool
+    backup_eligible: bool
+    backup_state: bool
+
+
+def counter_must_grow(state: AuthenticatorState, config: PasskeyConfig) -> bool:
+    """Tell whether a counter that does not grow is refused for such a credential.
+
+    Synced passkeys live on several devices whose counters need not agree, so by default only those that
+    cannot be synced are held to it (section 6.1.1).
+    """
+    return config.counter_policy == "always" or (config.counter_policy == "device-bound" and not state.backup_eligible)
+
+
+def counter_regressed(record: CredentialRecord, state: AuthenticatorState, config: PasskeyConfig) -> bool:
+    """Compare the counter with the stored one (section 7.2 step 22): a copy of the key may be in use.
+
+    :returns: whether it failed to grow, where that is only reported.
+    :raises ResponseRejected: it failed to grow, where that is refused.
+    """
+    regressed = not counter_grows(record.sign_count, state.sign_count)
+    if regressed and counter_must_grow(state, config):
+        raise ResponseRejected(
+            f"signature counter {state.sign_count} after {record.sign_count}; see PASSKEY_COUNTER_POLICY"
+        )
+    return regressed
+
+
+def backup_eligibility_changed(record: CredentialRecord, state: AuthenticatorState, config: PasskeyConfig) -> bool:
+    """Compare the BE flag with the stored one (section 7.2 step 19).
+
+    It should never change, yet some password managers turned it on with an update, and their users would be
+    locked out: ``upgrade`` accepts that once, since the stored flag then stays on.
+
+    :returns: whether it changed, where that is accepted.
+    :raises ResponseRejected: it changed, where that is refused.
+    """
+    changed = record.backup_eligible != state.backup_eligible
+    accepted = config.backup_policy == "any" or (config.backup_policy == "upgrade" and state.backup_eligible)
+    if changed and not accepted:
+        raise ResponseRejected("the backup eligible flag changed; see PASSKEY_BACKUP_POLICY")
+    return changed

@@ -1,0 +1,159 @@
+"""The registration ceremony: adding a passkey, and sign-up.
+
+`W3C WebAuthn Level 3, section 7.1 <https://www.w3.org/TR/webauthn-3/#sctn-registering-a-new-credential>`_.
+What the ``webauthn`` library does of it and what is done here stands in ``docs/specification.md``.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from webauthn import generate_registration_options, verify_registration_response
+from webauthn.helpers import base64url_to_bytes, options_to_json_dict, parse_attestation_object
+from webauthn.helpers.cose import COSEAlgorithmIdentifier
+from webauthn.helpers.structs import (
+    AttestationConveyancePreference,
+    AuthenticatorSelectionCriteria,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+from webauthn.registration.verify_registration_response import VerifiedRegistration
+
+from ..config import PasskeyConfig
+from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
+from ..errors import RegistrationRejected, ResponseRejected
+from . import base64url
+from .authentication import descriptor
+from .keys import check_public_key
+from .pending import REGISTRATION, SIGN_UP, Pending
+from .responses import Response, check_client_data
+
+_MAX_TRANSPORTS = 8
+_TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
+
+
+def begin(
+    *,
+    config: PasskeyConfig,
+    name: str,
+    display_name: str,
+    user_handle: bytes,
+    user_id: str = "",
+    exclude: Sequence[CredentialRecord] = (),
+) -> tuple[dict[str, Any], Pending]:
+    """Make the options of a registration or, without ``user_id``, of a sign-up.
+
+    :param exclude: what the account has already, so that no authenticator makes a second one over it.
+    :returns: ``PublicKeyCredentialCreationOptionsJSON`` (section 5.4) and what to remember.
+    """
+    options = _options(config, name, user_handle)
+    options["user"]["displayName"] = display_name
+    options["excludeCredentials"] = [descriptor(record) for record in exclude]
+    options["extensions"] = {"credProps": True}
+    pending = Pending(
+        purpose=REGISTRATION if user_id else SIGN_UP,
+        rp_id=config.rp_id,
+        challenge=options["challenge"],
+        user_verification=config.user_verification,
+        user_id=user_id,
+        user_handle=base64url.encode(user_handle),
+        name="" if user_id else name,
+        display_name="" if user_id else display_name,
+    )
+    return options, pending
+
+
+def _options(config: PasskeyConfig, name: str, user_handle: bytes) -> dict[str, Any]:
+    return options_to_json_dict(
+        generate_registration_options(
+            rp_id=config.rp_id,
+            rp_name=config.rp_name,
+            user_name=name,
+            user_id=user_handle,
+            challenge=secrets.token_bytes(32),
+            timeout=config.timeout,
+            attestation=AttestationConveyancePreference(config.attestation),
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED,
+                user_verification=UserVerificationRequirement(config.user_verification),
+            ),
+            supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
+        )
+    )
+
+
+def finish(
+    pending: Pending, response: object, *, config: PasskeyConfig, name: str, user_id: str = "", now: datetime
+) -> CredentialRecord:
+    """Verify the response to a registration and return the record to store.
+
+    :param response: ``RegistrationResponseJSON`` as an object (section 5.1).
+    :param name: the label of the new credential.
+    :param user_id: the account it is for.
+    :param now: becomes its time of creation; aware.
+    :raises MalformedRequest: the response is not an object.
+    :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
+    """
+    try:
+        read = Response.read(response)
+        check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
+        verified, backup_eligible = _verify(pending, read, config)
+        algorithm = _check_credential(verified, read)
+    except ResponseRejected as exc:
+        raise RegistrationRejected(exc.reason) from exc
+    keep = config.attestation != "none"
+    return CredentialRecord(
+        id=verified.credential_id,
+        public_key=verified.credential_public_key,
+        sign_count=verified.sign_count,
+        uv_initialized=verified.user_verified,
+        transports=_transports(read.members.get("transports")),
+        backup_eligible=backup_eligible,
+        backup_state=verified.credential_backed_up,
+        user_id=user_id,
+        user_handle=base64url.decode(pending.user_handle),
+        name=name,
+        aaguid=verified.aaguid,
+        created_at=now,
+        algorithm=algorithm,
+        attestation_object=verified.attestation_object if keep else None,
+        attestation_client_data_json=read.client_data_json if keep else None,
+    )
+
+
+def _verify(pending: Pending, response: Response, config: PasskeyConfig) -> tuple[VerifiedRegistration, bool]:
+    """Let the library verify; also return the BE flag it verified."""
+    response.bytes("attestationObject")
+    try:
+        verified = verify_registration_response(
+            credential=response.for_library("attestationObject"),
+            expected_challenge=base64url_to_bytes(pending.challenge),
+            expected_rp_id=pending.rp_id,
+            expected_origin=list(config.all_origins),
+            require_user_verification=pending.user_verification == "required",
+            supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
+        )
+        flags = parse_attestation_object(verified.attestation_object).auth_data.flags
+    except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
+        raise ResponseRejected(f"the attestation did not verify: {exc}") from exc
+    return verified, flags.be
+
+
+def _check_credential(verified: VerifiedRegistration, response: Response) -> int:
+    """Check what the library does not: the credential's ID and that its key will work."""
+    if verified.credential_id != response.credential_id:
+        raise ResponseRejected("response.id is not the ID in the authenticator data")
+    if len(verified.credential_id) > MAX_CREDENTIAL_ID:
+        raise ResponseRejected(f"the credential ID is longer than {MAX_CREDENTIAL_ID} bytes")
+    return check_public_key(verified.credential_public_key)
+
+
+def _transports(value: object) -> tuple[str, ...]:
+    """Keep what the client reported, names of the future included; leave out what is no name."""
+    names = value if isinstance(value, list) else []
+    good = (name for name in names if isinstance(name, str) and _TRANSPORT.fullmatch(name))
+    return tuple(dict.fromkeys(good))[:_MAX_TRANSPORTS]

@@ -1,0 +1,119 @@
+"""Reading what a browser answers: JSON text into bytes, and the checks both ceremonies share.
+
+Section numbers are those of `W3C WebAuthn Level 3 <https://www.w3.org/TR/webauthn-3/>`_.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from ..config import PasskeyConfig
+from ..errors import MalformedRequest, ResponseRejected
+from ..strict_json import parse_json
+from . import base64url
+from .pending import Pending
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The members of a ``RegistrationResponseJSON`` or ``AuthenticationResponseJSON`` that decide.
+
+    What else a browser or password manager puts there is never looked at, so it cannot disturb.
+    """
+
+    credential_id: bytes
+    client_data_json: bytes
+    members: Mapping[str, Any]
+    json: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, value: object) -> Response:
+        """Read a response, as an object or as JSON text of one.
+
+        :raises MalformedRequest: it is neither.
+        :raises ResponseRejected: a member is missing or is not what it should be.
+        """
+        if isinstance(value, str):
+            value = parse_json(value.encode("utf-8", "surrogatepass"), field="response")
+        if not isinstance(value, dict):
+            raise MalformedRequest("response", "the response is not an object")
+        members = value.get("response")
+        if not isinstance(members, dict):
+            raise ResponseRejected("response.response is not an object")
+        if value.get("type") != "public-key":
+            raise ResponseRejected("response.type is not 'public-key'")
+        if value.get("id") != value.get("rawId"):
+            raise ResponseRejected("response.id and response.rawId differ")
+        return cls(_bytes(value, "rawId"), _bytes(members, "clientDataJSON"), members, value)
+
+    def bytes(self, member: str) -> bytes:
+        """Decode a member of the inner object.
+
+        :raises ResponseRejected: it is missing, empty or not base64url.
+        """
+        return _bytes(self.members, member)
+
+    def for_library(self, *names: str) -> dict[str, Any]:
+        """Return the response with just these members of the inner object."""
+        inner = {name: self.members[name] for name in ("clientDataJSON", *names)}
+        return {"id": self.json["id"], "rawId": self.json["rawId"], "type": "public-key", "response": inner}
+
+
+def _bytes(members: Mapping[str, Any], name: str) -> bytes:
+    text = members.get(name)
+    if not isinstance(text, str) or not text:
+        raise ResponseRejected(f"{name} is missing or not text")
+    try:
+        return base64url.decode(text)
+    except ValueError as exc:
+        raise ResponseRejected(f"{name} is not unpadded base64url") from exc
+
+
+def check_client_data(data: bytes, *, kind: str, pending: Pending, config: PasskeyConfig) -> None:
+    """Check type, challenge, origin and embedding of the client data (section 7.1 steps 7-11, 7.2 steps 10-14).
+
+    :param kind: ``webauthn.create`` or ``webauthn.get``.
+    :raises ResponseRejected: one of them is not what this ceremony expects.
+    """
+    client_data = _client_data(data)
+    if client_data.get("type") != kind:
+        raise ResponseRejected(f"client data is not of type {kind}")
+    challenge = str(client_data.get("challenge"))
+    if not compare_digest(challenge.encode(errors="replace"), pending.challenge.encode()):
+        raise ResponseRejected("client data has another challenge")
+    if client_data.get("origin") not in config.all_origins:
+        raise ResponseRejected(
+            f"client data has origin {client_data.get('origin')!r}, PASSKEY_ORIGINS is {list(config.all_origins)}"
+        )
+    _check_embedding(client_data, config)
+
+
+def _client_data(data: bytes) -> dict[str, Any]:
+    try:
+        client_data = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as exc:
+        raise ResponseRejected("clientDataJSON is not JSON in UTF-8") from exc
+    if not isinstance(client_data, dict):
+        raise ResponseRejected("clientDataJSON is not an object")
+    return client_data
+
+
+def _check_embedding(client_data: dict[str, Any], config: PasskeyConfig) -> None:
+    """Refuse a page inside another origin's page, unless the app allows that."""
+    if client_data.get("crossOrigin", False) is not False and not config.allow_cross_origin:
+        raise ResponseRejected("made in an embedded page; see PASSKEY_ALLOW_CROSS_ORIGIN")
+    if "topOrigin" not in client_data:
+        return
+    if not config.allow_cross_origin or client_data["topOrigin"] not in config.top_origins:
+        raise ResponseRejected(f"embedded in {client_data['topOrigin']!r}, which is not in PASSKEY_TOP_ORIGINS")
+
+
+def check_rp_id(authenticator_data: bytes, *, rp_id: str) -> None:
+    """Check that authenticator data were made for this RP ID (section 7.1 step 14, 7.2 step 15)."""
+    if not compare_digest(authenticator_data[:32], sha256(rp_id.encode()).digest()):
+        raise ResponseRejected("authenticator data are for another RP ID")

@@ -1,0 +1,83 @@
+"""What goes into the use cases and what comes out: plain values, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .accounts import UserInfo
+from .credentials import CredentialRecord
+from .errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A passkey sign-in that this browser session did."""
+
+    user_id: str
+    credential_id: bytes
+    #: Seconds since 1970.
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking.
+
+    .. versionadded:: 0.1
+    """
+
+    #: The secrets this browser holds, one unless its first requests raced.
+    secrets: tuple[str, ...]
+    #: The app's user object, or ``None``.
+    user: Any = None
+    #: The last passkey sign-in of this session, or ``None``.
+    proof: Proof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A ceremony was begun."""
+
+    session_id: str
+    #: For ``navigator.credentials``, in the JSON form of the specification.
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody proved who they are; the app has not signed them in yet."""
+
+    user: Any
+    info: UserInfo
+    credential: CredentialRecord
+    signals: dict[str, Any]
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A passkey was added; ``new_user`` where an account was created for it."""
+
+    credential: CredentialRecord
+    info: UserInfo
+    new_user: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialList:
+    """A user's credentials, oldest first."""
+
+    credentials: list[CredentialRecord]
+    signals: dict[str, Any]
+    #: The one this session signed in with.
+    current: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What became of each credential that was to be deleted."""
+
+    deleted: list[bytes]
+    refused: dict[bytes, Refusal]
+    signals: dict[str, Any]

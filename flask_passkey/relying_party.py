@@ -1,0 +1,304 @@
+"""The use cases: begin and finish sign-in, step-up, registration and sign-up; list, rename, delete.
+
+They know no HTTP, so an app's own views and commands can call them too. Each goes one way: claim the pending
+ceremony, look up, verify, ask the app, store, tell. Whatever is refused on the way has changed nothing but the
+ceremony, which is spent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from . import signals
+from .accounts import Accounts, UserInfo
+from .ceremonies import authentication, base64url, registration
+from .ceremonies.authentication import Authenticated
+from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
+from .challenges import Binding, ChallengeStore
+from .config import PasskeyConfig
+from .credentials import CredentialRecord, CredentialRepository
+from .errors import (
+    CredentialNotFound,
+    FeatureOff,
+    LastCredential,
+    Misconfigured,
+    NameTaken,
+    Refusal,
+    ResponseRejected,
+    SignInRequired,
+    StepUpRequired,
+    UnknownCredential,
+)
+from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn, Visitor
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RelyingParty:
+    """The use cases of one app.
+
+    :param sender: the sender of signals.
+    :param clock: the time, aware.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(
+        self,
+        *,
+        config: PasskeyConfig,
+        accounts: Accounts,
+        credentials: CredentialRepository,
+        challenges: ChallengeStore,
+        sender: object = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.config = config
+        self.accounts = accounts
+        self.credentials = credentials
+        self._challenges = challenges
+        self._sender = sender
+        self._clock = clock
+
+    # Sign-in and step-up
+
+    def begin_sign_in(self, visitor: Visitor) -> Begun:
+        """Begin a sign-in in which the user need not say who they are."""
+        return self._begin(visitor, *authentication.begin(config=self.config))
+
+    def begin_step_up(self, visitor: Visitor) -> Begun:
+        """Begin a sign-in with one of the signed-in user's own passkeys.
+
+        :raises SignInRequired: nobody is signed in.
+        """
+        info = self._signed_in(visitor)
+        allowed = self.credentials.list(info.id)
+        if not allowed:
+            raise CredentialNotFound("the account has no passkey to step up with")
+        begun = authentication.begin(
+            config=self.config, user_id=info.id, user_handle=allowed[0].user_handle, allowed=allowed
+        )
+        return self._begin(visitor, *begun)
+
+    def finish_sign_in(self, visitor: Visitor, session_id: str, response: object) -> SignedIn:
+        """Verify the response to a sign-in or step-up and store what it changed.
+
+        :raises CeremonyNotFound: no such ceremony is pending for this visitor.
+        :raises UnknownCredential: its credential is not registered.
+        :raises ResponseRejected: it did not verify.
+        :raises AccountRefused: the app does not let this account in.
+        """
+        pending = self._take(visitor, session_id, (SIGN_IN, STEP_UP))
+        read = authentication.read(pending, response, config=self.config)
+        record = self.credentials.get(read.credential_id)
+        if record is None:
+            raise UnknownCredential("no credential has this ID")
+        verified = authentication.finish(pending, read, record, config=self.config, now=self._clock())
+        user = self.accounts.load(record.user_id)
+        info = self.accounts.describe(user)
+        signed_in = SignedIn(user, info, verified.record, self._store_use(verified, info), pending.purpose)
+        self._tell_sign_in(signed_in, verified.events)
+        return signed_in
+
+    def _store_use(self, verified: Authenticated, info: UserInfo) -> dict[str, Any]:
+        with self.credentials.transaction():
+            if not self.credentials.record_use(verified.record, counter_must_grow=verified.counter_must_grow):
+                raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
+            return self._signals(info)
+
+    def _tell_sign_in(self, signed_in: SignedIn, events: Iterable[str]) -> None:
+        about = {"user": signed_in.user, "credential": signed_in.credential}
+        for event in events:
+            {
+                "counter-regressed": signals.counter_regressed,
+                "backup-eligibility-changed": signals.backup_eligibility_changed,
+            }[event].send(self._sender, **about)
+        signals.signed_in.send(self._sender, **about, purpose=signed_in.purpose)
+
+    # Registration and sign-up
+
+    def begin_registration(self, visitor: Visitor) -> Begun:
+        """Begin to add a passkey to the signed-in user's account.
+
+        :raises SignInRequired: nobody is signed in.
+        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        """
+        info = self._stepped_up(visitor)
+        handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
+        begun = registration.begin(
+            config=self.config,
+            name=info.name,
+            display_name=info.display_name,
+            user_handle=handle,
+            user_id=info.id,
+            exclude=self.credentials.list(info.id),
+        )
+        return self._begin(visitor, *begun)
+
+    def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str) -> Begun:
+        """Begin to create an account with a passkey.
+
+        :raises FeatureOff: the app has no sign-up.
+        :raises NameTaken: there is an account of this name.
+        """
+        self._require_sign_up()
+        if not self.accounts.is_available(name):
+            raise NameTaken("the app's name_available hook says no")
+        begun = registration.begin(
+            config=self.config, name=name, display_name=display_name, user_handle=_new_user_handle()
+        )
+        return self._begin(visitor, *begun)
+
+    def finish_registration(self, visitor: Visitor, session_id: str, response: object, *, name: str) -> Registered:
+        """Verify the response to a registration or sign-up and store the credential, with its account.
+
+        :raises CeremonyNotFound: no such ceremony is pending for this visitor.
+        :raises RegistrationRejected: it did not verify.
+        :raises CredentialExists: its credential ID is registered already.
+        :raises NameTaken: the account's name was taken in the meantime.
+        """
+        if visitor.user is not None:
+            self._stepped_up(visitor)  # before the claim, so that the browser can step up and repeat
+        pending = self._take(visitor, session_id, (REGISTRATION, SIGN_UP))
+        record = registration.finish(
+            pending, response, config=self.config, name=name, user_id=pending.user_id, now=self._clock()
+        )
+        registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
+        signals.registered.send(
+            self._sender,
+            user=registered.new_user or visitor.user,
+            credential=registered.credential,
+            purpose=pending.purpose,
+        )
+        return registered
+
+    def _add(self, visitor: Visitor, record: CredentialRecord) -> Registered:
+        self.credentials.add(record)
+        return Registered(record, self.accounts.describe(visitor.user))
+
+    def _create_account(self, pending: Pending, record: CredentialRecord) -> Registered:
+        """Create account and credential in one transaction, as far as the app's accounts share the database."""
+        self._require_sign_up()
+        with self.credentials.transaction():
+            user = self.accounts.create(pending.name, pending.display_name)
+            info = self.accounts.describe(user)
+            record = replace(record, user_id=info.id)
+            if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
+                raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
+            self.credentials.add(record)
+        return Registered(record, info, user)
+
+    # The user's own credentials
+
+    def list_credentials(self, visitor: Visitor) -> CredentialList:
+        """Return the signed-in user's credentials.
+
+        :raises SignInRequired: nobody is signed in.
+        """
+        info = self._signed_in(visitor)
+        records = self.credentials.list(info.id)
+        proof = visitor.proof
+        current = proof.credential_id if proof and proof.user_id == info.id else None
+        return CredentialList(records, self._signals(info, records), current)
+
+    def rename(self, visitor: Visitor, credential_id: bytes, name: str) -> CredentialRecord:
+        """Give one of the signed-in user's credentials another name.
+
+        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises CredentialNotFound: the user has no such credential.
+        """
+        info = self._stepped_up(visitor)
+        record = self.credentials.rename(credential_id, user_id=info.id, name=name)
+        signals.renamed.send(self._sender, user=visitor.user, credential=record)
+        return record
+
+    def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
+        """Delete some of the signed-in user's credentials, each one or not at all.
+
+        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        """
+        info = self._stepped_up(visitor)
+        keep_last = not self.accounts.has_other_way_in(visitor.user)
+        deleted: list[bytes] = []
+        refused: dict[bytes, Refusal] = {}
+        with self.credentials.transaction():
+            for credential_id in dict.fromkeys(credential_ids):
+                try:
+                    self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
+                    deleted.append(credential_id)
+                except (CredentialNotFound, LastCredential) as refusal:
+                    refused[credential_id] = refusal
+            result = Deleted(deleted, refused, self._signals(info))
+        if deleted:
+            signals.deleted.send(self._sender, user=visitor.user, credential_ids=deleted)
+        return result
+
+    def try_ceremony_store(self) -> None:
+        """Find out whether the store of pending ceremonies answers.
+
+        :raises CeremonyStoreUnavailable: it does not.
+        """
+        self._challenges.try_store()
+
+    # Parts
+
+    def _begin(self, visitor: Visitor, options: dict[str, Any], pending: Pending) -> Begun:
+        session_id = self._challenges.put(pending, browser=visitor.secrets[0], lifetime=self.config.lifetime)
+        return Begun(session_id, options)
+
+    def _take(self, visitor: Visitor, session_id: str, purposes: tuple[str, ...]) -> Pending:
+        """Claim a ceremony of one of these purposes that was begun by this visitor."""
+        user_id = "" if visitor.user is None else self.accounts.describe(visitor.user).id
+        return self._challenges.take(session_id, _bindings(visitor.secrets, purposes, user_id))
+
+    def _signed_in(self, visitor: Visitor) -> UserInfo:
+        if visitor.user is None:
+            raise SignInRequired("nobody is signed in")
+        self.accounts.check(visitor.user)
+        return self.accounts.describe(visitor.user)
+
+    def _stepped_up(self, visitor: Visitor) -> UserInfo:
+        """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
+        info = self._signed_in(visitor)
+        proof, now = visitor.proof, self._clock().timestamp()
+        fresh = proof is not None and proof.user_id == info.id and now - proof.at <= self.config.step_up_age
+        if not fresh and self.credentials.list(info.id):
+            raise StepUpRequired(f"no passkey sign-in in the last {self.config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
+        return info
+
+    def _require_sign_up(self) -> None:
+        wanted = self.accounts.can_create if self.config.sign_up is None else self.config.sign_up
+        if not wanted:
+            raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
+
+    def _signals(self, info: UserInfo, records: list[CredentialRecord] | None = None) -> dict[str, Any]:
+        """Return the arguments of the browser's Signal API (section 5.1.10); the list is always complete."""
+        records = self.credentials.list(info.id) if records is None else records
+        handle = records[0].user_handle if records else self.credentials.get_user_handle(info.id)
+        return {
+            "rpId": self.config.rp_id,
+            "userId": base64url.encode(handle or b""),
+            "allAcceptedCredentialIds": [base64url.encode(record.id) for record in records],
+            "name": info.name,
+            "displayName": info.display_name,
+        }
+
+
+def _bindings(browser_secrets: tuple[str, ...], purposes: tuple[str, ...], user_id: str) -> Iterable[Binding]:
+    """List what a finish may be bound to; the purposes of a signed-in user exist only for one."""
+    for purpose in purposes:
+        with_user = purpose in (STEP_UP, REGISTRATION)
+        if with_user and not user_id:
+            continue
+        for secret in browser_secrets:
+            yield Binding(secret, purpose, user_id if with_user else "")
+
+
+def _new_user_handle() -> bytes:
+    return secrets.token_bytes(64)

@@ -1,0 +1,200 @@
+"""Requests in, envelope out: the only place that knows the names of the JSON members of our routes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from .ceremonies import base64url
+from .credentials import CredentialRecord
+from .errors import MalformedRequest, Refusal
+from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn
+
+MAX_LABEL = 64
+MAX_NAME = 255
+
+
+class Label(fields.String):
+    """One line of text a person wrote: trimmed, composed (NFC), nothing invisible that could mislead."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = unicodedata.normalize("NFC", str(super()._deserialize(value, attr, data, **kwargs)).strip())
+        if any(unicodedata.category(char) in _REFUSED or char in _OVERRIDES for char in text):
+            raise ValidationError("has control characters")
+        return text
+
+
+# Control characters, halves of surrogate pairs, line and paragraph separators.
+_REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
+# Characters that reorder the text around them, so that a name could pretend to be another.
+_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class RequestSchema(Schema):
+    """A request body; members we do not know are left for other versions of the client."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    def read(self, body: object) -> dict[str, Any]:
+        """Return the members of a body.
+
+        :raises MalformedRequest: names the first that is wrong.
+        """
+        if not isinstance(body, dict):
+            raise MalformedRequest("body", "not an object")
+        try:
+            return cast("dict[str, Any]", self.load(body))
+        except ValidationError as exc:
+            messages = cast("dict[str, Any]", exc.messages)
+            field = next(iter(messages))
+            raise MalformedRequest(field, f"{field}: {messages[field]}") from exc
+
+
+class BeginSignInRequest(RequestSchema):
+    user_name = Label(validate=validate.Length(1, MAX_NAME))
+    step_up = fields.Boolean(truthy={True}, falsy={False})
+
+
+class BeginRegistrationRequest(RequestSchema):
+    name = Label(required=True, validate=validate.Length(1, MAX_NAME))
+    display_name = Label(load_default="", validate=validate.Length(0, MAX_NAME))
+
+
+class FinishRequest(RequestSchema):
+    """``response`` stays as it came: it is looked at only after the ceremony was claimed."""
+
+    session_id = fields.UUID(required=True)
+    response = fields.Raw(required=True, allow_none=True)
+    name = Label(load_default="Passkey", validate=validate.Length(1, MAX_LABEL))
+
+
+class RenameRequest(RequestSchema):
+    name = Label(required=True, validate=validate.Length(1, MAX_LABEL))
+
+
+def read_credential_id(text: str) -> bytes | None:
+    """Return the bytes of a credential ID, ``None`` when no credential can have it."""
+    try:
+        return base64url.decode(text) or None
+    except ValueError:
+        return None
+
+
+class Timestamp(fields.Field[datetime]):
+    """RFC 3339 in UTC, to the millisecond."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class CredentialID(fields.Field[bytes]):
+    """Raw bytes as unpadded base64url text."""
+
+    def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **kwargs: Any) -> str:
+        return base64url.encode(value or b"")
+
+
+class CredentialSchema(Schema):
+    """A credential as its owner sees it: never key material."""
+
+    id = CredentialID()
+    name = fields.String()
+    created_at = Timestamp()
+    used_at = Timestamp(attribute="last_used_at")
+    aaguid = fields.String()
+    provider = fields.Constant(None)
+    transports = fields.List(fields.String())
+    backup_eligible = fields.Boolean()
+    backup_state = fields.Boolean()
+
+
+class EnvelopeSchema(Schema):
+    """Every answer of the blueprint. ``data`` is plain already, so it is not walked again."""
+
+    code = fields.Integer(required=True)
+    msg = fields.String(required=True)
+    data = fields.Raw(required=True)
+    correlation_id = fields.String()
+    error = fields.String()
+    aggregated_error = fields.Dict(keys=fields.String(), values=fields.Raw())
+
+
+_credential = CredentialSchema()
+_envelope = EnvelopeSchema()
+
+
+def success(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the envelope of a success."""
+    return cast("dict[str, Any]", _envelope.dump({"code": 0, "msg": "", "data": data}))
+
+
+def failure(refusal: Refusal, *, correlation_id: str, debug: bool) -> dict[str, Any]:
+    """Return the envelope of a refusal.
+
+    :param debug: also tell the internal reason.
+    """
+    members = {"code": refusal.code, "msg": refusal.message, "data": None, "correlation_id": correlation_id}
+    if debug:
+        members["error"] = refusal.reason
+    return cast("dict[str, Any]", _envelope.dump(members))
+
+
+def partly_done(
+    data: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]], *, correlation_id: str
+) -> dict[str, Any]:
+    """Return the envelope of a batch of which some failed."""
+    members = {
+        "code": 40081,
+        "msg": "Some of it could not be done.",
+        "data": data,
+        "correlation_id": correlation_id,
+        "aggregated_error": failures,
+    }
+    return cast("dict[str, Any]", _envelope.dump(members))
+
+
+def credential(record: CredentialRecord, *, current: bytes | None) -> dict[str, Any]:
+    """Return the JSON of a credential.
+
+    :param current: ID of the one this session signed in with.
+    """
+    return {**cast("dict[str, Any]", _credential.dump(record)), "current": record.id == current}
+
+
+def begun(outcome: Begun) -> dict[str, Any]:
+    """Return the data of a ceremony that was begun."""
+    return {"session_id": outcome.session_id, "options": {"publicKey": outcome.options}}
+
+
+def signed_in(outcome: SignedIn, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data of a sign-in, with what the app adds to it."""
+    info = outcome.info
+    return {
+        **extra,
+        "user": {"id": info.id, "name": info.name, "display_name": info.display_name},
+        "credential": credential(outcome.credential, current=outcome.credential.id),
+        "signals": outcome.signals,
+    }
+
+
+def registered(outcome: Registered, *, current: bytes | None) -> dict[str, Any]:
+    """Return the data of a registration."""
+    return credential(outcome.credential, current=current)
+
+
+def credential_list(outcome: CredentialList) -> dict[str, Any]:
+    """Return the data of a list of credentials."""
+    records = [credential(record, current=outcome.current) for record in outcome.credentials]
+    return {"credentials": records, "signals": outcome.signals}
+
+
+def deleted(outcome: Deleted) -> dict[str, Any]:
+    """Return the data of a batch of deletions."""
+    return {"deleted": [base64url.encode(item) for item in outcome.deleted], "signals": outcome.signals}
