@@ -1,0 +1,50 @@
+"""Tools for tests: a virtual authenticator, and ceremonies over a Flask test client.
+
+.. code-block:: python
+
+    def test_sign_in(client):
+        authenticator = VirtualAuthenticator("http://localhost")
+        sign_up(client, authenticator, "ada")
+        assert sign_in(client, authenticator)["user"]["name"] == "ada"
+
+Nothing here is shared with the server's side of this package, and nothing needs pytest. A key made here protects
+nothing: never give an account of a real site one of these credentials.
+"""
+
+from __future__ import annotations
+
+from .attestation import AttestationAuthority
+from .authenticator import VirtualAuthenticator
+from .browser import BrowserError, EncodingError, InvalidStateError, NotAllowedError, SecurityError
+from .ceremony import AuthenticationCeremony, Ceremony, Flags, RegistrationCeremony
+from .client import Refused, add_passkey, as_json_text, sign_in, sign_up, step_up
+from .credential import VirtualCredential
+from .encoding import b64url_decode, b64url_encode, encode_cbor
+from .keys import ALGORITHMS, cose_map, generate_key
+
+__all__ = [
+    "ALGORITHMS",
+    "AttestationAuthority",
+    "AuthenticationCeremony",
+    "BrowserError",
+    "Ceremony",
+    "EncodingError",
+    "Flags",
+    "InvalidStateError",
+    "NotAllowedError",
+    "Refused",
+    "RegistrationCeremony",
+    "SecurityError",
+    "VirtualAuthenticator",
+    "VirtualCredential",
+    "add_passkey",
+    "as_json_text",
+    "b64url_decode",
+    "b64url_encode",
+    "cose_map",
+    "encode_cbor",
+    "generate_key",
+    "sign_in",
+    "sign_up",
+    "step_up",
+]

@@ -1,0 +1,257 @@
+"""One ceremony on the client's side: filled from options, open to be bent, signed, written as JSON.
+
+It runs in three steps, and after each the test may change what it likes:
+
+1. *fill*: client data and the parts of the authenticator data, as an honest client has them. Then the simple
+   keywords (``origin=``, ``user_verified=``, …) and the ``bend`` callable act.
+2. *sign*: whatever was not set by a bend is built and signed. Then ``tamper`` acts: the signature is made, so what
+   it changes no longer fits.
+3. *pack*: the JSON the browser's ``toJSON()`` makes. Then ``after`` acts on that ``dict``.
+
+Structures are those of `W3C WebAuthn Level 3, sections 5.8.1, 6.1 and 6.5
+<https://www.w3.org/TR/webauthn-3/#sctn-authenticator-data>`_.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, ClassVar
+from uuid import UUID
+
+from .attestation import AttestationAuthority, self_attestation
+from .credential import VirtualCredential
+from .encoding import b64url_encode, encode_cbor
+from .keys import algorithm_of, sign, spki
+
+
+class Flags(enum.IntFlag):
+    """The flags byte of authenticator data (section 6.1).
+
+    .. versionadded:: 0.1
+    """
+
+    #: User present.
+    UP = 0x01
+    #: User verified.
+    UV = 0x04
+    #: Backup eligible.
+    BE = 0x08
+    #: Backup state: is backed up.
+    BS = 0x10
+    #: Attested credential data included.
+    AT = 0x40
+    #: Extension data included.
+    ED = 0x80
+
+
+_CLIENT_DATA = {
+    "type": "type",
+    "challenge": "challenge",
+    "origin": "origin",
+    "cross_origin": "crossOrigin",
+    "top_origin": "topOrigin",
+}
+_FLAGS = {
+    "user_present": Flags.UP,
+    "user_verified": Flags.UV,
+    "backup_eligible": Flags.BE,
+    "backup_state": Flags.BS,
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Ceremony:
+    """What both ceremonies have in common. Every attribute may be changed by a bend.
+
+    Flags and parts are written as they are: nothing checks that they agree.
+
+    .. versionadded:: 0.1
+    """
+
+    #: Names of attributes that a keyword of the same name sets.
+    _fields: ClassVar[frozenset[str]] = frozenset({"sign_count", "credential_id"})
+
+    #: The credential that signs.
+    credential: VirtualCredential
+    #: Members of the client data, in the order they are written.
+    client_data: dict[str, Any]
+    #: SHA-256 of the RP ID.
+    rp_id_hash: bytes
+    flags: Flags
+    sign_count: int
+    #: Raw bytes, as reported in ``id`` and ``rawId``.
+    credential_id: bytes
+    #: ``platform`` or ``cross-platform``; ``None`` leaves the member out.
+    authenticator_attachment: str | None
+    #: Authenticator extension outputs, written as one CBOR map; remember :attr:`Flags.ED`.
+    extensions: dict[str, object] = field(default_factory=dict)
+    client_extension_results: dict[str, Any] = field(default_factory=dict)
+    #: Set by the sign step from :attr:`client_data`, unless a bend has set it.
+    client_data_json: bytes | None = None
+    #: Set by the sign step from the parts above, unless a bend has set it.
+    authenticator_data: bytes | None = None
+
+    def run(self, bends: Mapping[str, Any]) -> dict[str, Any]:
+        """Bend, sign, tamper, pack; return the response as the browser writes it."""
+        keywords = dict(bends)
+        bend, tamper, after = (keywords.pop(name, _leave) for name in ("bend", "tamper", "after"))
+        self._apply(keywords)
+        bend(self)
+        self.sign()
+        tamper(self)
+        response = self.to_json()
+        after(response)
+        return response
+
+    def set_flag(self, flag: Flags, value: bool) -> None:
+        """Switch one flag on or off."""
+        self.flags = self.flags | flag if value else self.flags & ~flag
+
+    def build_client_data_json(self) -> bytes:
+        """Return the client data as the browser writes it (section 5.8.1.1)."""
+        return json.dumps(self.client_data, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def build_authenticator_data(self) -> bytes:
+        """Return the authenticator data made from the parts (section 6.1)."""
+        head = self.rp_id_hash + bytes([self.flags]) + self.sign_count.to_bytes(4, "big")
+        extensions = encode_cbor(self.extensions) if self.extensions else b""
+        return head + self._attested_credential_data() + extensions
+
+    def sign(self) -> None:
+        """Build and sign what no bend has set."""
+        if self.client_data_json is None:
+            self.client_data_json = self.build_client_data_json()
+        if self.authenticator_data is None:
+            self.authenticator_data = self.build_authenticator_data()
+        self._sign(self.authenticator_data + sha256(self.client_data_json).digest())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the signed ceremony as ``toJSON()`` writes it (section 5.1)."""
+        packed: dict[str, Any] = {
+            "id": b64url_encode(self.credential_id),
+            "rawId": b64url_encode(self.credential_id),
+            "type": "public-key",
+            "clientExtensionResults": self.client_extension_results,
+            "response": {
+                "clientDataJSON": b64url_encode(self.client_data_json or b""),
+                "authenticatorData": b64url_encode(self.authenticator_data or b""),
+                **self._response_members(),
+            },
+        }
+        if self.authenticator_attachment is not None:
+            packed["authenticatorAttachment"] = self.authenticator_attachment
+        return packed
+
+    def _apply(self, keywords: Mapping[str, Any]) -> None:
+        for name, value in keywords.items():
+            if name in _CLIENT_DATA:
+                self._set_client_data(_CLIENT_DATA[name], value)
+            elif name in _FLAGS:
+                self.set_flag(_FLAGS[name], value)
+            elif name == "rp_id":
+                self.rp_id_hash = sha256(value.encode()).digest()
+            elif name in self._fields:
+                setattr(self, name, value)
+            else:
+                raise TypeError(f"no such bend for this ceremony: {name}")
+
+    def _set_client_data(self, member: str, value: object) -> None:
+        if value is None:
+            self.client_data.pop(member, None)
+        else:
+            self.client_data[member] = value
+
+    def _attested_credential_data(self) -> bytes:
+        return b""
+
+    def _sign(self, message: bytes) -> None:
+        raise NotImplementedError
+
+    def _response_members(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+@dataclass(slots=True, kw_only=True)
+class RegistrationCeremony(Ceremony):
+    """A ``create()`` on its way.
+
+    .. versionadded:: 0.1
+    """
+
+    #: Dashed text.
+    aaguid: str
+    #: The map of the COSE_Key, by label; see RFC 9053.
+    public_key: dict[int, int | bytes]
+    transports: list[str]
+    #: ``none``, ``packed``, or what a bend likes.
+    attestation_format: str
+    #: Vouches for packed attestation; ``None`` is self attestation.
+    authority: AttestationAuthority | None
+    #: Set by the sign step, unless a bend has set it.
+    attestation_statement: dict[str, object] | None = None
+
+    def build_attestation_object(self) -> bytes:
+        """Return the attestation object (section 6.5.4)."""
+        return encode_cbor(
+            {
+                "fmt": self.attestation_format,
+                "attStmt": self.attestation_statement,
+                "authData": self.authenticator_data,
+            }
+        )
+
+    def _attested_credential_data(self) -> bytes:
+        """Section 6.5.1."""
+        length = len(self.credential_id).to_bytes(2, "big")
+        return UUID(self.aaguid).bytes + length + self.credential_id + encode_cbor(self.public_key)
+
+    def _sign(self, message: bytes) -> None:
+        if self.attestation_statement is not None:
+            return
+        if self.attestation_format != "packed":
+            self.attestation_statement = {}
+        elif self.authority is None:
+            self.attestation_statement = self_attestation(self.credential.private_key, message)
+        else:
+            self.attestation_statement = self.authority.statement(message, aaguid=self.aaguid)
+
+    def _response_members(self) -> dict[str, Any]:
+        return {
+            "attestationObject": b64url_encode(self.build_attestation_object()),
+            "transports": self.transports,
+            "publicKey": b64url_encode(spki(self.credential.private_key)),
+            "publicKeyAlgorithm": algorithm_of(self.credential.private_key),
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class AuthenticationCeremony(Ceremony):
+    """A ``get()`` on its way.
+
+    .. versionadded:: 0.1
+    """
+
+    _fields: ClassVar[frozenset[str]] = Ceremony._fields | {"user_handle", "signature"}
+
+    #: Raw bytes; ``None`` leaves the member out.
+    user_handle: bytes | None
+    #: Set by the sign step, unless a bend has set it.
+    signature: bytes | None = None
+
+    def _sign(self, message: bytes) -> None:
+        if self.signature is None:
+            self.signature = sign(self.credential.private_key, message)
+
+    def _response_members(self) -> dict[str, Any]:
+        members = {"signature": b64url_encode(self.signature or b"")}
+        if self.user_handle is not None:
+            members["userHandle"] = b64url_encode(self.user_handle)
+        return members
+
+
+def _leave(_: object) -> None:
+    """Change nothing: the bend of an honest client."""
