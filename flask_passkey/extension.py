@@ -1,0 +1,218 @@
+"""``Passkey``, the object an app holds.
+
+What belongs to one app is kept under that app, never on the extension, so one extension can serve several.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from flask import Flask, Response, current_app
+from flask.sessions import SecureCookieSessionInterface
+
+from . import login, sessions, views
+from .accounts import Accounts, Hooks
+from .backends import backend_for
+from .challenges import ChallengeStore
+from .config import PasskeyConfig
+from .credentials import CredentialRepository
+from .errors import CeremonyStoreUnavailable
+from .outcomes import Visitor
+from .relying_party import RelyingParty
+from .sql import SQLCredentialRepository
+
+log = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What belongs to one app."""
+
+    config: PasskeyConfig
+    accounts: Accounts
+    relying_party: RelyingParty
+
+
+class Passkey:
+    """Passkey sign-in for Flask apps.
+
+    :param app: the app, or give it to :meth:`init_app` later.
+    :param credentials: where credentials are kept; by default SQLAlchemy on ``PASSKEY_DATABASE_URI``, which is
+        ``passkey.sqlite3`` in the instance folder unless set.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, app: Flask | None = None, *, credentials: CredentialRepository | None = None) -> None:
+        self._credentials = credentials
+        self._hooks = Hooks()
+        self._states: WeakKeyDictionary[Flask, _State] = WeakKeyDictionary()
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, *, credentials: CredentialRepository | None = None) -> None:
+        """Check the app's configuration and add the routes. Flask-Session may be set up before or after.
+
+        :param credentials: where this app's credentials are kept.
+        :raises ConfigurationError: with the key and the line to write.
+        :raises RuntimeError: the app has this extension already.
+        """
+        if "passkey" in app.extensions:
+            raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
+        config = PasskeyConfig.from_mapping(app.config, development=app.debug or app.testing)
+        if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
+            backend_for(app.session_interface)  # refuses what cannot work; with SESSION_TYPE it may come later
+        self._states[app] = self._make_state(app, config, credentials or self._credentials)
+        app.extensions["passkey"] = self
+        app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
+        _add_well_known(app, config)
+        self._guard_sessions(app)
+
+    def _make_state(self, app: Flask, config: PasskeyConfig, credentials: CredentialRepository | None) -> _State:
+        accounts = Accounts(self._hooks, lambda: login.hooks_of(app))
+        backend = cache(lambda: backend_for(app.session_interface))
+        party = RelyingParty(
+            config=config,
+            accounts=accounts,
+            credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
+            challenges=ChallengeStore(backend, rp_id=config.rp_id),
+            sender=app,
+        )
+        return _State(config, accounts, party)
+
+    def _guard_sessions(self, app: Flask) -> None:
+        """Wrap the app's session interface before its first request, when Flask-Session is there for sure."""
+        prefix, inner = self._states[app].config.url_prefix, app.wsgi_app
+
+        @cache
+        def guard() -> None:
+            backend_for(app.session_interface)
+            app.session_interface = sessions.GuardedSessions(
+                app.session_interface, is_ours=lambda path: views.is_route(path, prefix), answer=_not_saved
+            )
+
+        def wsgi_app(environ: Any, start_response: Any) -> Any:
+            guard()
+            return inner(environ, start_response)
+
+        app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+    # The parts of the current app
+
+    @property
+    def _state(self) -> _State:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        return self._states[app]
+
+    @property
+    def config(self) -> PasskeyConfig:
+        """The settings of the current app."""
+        return self._state.config
+
+    @property
+    def accounts(self) -> Accounts:
+        """The hooks of the current app, with defaults for those it does not have."""
+        return self._state.accounts
+
+    @property
+    def relying_party(self) -> RelyingParty:
+        """The use cases of the current app, for its own views and commands."""
+        return self._state.relying_party
+
+    @property
+    def credentials(self) -> Any:
+        """The current app's credential repository."""
+        return self._state.relying_party.credentials
+
+    def visitor(self) -> Visitor:
+        """Return who is asking by the current request: user, browser, last passkey sign-in."""
+        return sessions.visitor(self.accounts)
+
+    def refuse_cross_site(self) -> None:
+        """Refuse the current request if a browser sent it from another site's page.
+
+        Our routes do that by themselves; use it for the app's own forms.
+
+        :raises CrossSiteRequest: it did.
+        """
+        views.refuse_cross_site()
+
+    def forget_user(self, user_id: str) -> None:
+        """Forget an account's passkeys; call it when the app deletes the account.
+
+        :param user_id: the id as in :class:`UserInfo`.
+        """
+        self.credentials.delete_user(user_id)
+
+    # The hooks, as decorators
+
+    def get_current_user(self, function: F) -> F:
+        """Set ``() -> user | None``: who is signed in. Not needed with Flask-Login."""
+        return self._set("get_current_user", function)
+
+    def load_user(self, function: F) -> F:
+        """Set ``(user_id: str) -> user | None``. Not needed with Flask-Login."""
+        return self._set("load_user", function)
+
+    def login_user(self, function: F) -> F:
+        """Set ``(user) -> dict | None``: sign this user in; a dict is added to the answer's ``data``.
+
+        Not needed with Flask-Login.
+        """
+        return self._set("login_user", function)
+
+    def create_user(self, function: F) -> F:
+        """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
+
+        Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
+        ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all.
+        """
+        return self._set("create_user", function)
+
+    def name_available(self, function: F) -> F:
+        """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made."""
+        return self._set("name_available", function)
+
+    def describe_user(self, function: F) -> F:
+        """Set ``(user) -> UserInfo``, for user objects without ``id``, ``name`` and ``display_name``."""
+        return self._set("describe_user", function)
+
+    def check_account(self, function: F) -> F:
+        """Set ``(user) -> bool``: may this account sign in? By default the user's ``is_active``."""
+        return self._set("check_account", function)
+
+    def other_sign_in_methods(self, function: F) -> F:
+        """Set ``(user) -> bool``: can they sign in without a passkey? If not, the last one cannot be deleted."""
+        return self._set("other_sign_in_methods", function)
+
+    def _set(self, name: str, function: F) -> F:
+        setattr(self._hooks, name, function)
+        return function
+
+
+def _sqlite(app: Flask) -> str:
+    """Return the URL of the embedded default, in the instance folder."""
+    folder = Path(app.instance_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / 'passkey.sqlite3'}"
+
+
+def _add_well_known(app: Flask, config: PasskeyConfig) -> None:
+    if config.related_origins:
+        app.add_url_rule("/.well-known/webauthn", "passkey_related_origins", views.related_origins)
+    if config.endpoints:
+        app.add_url_rule("/.well-known/passkey-endpoints", "passkey_endpoints", views.passkey_endpoints)
+
+
+def _not_saved(error: Exception) -> Response:
+    refusal = CeremonyStoreUnavailable(f"the session could not be saved: {type(error).__name__}")
+    refusal.__cause__ = error
+    return views.refuse(refusal)

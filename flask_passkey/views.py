@@ -1,0 +1,295 @@
+"""The blueprint: parse, call the relying party, answer. The rules are elsewhere.
+
+Routes and answers are those of the contract in the README.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from . import schemas, sessions, signals
+from .errors import (
+    BodyTooLarge,
+    CredentialNotFound,
+    CrossSiteRequest,
+    FeatureOff,
+    MalformedRequest,
+    MethodNotAllowed,
+    Misconfigured,
+    NotJSON,
+    Refusal,
+    SignInRequired,
+    TooManyRequests,
+)
+from .outcomes import Registered, SignedIn, Visitor
+from .strict_json import parse_json
+
+if TYPE_CHECKING:
+    from .extension import Passkey
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("passkey", __name__, static_folder="static", static_url_path="/passkey/static")
+
+
+def _passkey() -> Passkey:
+    extension: Passkey = current_app.extensions["passkey"]
+    return extension
+
+
+# Sign-in and step-up
+
+
+@blueprint.put("/session/authn")
+def begin_sign_in() -> Response:
+    """Prepare a passkey sign-in or, with ``step_up``, a repeated one by the same user."""
+    body = schemas.BeginSignInRequest().read(_body(optional=True))
+    if "user_name" in body:
+        raise FeatureOff("sign-in by user name is not switched on")
+    party, visitor = _passkey().relying_party, _visitor_to_begin()
+    begun = party.begin_step_up(visitor) if body.get("step_up") else party.begin_sign_in(visitor)
+    return answer(schemas.success(schemas.begun(begun)))
+
+
+@blueprint.post("/session/authn")
+def finish_sign_in() -> Response:
+    """Sign in with the browser's response."""
+    body = schemas.FinishRequest().read(_body())
+    visitor = _passkey().visitor()
+    outcome = _passkey().relying_party.finish_sign_in(visitor, str(body["session_id"]), body["response"])
+    return answer(schemas.success(schemas.signed_in(outcome, _login(visitor, outcome))))
+
+
+# Registration and sign-up
+
+
+@blueprint.put("/user/authn")
+def begin_registration() -> Response:
+    """Prepare a passkey for the signed-in user or, with a name, for a new account."""
+    body = _body(optional=True)
+    party, visitor = _passkey().relying_party, _visitor_to_begin()
+    if visitor.user is not None:
+        return answer(schemas.success(schemas.begun(party.begin_registration(visitor))))
+    if not body:
+        raise SignInRequired("nobody is signed in, and the request names no account to create")
+    account = schemas.BeginRegistrationRequest().read(body)
+    begun = party.begin_sign_up(visitor, name=account["name"], display_name=account["display_name"])
+    return answer(schemas.success(schemas.begun(begun)))
+
+
+@blueprint.post("/user/authn")
+def finish_registration() -> Response:
+    """Add the passkey the browser made; after a sign-up its account is signed in."""
+    body = schemas.FinishRequest().read(_body())
+    visitor = _passkey().visitor()
+    outcome = _passkey().relying_party.finish_registration(
+        visitor, str(body["session_id"]), body["response"], name=body["name"]
+    )
+    current = visitor.proof.credential_id if visitor.proof else None
+    if outcome.new_user is not None:
+        _login(visitor, outcome)
+        current = outcome.credential.id
+    return answer(schemas.success(schemas.registered(outcome, current=current)))
+
+
+# The user's own credentials
+
+
+@blueprint.get("/user/authn")
+def list_credentials() -> Response:
+    """List the signed-in user's passkeys."""
+    outcome = _passkey().relying_party.list_credentials(_passkey().visitor())
+    return answer(schemas.success(schemas.credential_list(outcome)))
+
+
+@blueprint.patch("/user/authn/<credential_id>")
+def rename_credential(credential_id: str) -> Response:
+    """Give one of the signed-in user's passkeys another name."""
+    body = schemas.RenameRequest().read(_body())
+    visitor = _passkey().visitor()
+    record = _passkey().relying_party.rename(visitor, _known(credential_id), body["name"])
+    current = visitor.proof.credential_id if visitor.proof else None
+    return answer(schemas.success(schemas.credential(record, current=current)))
+
+
+@blueprint.delete("/user/authn/<credential_id>")
+def delete_credential(credential_id: str) -> Response:
+    """Delete one of the signed-in user's passkeys."""
+    outcome = _passkey().relying_party.delete(_passkey().visitor(), [_known(credential_id)])
+    for refusal in outcome.refused.values():
+        raise refusal
+    return answer(schemas.success({"signals": outcome.signals}))
+
+
+@blueprint.delete("/user/authn")
+def delete_credentials() -> Response:
+    """Delete several of the signed-in user's passkeys."""
+    texts = request.args.getlist("id")
+    if not texts:
+        raise MalformedRequest("id", "no id in the query")
+    ids = {text: schemas.read_credential_id(text) for text in texts}
+    outcome = _passkey().relying_party.delete(_passkey().visitor(), [item for item in ids.values() if item])
+    refused = {
+        text: CredentialNotFound("no credential can have this ID") if item is None else outcome.refused[item]
+        for text, item in ids.items()
+        if item is None or item in outcome.refused
+    }
+    data = schemas.deleted(outcome)
+    return _partly_done(data, refused) if refused else answer(schemas.success(data))
+
+
+def _known(credential_id: str) -> bytes:
+    """Return the bytes of a credential ID in the path; what cannot be one is nobody's."""
+    decoded = schemas.read_credential_id(credential_id)
+    if decoded is None:
+        raise CredentialNotFound("no credential can have this ID")
+    return decoded
+
+
+# The well-known documents, bare and at the site root
+
+
+def related_origins() -> Response:
+    """Tell browsers which other origins may use the RP ID (section 5.11)."""
+    return answer({"origins": list(_passkey().config.related_origins)})
+
+
+def passkey_endpoints() -> Response:
+    """Tell password managers where passkeys are created and managed."""
+    return answer(dict(_passkey().config.endpoints))
+
+
+# What every request goes through
+
+
+@blueprint.before_request
+def check_request() -> None:
+    """Refuse what another site's page sent, and say so when the session store is down."""
+    if request.endpoint != "passkey.static":
+        refuse_cross_site()
+        sessions.require_available()
+
+
+def refuse_cross_site() -> None:
+    """Refuse a request that a browser sent from another site's page.
+
+    Browsers put ``Origin`` on every request that could change something, and ``Sec-Fetch-Site`` on every one;
+    a client that sends neither is no browser, so nobody's cookies are abused.
+
+    :raises CrossSiteRequest: it did.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        if origin not in _passkey().config.all_origins:
+            raise CrossSiteRequest(f"Origin {origin!r} is not in PASSKEY_ORIGINS")
+    elif request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        raise CrossSiteRequest(f"Sec-Fetch-Site is {request.headers['Sec-Fetch-Site']!r}")
+
+
+def _body(*, optional: bool = False) -> Any:
+    """Return the JSON of the request's body, ``{}`` for an empty one where it is optional."""
+    request.max_content_length = _passkey().config.max_body
+    data = request.get_data(cache=False)
+    if optional and not data:
+        return {}
+    if not request.is_json:
+        raise NotJSON(f"Content-Type is {request.mimetype!r}")
+    return parse_json(data)
+
+
+def _visitor_to_begin() -> Visitor:
+    return sessions.visitor_to_begin(_passkey().accounts, _passkey().config)
+
+
+def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
+    """Rotate the session, let the app sign the user in, and note when; return what the app adds."""
+    accounts = _passkey().accounts
+    previous = None if visitor.user is None else accounts.describe(visitor.user).id
+    sessions.rotate(previous_user_id=previous, user_id=outcome.info.id)
+    user = outcome.user if isinstance(outcome, SignedIn) else outcome.new_user
+    extra = accounts.login(user)
+    sessions.remember_proof(user_id=outcome.info.id, credential_id=outcome.credential.id)
+    return extra
+
+
+# Answers
+
+
+def answer(members: dict[str, Any], status: int = 200) -> Response:
+    """Return JSON that nobody keeps."""
+    response = current_app.json.response(members)
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _status(status: int) -> int:
+    return status if _passkey().config.http_status else 200
+
+
+def refuse(refusal: Refusal) -> Response:
+    """Answer a refusal, and tell log and signal its reason under the same correlation id."""
+    correlation_id = str(uuid.uuid4())
+    level = logging.ERROR if refusal.status >= 500 else logging.INFO
+    cause = refusal.__cause__ if level == logging.ERROR else None
+    log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    signals.refused.send(app, error=refusal, correlation_id=correlation_id)
+    members = schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
+    return answer(members, _status(refusal.status))
+
+
+def _partly_done(data: dict[str, Any], refused: dict[str, Refusal]) -> Response:
+    correlation_id = str(uuid.uuid4())
+    failures = {
+        text: schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
+        for text, refusal in refused.items()
+    }
+    log.info("Deleted %s, refused %s [%s]", len(data["deleted"]), len(refused), correlation_id)
+    return answer(schemas.partly_done(data, failures, correlation_id=correlation_id), _status(207))
+
+
+@blueprint.errorhandler(Exception)
+def handle_error(error: Exception) -> Response:
+    """Answer whatever went wrong with an envelope."""
+    if isinstance(error, Refusal):
+        return refuse(error)
+    if isinstance(error, HTTPException):
+        return refuse(_from_http(error))
+    misconfigured = Misconfigured(f"{type(error).__name__} in a hook of the app or in Flask-Passkey: {error}")
+    misconfigured.__cause__ = error
+    return refuse(misconfigured)
+
+
+def _from_http(error: HTTPException) -> Refusal:
+    """Translate an exception of werkzeug, the app or one of its extensions."""
+    reason = f"{error.code} {error.name}"
+    known = {401: SignInRequired, 403: CrossSiteRequest, 404: CredentialNotFound, 405: MethodNotAllowed}
+    known |= {413: BodyTooLarge, 415: NotJSON, 429: TooManyRequests}
+    if error.code in known:
+        return known[error.code](reason)
+    return MalformedRequest("body", reason) if (error.code or 500) < 500 else Misconfigured(reason)
+
+
+def _not_allowed(**_: str) -> Response:
+    raise MethodNotAllowed(f"{request.method} is not in the contract for this route")
+
+
+for _rule, _methods in {
+    "/session/authn": ("GET", "PATCH", "DELETE"),
+    "/user/authn": ("PATCH",),
+    "/user/authn/<credential_id>": ("GET", "POST", "PUT"),
+}.items():
+    blueprint.add_url_rule(_rule, "method_not_allowed", _not_allowed, methods=_methods)
+
+
+def is_route(path: str, prefix: str) -> bool:
+    """Tell whether a path is one of ours, before Flask has looked."""
+    inside = path.removeprefix(prefix)
+    ours = ("/session/authn", "/user/authn", "/passkey/static/")
+    return inside.startswith(ours) or path in ("/.well-known/webauthn", "/.well-known/passkey-endpoints")
