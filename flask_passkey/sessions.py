@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, Request, Response, after_this_request, current_app, request, session
@@ -34,14 +35,18 @@ def visitor(accounts: Accounts) -> Visitor:
     return Visitor(_browser_secrets(), accounts.current(), _proof())
 
 
-def visitor_to_begin(accounts: Accounts, config: PasskeyConfig) -> Visitor:
-    """Return who is asking, giving the browser a secret if it has none."""
-    asking = visitor(accounts)
+def known_browser(asking: Visitor, config: PasskeyConfig) -> Visitor:
+    """Return the same visitor, after giving the browser a secret if it has none."""
     if asking.secrets:
         return asking
     secret = new_browser_secret()
     after_this_request(lambda response: _set_cookie(response, secret, config))
-    return Visitor((secret,), asking.user, asking.proof)
+    return replace(asking, secrets=(secret,))
+
+
+def anybody() -> Visitor:
+    """Return the browser of the current request without asking the app who is signed in."""
+    return Visitor(_browser_secrets())
 
 
 def _browser_secrets() -> tuple[str, ...]:

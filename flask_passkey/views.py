@@ -51,8 +51,11 @@ def begin_sign_in() -> Response:
     body = schemas.BeginSignInRequest().read(_body(optional=True))
     if "user_name" in body:
         raise FeatureOff("sign-in by user name is not switched on")
-    party, visitor = _passkey().relying_party, _visitor_to_begin()
-    begun = party.begin_step_up(visitor) if body.get("step_up") else party.begin_sign_in(visitor)
+    party, config = _passkey().relying_party, _passkey().config
+    if body.get("step_up"):
+        begun = party.begin_step_up(sessions.known_browser(_passkey().visitor(), config))
+    else:
+        begun = party.begin_sign_in(sessions.known_browser(sessions.anybody(), config))
     return answer(schemas.success(schemas.begun(begun)))
 
 
@@ -72,7 +75,7 @@ def finish_sign_in() -> Response:
 def begin_registration() -> Response:
     """Prepare a passkey for the signed-in user or, with a name, for a new account."""
     body = _body(optional=True)
-    party, visitor = _passkey().relying_party, _visitor_to_begin()
+    party, visitor = _passkey().relying_party, sessions.known_browser(_passkey().visitor(), _passkey().config)
     if visitor.user is not None:
         return answer(schemas.success(schemas.begun(party.begin_registration(visitor))))
     if not body:
@@ -202,10 +205,6 @@ def _body(*, optional: bool = False) -> Any:
     return parse_json(data)
 
 
-def _visitor_to_begin() -> Visitor:
-    return sessions.visitor_to_begin(_passkey().accounts, _passkey().config)
-
-
 def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
     """Rotate the session, let the app sign the user in, and note when; return what the app adds."""
     accounts = _passkey().accounts
@@ -222,8 +221,7 @@ def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
 
 def answer(members: dict[str, Any], status: int = 200) -> Response:
     """Return JSON that nobody keeps."""
-    response = current_app.json.response(members)
-    response.status_code = status
+    response = current_app.make_response((members, status))
     response.headers["Cache-Control"] = "no-store"
     return response
 
