@@ -34,6 +34,7 @@ class Hooks:
     get_current_user: Callable[[], Any] | None = None
     load_user: Callable[[str], Any] | None = None
     login_user: Callable[[Any], Mapping[str, Any] | None] | None = None
+    find_user: Callable[[str], Any] | None = None
     create_user: Callable[[str, str], Any] | None = None
     name_available: Callable[[str], bool] | None = None
     describe_user: Callable[[Any], UserInfo] | None = None
@@ -72,14 +73,21 @@ class Accounts:
         self.check(user)
         return user
 
+    def find(self, name: str) -> Any:
+        """Return the user of this name, ``None`` where there is none or it may not sign in."""
+        user = self._required("find_user")(name)
+        return user if user is not None and self._may_sign_in(user) else None
+
     def check(self, user: Any) -> None:
         """Ask the app's account check, by default the user's ``is_active``.
 
         :raises AccountRefused: it says no.
         """
-        check = self._hooks.check_account or _is_active
-        if not check(user):
+        if not self._may_sign_in(user):
             raise AccountRefused("the app's account check refuses this user")
+
+    def _may_sign_in(self, user: Any) -> bool:
+        return bool((self._hooks.check_account or _is_active)(user))
 
     def login(self, user: Any) -> Mapping[str, Any]:
         """Sign the user in at the app; return what the app adds to the answer."""

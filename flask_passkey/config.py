@@ -72,6 +72,10 @@ class PasskeyConfig:
     sign_up: bool | None = None
     """Let people create an account with a passkey. By default on when the app has a ``create_user`` hook."""
 
+    username_first: bool = False
+    """Also accept a user name at the begin of a sign-in, for authenticators that keep no passkeys themselves. Needs
+    a ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart."""
+
     step_up_age: int = 600
     """Seconds after a passkey sign-in in which passkeys can be added, renamed and deleted."""
 
@@ -169,4 +173,4 @@ def _check_numbers(config: PasskeyConfig) -> None:
     if config.timeout % 1000:
         raise ConfigurationError("PASSKEY_TIMEOUT is not whole seconds. Write PASSKEY_TIMEOUT = 300000")
     if config.timeout < 60_000:
-        log.warning("PASSKEY_TIMEOUT is %s ms; people who need more time are shut out. 300000 is usual.", config.timeout)
+        log.warning("PASSKEY_TIMEOUT is %s ms, too short for people who need time. 300000 is usual.", config.timeout)

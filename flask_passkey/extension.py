@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from flask import Flask, Response, current_app
@@ -22,7 +22,7 @@ from .backends import backend_for
 from .challenges import ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
-from .errors import CeremonyStoreUnavailable
+from .errors import CeremonyStoreUnavailable, ConfigurationError, Refusal
 from .outcomes import Visitor
 from .relying_party import RelyingParty
 from .sql import SQLCredentialRepository
@@ -73,6 +73,7 @@ class Passkey:
         self._states[app] = self._make_state(app, config, credentials or self._credentials)
         app.extensions["passkey"] = self
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
+        app.register_error_handler(Refusal, views.refuse)
         _add_well_known(app, config)
         self._guard_sessions(app)
 
@@ -84,6 +85,7 @@ class Passkey:
             accounts=accounts,
             credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
             challenges=ChallengeStore(backend, rp_id=config.rp_id),
+            secret=_secret(app, config),
             sender=app,
         )
         return _State(config, accounts, party)
@@ -145,6 +147,26 @@ class Passkey:
         """
         views.refuse_cross_site()
 
+    def required(self, max_age: int | None = None) -> Callable[[F], F]:
+        """Decorate a view that needs a passkey sign-in not long ago: ``@passkey.required(max_age=60)``.
+
+        Otherwise it is answered with the envelope, code 401 or 40091; handle
+        :class:`~flask_passkey.errors.SignInRequired` and :class:`~flask_passkey.errors.StepUpRequired` with
+        ``app.errorhandler`` to show a page instead.
+
+        :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
+        """
+
+        def decorate(view: F) -> F:
+            @wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Any:
+                self.relying_party.require_recent_sign_in(self.visitor(), max_age=max_age)
+                return current_app.ensure_sync(view)(*args, **kwargs)
+
+            return cast(F, guarded)
+
+        return decorate
+
     def forget_user(self, user_id: str) -> None:
         """Forget an account's passkeys; call it when the app deletes the account.
 
@@ -168,6 +190,10 @@ class Passkey:
         Not needed with Flask-Login.
         """
         return self._set("login_user", function)
+
+    def find_user(self, function: F) -> F:
+        """Set ``(name: str) -> user | None``, for ``PASSKEY_USERNAME_FIRST``."""
+        return self._set("find_user", function)
 
     def create_user(self, function: F) -> F:
         """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
@@ -196,6 +222,17 @@ class Passkey:
     def _set(self, name: str, function: F) -> F:
         setattr(self._hooks, name, function)
         return function
+
+
+def _secret(app: Flask, config: PasskeyConfig) -> bytes:
+    """Return the app's secret key, refusing to go without where it is needed."""
+    key = app.secret_key or ""
+    if config.username_first and not key:
+        raise ConfigurationError(
+            "PASSKEY_USERNAME_FIRST needs a secret for its decoys: write SECRET_KEY = "
+            "the output of `python -c 'import secrets; print(secrets.token_hex())'`."
+        )
+    return key.encode() if isinstance(key, str) else key
 
 
 def _sqlite(app: Flask) -> str:

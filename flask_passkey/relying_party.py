@@ -21,6 +21,7 @@ from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
 from .challenges import Binding, ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
+from .decoys import decoys
 from .errors import (
     CredentialNotFound,
     FeatureOff,
@@ -43,6 +44,7 @@ def _utc_now() -> datetime:
 class RelyingParty:
     """The use cases of one app.
 
+    :param secret: makes decoys; the app's, the same on all its machines.
     :param sender: the sender of signals.
     :param clock: the time, aware.
 
@@ -56,6 +58,7 @@ class RelyingParty:
         accounts: Accounts,
         credentials: CredentialRepository,
         challenges: ChallengeStore,
+        secret: bytes = b"",
         sender: object = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -63,14 +66,30 @@ class RelyingParty:
         self.accounts = accounts
         self.credentials = credentials
         self._challenges = challenges
+        self._secret = secret
         self._sender = sender
         self._clock = clock
 
     # Sign-in and step-up
 
-    def begin_sign_in(self, visitor: Visitor) -> Begun:
-        """Begin a sign-in in which the user need not say who they are."""
-        return self._begin(visitor, *authentication.begin(config=self.config))
+    def begin_sign_in(self, visitor: Visitor, *, user_name: str | None = None) -> Begun:
+        """Begin a sign-in in which the user need not say who they are, but may.
+
+        :param user_name: only passkeys of this account will do. Names without any get decoys instead.
+        :raises FeatureOff: a name is given, and the app does not want that.
+        """
+        allowed = () if user_name is None else self._passkeys_of(user_name)
+        return self._begin(visitor, *authentication.begin(config=self.config, allowed=allowed))
+
+    def _passkeys_of(self, user_name: str) -> list[dict[str, Any]]:
+        """Describe an account's passkeys, or such as it could have; the work is the same for both."""
+        if not self.config.username_first:
+            raise FeatureOff("sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True")
+        user = self.accounts.find(user_name)
+        user_id = "" if user is None else self.accounts.describe(user).id
+        real = [authentication.descriptor(record) for record in self.credentials.list(user_id)]
+        invented = decoys(user_name, secret=self._secret)
+        return real or invented
 
     def begin_step_up(self, visitor: Visitor) -> Begun:
         """Begin a sign-in with one of the signed-in user's own passkeys.
@@ -82,7 +101,10 @@ class RelyingParty:
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
         begun = authentication.begin(
-            config=self.config, user_id=info.id, user_handle=allowed[0].user_handle, allowed=allowed
+            config=self.config,
+            user_id=info.id,
+            user_handle=allowed[0].user_handle,
+            allowed=[authentication.descriptor(record) for record in allowed],
         )
         return self._begin(visitor, *begun)
 
@@ -194,6 +216,17 @@ class RelyingParty:
             self.credentials.add(record)
         return Registered(record, info, user)
 
+    def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
+        """Require a passkey sign-in by the signed-in user not long ago, for anything that needs care.
+
+        :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
+        :raises SignInRequired: nobody is signed in.
+        :raises StepUpRequired: there was none, or too long ago.
+        """
+        max_age = self.config.step_up_age if max_age is None else max_age
+        if not self._is_fresh(visitor, self._signed_in(visitor), max_age):
+            raise StepUpRequired("the last passkey sign-in of this session is too long ago")
+
     # The user's own credentials
 
     def list_credentials(self, visitor: Visitor) -> CredentialList:
@@ -266,11 +299,14 @@ class RelyingParty:
     def _stepped_up(self, visitor: Visitor) -> UserInfo:
         """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
         info = self._signed_in(visitor)
-        proof, now = visitor.proof, self._clock().timestamp()
-        fresh = proof is not None and proof.user_id == info.id and now - proof.at <= self.config.step_up_age
-        if not fresh and self.credentials.list(info.id):
+        if not self._is_fresh(visitor, info, self.config.step_up_age) and self.credentials.list(info.id):
             raise StepUpRequired(f"no passkey sign-in in the last {self.config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
         return info
+
+    def _is_fresh(self, visitor: Visitor, info: UserInfo, max_age: int) -> bool:
+        """Tell whether this session has a passkey sign-in of this user at most ``max_age`` seconds old."""
+        proof, now = visitor.proof, self._clock().timestamp()
+        return proof is not None and proof.user_id == info.id and now - proof.at <= max_age
 
     def _require_sign_up(self) -> None:
         wanted = self.accounts.can_create if self.config.sign_up is None else self.config.sign_up

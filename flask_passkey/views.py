@@ -17,7 +17,6 @@ from .errors import (
     BodyTooLarge,
     CredentialNotFound,
     CrossSiteRequest,
-    FeatureOff,
     MalformedRequest,
     MethodNotAllowed,
     Misconfigured,
@@ -49,13 +48,12 @@ def _passkey() -> Passkey:
 def begin_sign_in() -> Response:
     """Prepare a passkey sign-in or, with ``step_up``, a repeated one by the same user."""
     body = schemas.BeginSignInRequest().read(_body(optional=True))
-    if "user_name" in body:
-        raise FeatureOff("sign-in by user name is not switched on")
     party, config = _passkey().relying_party, _passkey().config
     if body.get("step_up"):
         begun = party.begin_step_up(sessions.known_browser(_passkey().visitor(), config))
     else:
-        begun = party.begin_sign_in(sessions.known_browser(sessions.anybody(), config))
+        browser = sessions.known_browser(sessions.anybody(), config)
+        begun = party.begin_sign_in(browser, user_name=body.get("user_name"))
     return answer(schemas.success(schemas.begun(begun)))
 
 

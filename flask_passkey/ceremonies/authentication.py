@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -46,11 +46,11 @@ class Authenticated:
 
 
 def begin(
-    *, config: PasskeyConfig, user_id: str = "", user_handle: bytes = b"", allowed: Sequence[CredentialRecord] = ()
+    *, config: PasskeyConfig, user_id: str = "", user_handle: bytes = b"", allowed: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[dict[str, Any], Pending]:
     """Make the options of a sign-in or, with a user, of a step-up.
 
-    :param allowed: the user's credentials, in a step-up.
+    :param allowed: descriptors of the credentials that may answer; any may, if there are none.
     :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.5) and what to remember.
     """
     challenge = secrets.token_bytes(32)
@@ -64,7 +64,7 @@ def begin(
     )
     options.pop("allowCredentials")
     if allowed:
-        options["allowCredentials"] = [descriptor(record) for record in allowed]
+        options["allowCredentials"] = list(allowed)
     pending = Pending(
         purpose=STEP_UP if user_id else SIGN_IN,
         rp_id=config.rp_id,
@@ -72,7 +72,7 @@ def begin(
         user_verification=config.user_verification,
         user_id=user_id,
         user_handle=base64url.encode(user_handle),
-        allowed=tuple(base64url.encode(record.id) for record in allowed),
+        allowed=tuple(item["id"] for item in allowed),
     )
     return options, pending
 
@@ -138,7 +138,7 @@ def _check_owner(pending: Pending, response: Response, record: CredentialRecord)
     has_handle = bool(response.members.get("userHandle"))  # some clients send "" for null
     if has_handle and response.bytes("userHandle") != record.user_handle:
         raise ResponseRejected("the user handle is not that of the credential's owner")
-    if not has_handle and not pending.user_id:
+    if not has_handle and not pending.allowed:
         raise ResponseRejected("the user handle is missing")
 
 
