@@ -109,7 +109,8 @@ class Ceremony:
 
     def set_flag(self, flag: Flags, value: bool) -> None:
         """Switch one flag on or off."""
-        self.flags = self.flags | flag if value else self.flags & ~flag
+        # In numbers: the complement of a flag would drop reserved bits.
+        self.flags = self.flags | flag if value else Flags(self.flags.value & ~flag.value)
 
     def build_client_data_json(self) -> bytes:
         """Return the client data as the browser writes it (section 5.8.1.1)."""
