@@ -27,7 +27,7 @@ from .policies import (
     counter_must_grow,
     counter_regressed,
 )
-from .responses import Response, check_client_data, check_rp_id
+from .responses import Response, check_client_data, check_rp_id, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def begin(
     """Make the options of a sign-in or, with a user, of a step-up.
 
     :param allowed: descriptors of the credentials that may answer; any may, if there are none.
-    :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.5) and what to remember.
+    :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.1.9) and what to remember.
     """
     challenge = secrets.token_bytes(32)
     options = options_to_json_dict(
@@ -78,7 +78,7 @@ def begin(
 
 
 def descriptor(record: CredentialRecord) -> dict[str, Any]:
-    """Return the ``PublicKeyCredentialDescriptorJSON`` of a credential (section 5.8.3)."""
+    """Return the ``PublicKeyCredentialDescriptorJSON`` of a credential (section 5.1.8)."""
     members: dict[str, Any] = {"type": "public-key", "id": base64url.encode(record.id)}
     if record.transports:
         members["transports"] = list(record.transports)
@@ -135,7 +135,7 @@ def _check_owner(pending: Pending, response: Response, record: CredentialRecord)
         raise ResponseRejected("the record is of another credential")
     if pending.user_id and pending.user_id != record.user_id:
         raise ResponseRejected("the credential belongs to another account")
-    has_handle = bool(response.members.get("userHandle"))  # some clients send "" for null
+    has_handle = response.members.get("userHandle") not in (None, "")  # some clients send "" for null
     if has_handle and response.bytes("userHandle") != record.user_handle:
         raise ResponseRejected("the user handle is not that of the credential's owner")
     if not has_handle and not pending.allowed:
@@ -146,6 +146,7 @@ def _verify(
     pending: Pending, response: Response, record: CredentialRecord, config: PasskeyConfig
 ) -> AuthenticatorState:
     """Let the library verify, and read the flags it verified."""
+    response.bytes("signature")  # the library would read other text for the same bytes
     try:
         verified = verify_authentication_response(
             credential=response.for_library("authenticatorData", "signature"),
@@ -158,5 +159,5 @@ def _verify(
         )
         flags = parse_authenticator_data(response.bytes("authenticatorData")).flags
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
-        raise ResponseRejected(f"the assertion did not verify: {exc}") from exc
+        raise ResponseRejected(f"the assertion did not verify: {quoted(exc)}") from exc
     return AuthenticatorState(verified.new_sign_count, verified.user_verified, flags.be, flags.bs)

@@ -30,7 +30,7 @@ from . import base64url
 from .authentication import descriptor
 from .keys import check_public_key
 from .pending import REGISTRATION, SIGN_UP, Pending
-from .responses import Response, check_client_data
+from .responses import Response, check_client_data, quoted
 
 _MAX_TRANSPORTS = 8
 _TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
@@ -48,7 +48,7 @@ def begin(
     """Make the options of a registration or, without ``user_id``, of a sign-up.
 
     :param exclude: what the account has already, so that no authenticator makes a second one over it.
-    :returns: ``PublicKeyCredentialCreationOptionsJSON`` (section 5.4) and what to remember.
+    :returns: ``PublicKeyCredentialCreationOptionsJSON`` (section 5.1.8) and what to remember.
     """
     options = _options(config, name, user_handle)
     options["user"]["displayName"] = display_name
@@ -139,7 +139,7 @@ def _verify(pending: Pending, response: Response, config: PasskeyConfig) -> tupl
         )
         flags = parse_attestation_object(verified.attestation_object).auth_data.flags
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
-        raise ResponseRejected(f"the attestation did not verify: {exc}") from exc
+        raise ResponseRejected(f"the attestation did not verify: {quoted(exc)}") from exc
     return verified, flags.be
 
 

@@ -47,9 +47,10 @@ class Response:
             raise ResponseRejected("response.response is not an object")
         if value.get("type") != "public-key":
             raise ResponseRejected("response.type is not 'public-key'")
-        if value.get("id") != value.get("rawId"):
+        credential_id = _bytes(value, "rawId")  # text from here on, so that comparing cannot recurse
+        if value.get("id") != value["rawId"]:
             raise ResponseRejected("response.id and response.rawId differ")
-        return cls(_bytes(value, "rawId"), _bytes(members, "clientDataJSON"), members, value)
+        return cls(credential_id, _bytes(members, "clientDataJSON"), members, value)
 
     def bytes(self, member: str) -> bytes:
         """Decode a member of the inner object.
@@ -83,12 +84,13 @@ def check_client_data(data: bytes, *, kind: str, pending: Pending, config: Passk
     client_data = _client_data(data)
     if client_data.get("type") != kind:
         raise ResponseRejected(f"client data is not of type {kind}")
-    challenge = str(client_data.get("challenge"))
-    if not compare_digest(challenge.encode(errors="replace"), pending.challenge.encode()):
+    challenge = _text(client_data, "challenge").encode(errors="replace")
+    if not compare_digest(challenge, pending.challenge.encode()):
         raise ResponseRejected("client data has another challenge")
-    if client_data.get("origin") not in config.all_origins:
+    origin = _text(client_data, "origin")
+    if origin not in config.all_origins:
         raise ResponseRejected(
-            f"client data has origin {client_data.get('origin')!r}, PASSKEY_ORIGINS is {list(config.all_origins)}"
+            f"client data has origin {quoted(origin)}, PASSKEY_ORIGINS is {list(config.all_origins)}"
         )
     _check_embedding(client_data, config)
 
@@ -103,17 +105,30 @@ def _client_data(data: bytes) -> dict[str, Any]:
     return client_data
 
 
+def _text(client_data: dict[str, Any], name: str) -> str:
+    value = client_data.get(name)
+    if not isinstance(value, str):
+        raise ResponseRejected(f"client data has no {name} or it is not text")
+    return value
+
+
 def _check_embedding(client_data: dict[str, Any], config: PasskeyConfig) -> None:
-    """Refuse a page inside another origin's page, unless the app allows that."""
-    if client_data.get("crossOrigin", False) is not False and not config.allow_cross_origin:
+    """Refuse a page inside another origin's page, unless the app allows that; null means absent."""
+    if client_data.get("crossOrigin") not in (None, False) and not config.allow_cross_origin:
         raise ResponseRejected("made in an embedded page; see PASSKEY_ALLOW_CROSS_ORIGIN")
-    if "topOrigin" not in client_data:
+    if client_data.get("topOrigin") is None:
         return
-    if not config.allow_cross_origin or client_data["topOrigin"] not in config.top_origins:
-        raise ResponseRejected(f"embedded in {client_data['topOrigin']!r}, which is not in PASSKEY_TOP_ORIGINS")
+    top_origin = _text(client_data, "topOrigin")
+    if not config.allow_cross_origin or top_origin not in config.top_origins:
+        raise ResponseRejected(f"embedded in {quoted(top_origin)}, which is not in PASSKEY_TOP_ORIGINS")
 
 
 def check_rp_id(authenticator_data: bytes, *, rp_id: str) -> None:
     """Check that authenticator data were made for this RP ID (section 7.1 step 14, 7.2 step 15)."""
     if not compare_digest(authenticator_data[:32], sha256(rp_id.encode()).digest()):
         raise ResponseRejected("authenticator data are for another RP ID")
+
+
+def quoted(value: object) -> str:
+    """Return what an attacker may have chosen as one short line, fit for a log."""
+    return repr(str(value)[:200])
