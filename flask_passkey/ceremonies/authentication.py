@@ -126,7 +126,7 @@ def finish(
         uv_initialized=record.uv_initialized or state.user_verified,
         last_used_at=now,
     )
-    return Authenticated(record=used, counter_must_grow=counter_must_grow(state, config), events=tuple(events))
+    return Authenticated(record=used, counter_must_grow=counter_must_grow(record, state, config), events=tuple(events))
 
 
 def _check_owner(pending: Pending, response: Response, record: CredentialRecord) -> None:

@@ -22,13 +22,15 @@ class AuthenticatorState:
     backup_state: bool
 
 
-def counter_must_grow(state: AuthenticatorState, config: PasskeyConfig) -> bool:
+def counter_must_grow(record: CredentialRecord, state: AuthenticatorState, config: PasskeyConfig) -> bool:
     """Tell whether a counter that does not grow is refused for such a credential.
 
     Synced passkeys live on several devices whose counters need not agree, so by default only those that
-    cannot be synced are held to it (section 6.1.1).
+    cannot be synced are held to it (section 6.1.1). One that says so only now is not synced yet: a copy of a
+    security key's secret does not escape by turning the flag on.
     """
-    return config.counter_policy == "always" or (config.counter_policy == "device-bound" and not state.backup_eligible)
+    synced = record.backup_eligible and state.backup_eligible
+    return config.counter_policy == "always" or (config.counter_policy == "device-bound" and not synced)
 
 
 def counter_regressed(record: CredentialRecord, state: AuthenticatorState, config: PasskeyConfig) -> bool:
@@ -38,7 +40,7 @@ def counter_regressed(record: CredentialRecord, state: AuthenticatorState, confi
     :raises ResponseRejected: it failed to grow, where that is refused.
     """
     regressed = not counter_grows(record.sign_count, state.sign_count)
-    if regressed and counter_must_grow(state, config):
+    if regressed and counter_must_grow(record, state, config):
         raise ResponseRejected(
             f"signature counter {state.sign_count} after {record.sign_count}; see PASSKEY_COUNTER_POLICY"
         )
