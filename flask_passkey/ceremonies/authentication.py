@@ -107,6 +107,9 @@ def finish(
 ) -> Authenticated:
     """Verify a response with the record of its credential.
 
+    Of the new state (step 24) all is taken over but ``uv_initialized``: whoever finds a security key can give it a
+    PIN, so turning that on would need another factor to vouch for it.
+
     :param now: becomes the time of the credential's last use; aware.
     :returns: the record to store, and what should be known.
     :raises ResponseRejected: a step of section 7.2 failed, or a policy refuses.
@@ -123,7 +126,6 @@ def finish(
         sign_count=state.sign_count,
         backup_eligible=state.backup_eligible,
         backup_state=state.backup_state,
-        uv_initialized=record.uv_initialized or state.user_verified,
         last_used_at=now,
     )
     return Authenticated(record=used, counter_must_grow=counter_must_grow(record, state, config), events=tuple(events))
@@ -160,4 +162,4 @@ def _verify(
         flags = parse_authenticator_data(response.bytes("authenticatorData")).flags
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected(f"the assertion did not verify: {quoted(exc)}") from exc
-    return AuthenticatorState(verified.new_sign_count, verified.user_verified, flags.be, flags.bs)
+    return AuthenticatorState(verified.new_sign_count, flags.be, flags.bs)

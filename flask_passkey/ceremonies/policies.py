@@ -17,7 +17,6 @@ class AuthenticatorState:
     """What verified authenticator data say: flags and counter."""
 
     sign_count: int
-    user_verified: bool
     backup_eligible: bool
     backup_state: bool
 
