@@ -23,6 +23,7 @@ from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
 from .decoys import decoys
 from .errors import (
+    CredentialExists,
     CredentialNotFound,
     FeatureOff,
     LastCredential,
@@ -207,6 +208,8 @@ class RelyingParty:
     def _create_account(self, pending: Pending, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
+        if self.credentials.get(record.id) is not None:  # before an account is made that may live elsewhere
+            raise CredentialExists("the credential ID is already registered")
         with self.credentials.transaction():
             user = self.accounts.create(pending.name, pending.display_name)
             info = self.accounts.describe(user)

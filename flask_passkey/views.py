@@ -196,8 +196,10 @@ def _body(*, optional: bool = False) -> Any:
     """Return the JSON of the request's body, ``{}`` for an empty one where it is optional."""
     request.max_content_length = _passkey().config.max_body
     data = request.get_data(cache=False)
-    if optional and not data:
-        return {}
+    if not data:
+        if optional:
+            return {}
+        raise MalformedRequest("body", "the body is empty")
     if not request.is_json:
         raise NotJSON(f"Content-Type is {request.mimetype!r}")
     return parse_json(data)
