@@ -22,9 +22,11 @@ PACKAGE = ROOT / "flask_passkey"
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
     ("errors",),
-    ("config", "credentials", "strict_json"),
-    ("backends", "sql", "signals", "ceremonies"),
-    ("accounts", "challenges"),
+    ("origins", "credentials", "strict_json"),
+    ("config", "contracts"),
+    ("ceremonies", "backends", "sql", "signals"),
+    ("accounts", "challenges", "decoys"),
+    ("outcomes",),
     ("relying_party",),
     ("schemas",),
     ("sessions", "login"),
@@ -51,7 +53,7 @@ LIBRARIES = {
     "cryptography": {"ceremonies", "testing"},
     "blinker": {"signals"},
     "flask_login": {"login"},
-    "pytest": {"testing"},
+    "pytest": {"contracts"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
 OPTIONAL = {"redis", "flask_login", "pytest"}
