@@ -8,12 +8,15 @@ What an RP ID and an origin may look like is
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, NoReturn
 
 from .errors import ConfigurationError
-from .origins import check_origin, check_origins, check_related, check_rp_id, default_origins, texts
+from .origins import check_below, check_related, check_rp_id, default_origins, read_origins
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +88,7 @@ class PasskeyConfig:
     max_body: int = 65_536
     """Longest accepted request body in bytes."""
 
-    database_uri: str = ""
+    database_uri: str = field(default="", repr=False)
     """SQLAlchemy URL of the credentials: ``"postgresql+psycopg://…"``. By default ``passkey.sqlite3`` in the
     instance folder."""
 
@@ -115,62 +118,137 @@ class PasskeyConfig:
         :param development: debug or testing: the RP ID is ``localhost`` unless given.
         :raises ConfigurationError: with the key and the line to write.
         """
-        given = {f.name: values[key] for f in fields(cls) if (key := f"PASSKEY_{f.name.upper()}") in values}
-        _refuse_unknown_keys(cls, values)
-        rp_id = check_rp_id(given.get("rp_id") or ("localhost" if development else ""))
-        given["rp_id"] = rp_id
-        given["rp_name"] = str(given.get("rp_name") or rp_id)
-        for key in ("related_origins", "top_origins"):
-            given[key] = tuple(check_origin(text, f"PASSKEY_{key.upper()}") for text in texts(given.get(key, ())))
-        given["origins"] = check_origins(texts(given.get("origins") or default_origins(rp_id)), rp_id)
-        if "algorithms" in given:
-            given["algorithms"] = _algorithms(given["algorithms"])
-        config = cls(**given)
-        _check_choices(config)
-        _check_numbers(config)
-        check_related(config.related_origins)
+        _refuse_unknown_keys(values)
+        # Empty is not given: what an environment variable can say, and None.
+        given = {name: value for name in _READERS if (value := values.get(_key(name))) not in (None, "")}
+        given = {"rp_id": "localhost" if development else ""} | given
+        read = {name: _READERS[name](_key(name), value) for name, value in given.items()}
+        read.setdefault("rp_name", read["rp_id"])
+        read["origins"] = read.get("origins") or default_origins(read["rp_id"])
+        config = cls(**read)
+        _check_together(config)
         return config
 
 
-_CHOICES = {
-    "user_verification": ("required", "preferred", "discouraged"),
-    "attestation": ("none", "indirect", "direct", "enterprise"),
-    "counter_policy": ("device-bound", "always", "never"),
-    "backup_policy": ("upgrade", "fixed", "any"),
+def _key(name: str) -> str:
+    return f"PASSKEY_{name.upper()}"
+
+
+def _refuse(key: str, value: object, problem: str, line: object) -> NoReturn:
+    raise ConfigurationError(f"{key} is {value!r}, {problem}. Write {key} = {line!r}")
+
+
+# One reader for each kind of value. What comes from an environment variable is text, unless it is JSON.
+
+
+def _text(key: str, value: object) -> str:
+    return value if isinstance(value, str) else _refuse(key, value, "not text", str(value))
+
+
+def _database_uri(key: str, value: object) -> str:
+    # Never shown, as it may hold a password; str() of a URL object replaces that by asterisks.
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{key} is not text. Write {key} = 'postgresql+psycopg://user:password@host/database'")
+    return value
+
+
+def _url_prefix(key: str, value: object) -> str:
+    path = str(value).rstrip("/")
+    if path and not _PATH.fullmatch(path):
+        meant = "/" + path.strip("/")
+        _refuse(key, value, "not a path", meant if _PATH.fullmatch(meant) else "/api/v4")
+    return path
+
+
+def _switch(key: str, value: object) -> bool:
+    word = str(value).strip().lower()
+    return _SWITCH[word] if word in _SWITCH else _refuse(key, value, "neither true nor false", True)
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value)
+    return value if type(value) is int else None
+
+
+def _number(key: str, value: object, *, low: int, high: int, usual: int) -> int:
+    number = _integer(value)
+    if number is None or not low <= number <= high:
+        _refuse(key, value, f"not a number from {low} to {high}", usual)
+    return number
+
+
+def _timeout(key: str, value: object) -> int:
+    timeout = _number(key, value, low=1_000, high=600_000, usual=300_000)
+    if timeout % 1000:
+        _refuse(key, value, "not whole seconds, which is what stores count", timeout - timeout % 1000)
+    if timeout < 60_000:
+        log.warning("%s is %s ms, too short for people who need time. 300000 is usual.", key, timeout)
+    return timeout
+
+
+def _choice(key: str, value: object, *, choices: Sequence[str]) -> str:
+    return str(value) if value in choices else _refuse(key, value, f"not one of {', '.join(choices)}", choices[0])
+
+
+def _algorithms(key: str, value: object) -> tuple[int, ...]:
+    items = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else value
+    numbers = [_integer(item) for item in items] if isinstance(items, list | tuple) else []
+    known = [number for number in numbers if number in _ALGORITHMS]
+    if not known or len(known) < len(numbers):
+        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-8, -7, -257])
+    return tuple(dict.fromkeys(known))
+
+
+def _endpoints(key: str, value: object) -> dict[str, str]:
+    items = value.items() if isinstance(value, Mapping) else [("", value)]
+    # In upper case where they come from PASSKEY_ENDPOINTS__MANAGE and the like.
+    pages = {str(name).lower(): url for name, url in items if isinstance(url, str) and url.startswith("https://")}
+    if len(pages) < len(items) or not pages.keys() <= {"enroll", "manage"}:
+        _refuse(key, value, "not a dict of https URLs", {"enroll": "https://…", "manage": "https://…"})
+    return pages
+
+
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
+_SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+_ALGORITHMS = (-8, -7, -257, -36, -37, -38, -39, -258, -259)
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "rp_id": lambda key, value: check_rp_id(value),
+    "rp_name": _text,
+    "origins": read_origins,
+    "related_origins": read_origins,
+    "url_prefix": _url_prefix,
+    "timeout": _timeout,
+    "user_verification": partial(_choice, choices=("required", "preferred", "discouraged")),
+    "algorithms": _algorithms,
+    "attestation": partial(_choice, choices=("none", "indirect", "direct", "enterprise")),
+    "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),
+    "backup_policy": partial(_choice, choices=("upgrade", "fixed", "any")),
+    "allow_cross_origin": _switch,
+    "top_origins": read_origins,
+    "sign_up": _switch,
+    "username_first": _switch,
+    "step_up_age": partial(_number, low=0, high=86_400, usual=600),
+    "http_status": _switch,
+    "max_body": partial(_number, low=4_096, high=1_048_576, usual=65_536),
+    "database_uri": _database_uri,
+    "endpoints": _endpoints,
 }
-_RANGES = {"timeout": (1_000, 600_000), "step_up_age": (0, 86_400), "max_body": (4_096, 1_048_576)}
 
 
-def _refuse_unknown_keys(cls: type[PasskeyConfig], values: Mapping[str, Any]) -> None:
-    known = {f"PASSKEY_{f.name.upper()}" for f in fields(cls)}
+def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
+    known = [_key(name) for name in _READERS]
     for key in values:
         if key.startswith("PASSKEY_") and key not in known:
-            raise ConfigurationError(f"There is no setting {key}. The settings are {', '.join(sorted(known))}.")
+            meant = get_close_matches(key, known, n=1, cutoff=0)[0]
+            raise ConfigurationError(f"There is no setting {key}. Write {meant} = …, or one of {', '.join(known)}.")
 
 
-def _algorithms(value: object) -> tuple[int, ...]:
-    known = (-8, -7, -257, -36, -37, -38, -39, -258, -259)
-    if not isinstance(value, Sequence) or not value or not all(item in known for item in value):
-        raise ConfigurationError(f"PASSKEY_ALGORITHMS is {value!r}. Write PASSKEY_ALGORITHMS = [-8, -7, -257]")
-    return tuple(value)
-
-
-def _check_choices(config: PasskeyConfig) -> None:
-    for name, choices in _CHOICES.items():
-        if getattr(config, name) not in choices:
-            key = f"PASSKEY_{name.upper()}"
-            raise ConfigurationError(
-                f"{key} is {getattr(config, name)!r}, not one of {', '.join(choices)}. Write {key} = {choices[0]!r}"
-            )
-
-
-def _check_numbers(config: PasskeyConfig) -> None:
-    for name, (low, high) in _RANGES.items():
-        value = getattr(config, name)
-        if type(value) is not int or not low <= value <= high:
-            key, default = f"PASSKEY_{name.upper()}", PasskeyConfig.__dataclass_fields__[name].default
-            raise ConfigurationError(f"{key} is {value!r}, not a number from {low} to {high}. Write {key} = {default}")
-    if config.timeout % 1000:
-        raise ConfigurationError("PASSKEY_TIMEOUT is not whole seconds. Write PASSKEY_TIMEOUT = 300000")
-    if config.timeout < 60_000:
-        log.warning("PASSKEY_TIMEOUT is %s ms, too short for people who need time. 300000 is usual.", config.timeout)
+def _check_together(config: PasskeyConfig) -> None:
+    check_below(config.origins, config.rp_id)
+    check_related(config.related_origins)
+    if config.top_origins and not config.allow_cross_origin:
+        raise ConfigurationError(
+            "PASSKEY_TOP_ORIGINS is set, but pages in an <iframe> are refused. Write PASSKEY_ALLOW_CROSS_ORIGIN = True"
+        )

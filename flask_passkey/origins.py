@@ -18,52 +18,57 @@ log = logging.getLogger(__name__)
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
-
-
-def texts(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, Sequence):
-        raise ConfigurationError(f"{value!r} is not a list of origins: PASSKEY_ORIGINS = ['https://example.com']")
-    return tuple(str(item).strip() for item in value if str(item).strip())
+# Python's IDNA replaces these, browsers keep them: it would be another domain.
+_DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
 
 
 def check_rp_id(value: object) -> str:
-    """Check an RP ID and return it."""
-    text = str(value or "")
+    """Check an RP ID and return it.
+
+    :raises ConfigurationError: it is missing, or is not a bare lower-case domain.
+    """
+    text = "" if value is None else str(value)
     if not text:
         raise ConfigurationError(
             "PASSKEY_RP_ID is not set: the domain your passkeys belong to. Write PASSKEY_RP_ID = 'example.com' "
             "(on your own machine: PASSKEY_RP_ID = 'localhost')."
         )
-    if "/" in text or "//" in text:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname or "example.com"
-        raise ConfigurationError(f"PASSKEY_RP_ID is a URL: {text!r}. Write only the domain: PASSKEY_RP_ID = {host!r}")
     if _is_ip(text):
         log.warning(
             "PASSKEY_RP_ID is the IP address %s: no browser creates or uses a passkey for an IP address. "
-            "Write PASSKEY_RP_ID = 'localhost' and open http://localhost:5000 instead.", text,
+            "Write PASSKEY_RP_ID = 'localhost' and open http://localhost:5000 instead.",
+            text,
         )
-        return text
-    if ":" in text:
-        host = text.partition(":")[0].lower()
-        raise ConfigurationError(f"PASSKEY_RP_ID has a port: {text!r}. Write PASSKEY_RP_ID = {host!r}")
-    if text != text.lower():
-        raise ConfigurationError(f"PASSKEY_RP_ID has upper case: {text!r}. Write PASSKEY_RP_ID = {text.lower()!r}")
-    if not all(_LABEL.fullmatch(label) for label in text.split(".")) or len(text) > 253:
-        raise ConfigurationError(
-            f"PASSKEY_RP_ID is not a domain name: {text!r}. Write PASSKEY_RP_ID = {_to_ascii(text)!r}"
-        )
+    elif (problem := _problem(text)) is not None:
+        raise ConfigurationError(f"PASSKEY_RP_ID {problem}: {text!r}. Write PASSKEY_RP_ID = {_meant(text)!r}")
     return text
 
 
-def _to_ascii(text: str) -> str:
+def _problem(rp_id: str) -> str | None:
+    if "/" in rp_id:
+        return "is a URL, not only the domain"
+    if ":" in rp_id:
+        return "has a port"
+    if rp_id != rp_id.lower():
+        return "has upper case"
+    return None if _is_domain(rp_id) else "is not a domain name"
+
+
+def _is_domain(text: str) -> bool:
+    labels = text.split(".")
+    # To a browser, a name whose last part is a number is an IP address.
+    return all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit() and len(text) <= 253
+
+
+def _meant(text: str) -> str:
     """Guess the domain that was meant, for a message."""
+    text = text.strip(" .")
     try:
-        guess = text.strip(".").encode("idna").decode()
-    except UnicodeError:
-        return "example.com"
-    return guess if all(_LABEL.fullmatch(label) for label in guess.split(".")) else "example.com"
+        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+        guess = host.encode("idna").decode()
+    except ValueError:
+        guess = ""
+    return guess if _is_domain(guess) or _is_ip(guess) else "example.com"
 
 
 def _is_ip(text: str) -> bool:
@@ -74,12 +79,6 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def default_origins(rp_id: str) -> tuple[str, ...]:
-    if _is_local(rp_id):
-        return (f"http://{rp_id}", f"http://{rp_id}:5000")
-    return (f"https://{rp_id}",)
-
-
 def _is_local(host: str) -> bool:
     """Does http to this host stay on the machine, so that browsers trust it?"""
     if _is_ip(host):
@@ -87,54 +86,105 @@ def _is_local(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
-def check_origins(texts: Sequence[str], rp_id: str) -> tuple[str, ...]:
-    origins = tuple(check_origin(text, "PASSKEY_ORIGINS") for text in texts)
-    for origin in origins:
-        host = urlsplit(origin).hostname or ""
-        if not origin.startswith("android:") and host != rp_id.strip("[]") and not host.endswith(f".{rp_id}"):
-            raise ConfigurationError(
-                f"PASSKEY_ORIGINS has {origin!r}, which is not {rp_id!r} or below it. Write PASSKEY_ORIGINS = "
-                f"['https://{rp_id}'], or move it to PASSKEY_RELATED_ORIGINS."
-            )
-    return origins
+def default_origins(rp_id: str) -> tuple[str, ...]:
+    """Return where the pages of an RP ID usually are."""
+    host = f"[{rp_id.strip('[]')}]" if ":" in rp_id else rp_id
+    return (f"http://{host}", f"http://{host}:5000") if _is_local(rp_id) else (f"https://{host}",)
 
 
-def check_origin(text: str, key: str) -> str:
+def read_origins(key: str, value: object) -> tuple[str, ...]:
+    """Read a list of origins, or text with commas between them.
+
+    :param key: named in the error.
+    :raises ConfigurationError: one of them is not an origin that can have passkeys.
+    """
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in items):
+        raise ConfigurationError(f"{key} is {value!r}, not a list of texts. Write {key} = ['https://example.com']")
+    return tuple(dict.fromkeys(_origin(key, item.strip()) for item in items if item.strip()))
+
+
+def _origin(key: str, text: str) -> str:
     """Check an origin and return it as browsers write it."""
     if _ANDROID.fullmatch(text):
         return text
-    parts = urlsplit(text)
-    good = f"{parts.scheme or 'https'}://{parts.netloc or 'example.com'}".lower()
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(f"{key} has {text!r}, which is not an origin. Write {key} = ['https://example.com']")
-    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigurationError(f"{key} has {text!r}: an origin has no path. Write {key} = [{good!r}]")
-    if parts.scheme.lower() == "http" and not _is_local(parts.hostname):
+    origin = _canonical(text)
+    if origin is None:
         raise ConfigurationError(
-            f"{key} has {text!r}: browsers allow passkeys on plain http only at localhost. Write {key} = "
-            f"['https://{parts.hostname}']"
+            f"{key} has {text!r}, which is not an origin: scheme, host, and port if it is not the usual one. "
+            f"Write {key} = ['https://example.com']"
         )
-    return _canonical(parts.scheme.lower(), parts.hostname, _port(parts.netloc, key, text))
+    parts = urlsplit(text)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(f"{key} has {text!r}: an origin is without path. Write {key} = [{origin!r}]")
+    if parts.scheme == "http" and not _is_local(host_of(origin)):
+        raise ConfigurationError(
+            f"{key} has {text!r}: browsers allow passkeys on plain http only at localhost. "
+            f"Write {key} = ['https://{host_of(origin)}']"
+        )
+    return origin
 
 
-def _port(netloc: str, key: str, text: str) -> int | None:
+def _canonical(text: str) -> str | None:
+    """Return an origin in lower case, with its host in ASCII and without the usual port."""
     try:
-        return urlsplit(f"//{netloc}").port
+        parts = urlsplit(text)
+        host, port = _ascii(parts.hostname or ""), parts.port
     except ValueError:
-        raise ConfigurationError(f"{key} has {text!r}, whose port is not a number below 65536.") from None
+        return None
+    usual = {"http": 80, "https": 443}
+    if parts.scheme not in usual:
+        return None
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual[parts.scheme]) else "")
 
 
-def _canonical(scheme: str, host: str, port: int | None) -> str:
-    host = f"[{host}]" if ":" in host else host.encode("idna").decode()
-    default = {"http": 80, "https": 443}[scheme]
-    return f"{scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
+def _ascii(host: str) -> str:
+    if _is_ip(host):
+        return f"[{host}]" if ":" in host else host
+    ascii_host = host.encode("idna").decode()
+    if not _is_domain(ascii_host) or _DEVIATIONS.intersection(host):
+        raise ValueError("not a host, or not the one that browsers understand")
+    return ascii_host
+
+
+def host_of(origin: str) -> str:
+    """Return the host of an origin, empty for an Android app's."""
+    return urlsplit(origin).hostname or ""
+
+
+def check_below(origins: Sequence[str], rp_id: str) -> None:
+    """Check that browsers let pages of these origins use the RP ID.
+
+    :raises ConfigurationError: one of them is elsewhere.
+    """
+    for origin in origins:
+        host = host_of(origin)
+        if not host or host == rp_id.strip("[]"):
+            continue
+        if not host.endswith(f".{rp_id}"):
+            raise ConfigurationError(
+                f"PASSKEY_ORIGINS has {origin!r}, which is not {rp_id!r} or below it. Write PASSKEY_ORIGINS = "
+                f"{list(default_origins(rp_id))}, or move it to PASSKEY_RELATED_ORIGINS."
+            )
+        if "." not in rp_id and rp_id != "localhost":
+            raise ConfigurationError(
+                f"PASSKEY_RP_ID is {rp_id!r}, a top-level domain, which browsers refuse to {origin!r}. "
+                f"Write PASSKEY_RP_ID = {host!r}"
+            )
 
 
 def check_related(origins: Sequence[str]) -> None:
-    """Count labels as browsers do, without a public suffix list: the last label but one is close enough to warn."""
-    labels = {(urlsplit(origin).hostname or "").rsplit(".", 1)[0].rpartition(".")[2] for origin in origins}
-    if len(labels) > 5:
+    """Check that there are no more names than browsers look at (section 5.11.1).
+
+    Without a list of public suffixes the last label but one is taken for the name: never more than browsers count.
+
+    :raises ConfigurationError: there are more.
+    """
+    names = {o: name for o in origins if (name := host_of(o).rpartition(".")[0].rpartition(".")[2])}
+    first = list(dict.fromkeys(names.values()))[:5]
+    kept = [origin for origin in origins if origin not in names or names[origin] in first]
+    if len(kept) < len(origins):
         raise ConfigurationError(
-            f"PASSKEY_RELATED_ORIGINS has {len(labels)} different domain names ({', '.join(sorted(labels))}); "
-            "browsers look at the first five."
+            f"PASSKEY_RELATED_ORIGINS has {len(set(names.values()))} different names, of which browsers look at five. "
+            f"Write PASSKEY_RELATED_ORIGINS = {kept}"
         )

@@ -1,0 +1,353 @@
+"""Settings: what an app and its environment can write, and what a refusal says."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_passkey import ConfigurationError, PasskeyConfig, config
+
+RP_ID = {"PASSKEY_RP_ID": "example.com"}
+
+
+def read(**values: Any) -> PasskeyConfig:
+    """Read settings of a site at example.com; names without ``PASSKEY_`` and in lower case."""
+    return PasskeyConfig.from_mapping(RP_ID | {f"PASSKEY_{name.upper()}": value for name, value in values.items()})
+
+
+def read_environment(monkeypatch: pytest.MonkeyPatch, **values: str) -> PasskeyConfig:
+    """Read settings of a site at example.com from environment variables, as Flask does."""
+    for name, value in ({"rp_id": "example.com"} | values).items():
+        monkeypatch.setenv(f"FLASK_PASSKEY_{name.upper()}", value)
+    app = Flask(__name__)
+    app.config.from_prefixed_env()
+    return PasskeyConfig.from_mapping(app.config)
+
+
+def refusal(values: Mapping[str, Any], *, development: bool = False) -> str:
+    """Return what a refusal of these settings says."""
+    with pytest.raises(ConfigurationError) as caught:
+        PasskeyConfig.from_mapping(values, development=development)
+    return str(caught.value)
+
+
+def test_an_rp_id_is_enough() -> None:
+    """Everything else follows from the RP ID, or has the default that is written at its field."""
+    settings = read()
+    assert (settings.rp_id, settings.rp_name, settings.origins) == (
+        "example.com",
+        "example.com",
+        ("https://example.com",),
+    )
+    given = {"rp_id": "example.com", "rp_name": "example.com", "origins": ("https://example.com",)}
+    assert settings == PasskeyConfig(**given)  # type: ignore[arg-type]
+
+
+def test_there_is_no_rp_id_by_default() -> None:
+    """Without an RP ID an app does not start; nothing is guessed in production."""
+    assert "Write PASSKEY_RP_ID = 'example.com'" in refusal({})
+    assert "Write PASSKEY_RP_ID = 'example.com'" in refusal({"PASSKEY_RP_ID": None, "PASSKEY_ORIGINS": "nonsense"})
+
+
+def test_debug_and_testing_are_at_localhost() -> None:
+    """In debug and testing the RP ID is localhost, unless there is one."""
+    settings = PasskeyConfig.from_mapping({}, development=True)
+    assert (settings.rp_id, settings.origins) == ("localhost", ("http://localhost", "http://localhost:5000"))
+    assert PasskeyConfig.from_mapping(RP_ID, development=True).rp_id == "example.com"
+
+
+def test_every_field_is_a_setting_and_is_documented() -> None:
+    """Each field of the configuration can be given, and has a docstring; there are no other settings."""
+    fields = [field.name for field in dataclasses.fields(PasskeyConfig)]
+    assert list(config._READERS) == fields
+    assert config.__file__ is not None
+    (body,) = (
+        node.body
+        for node in ast.parse(Path(config.__file__).read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == "PasskeyConfig"
+    )
+    documented = [
+        first.target.id
+        for first, second in zip(body, body[1:], strict=False)
+        if isinstance(first, ast.AnnAssign) and isinstance(first.target, ast.Name) and isinstance(second, ast.Expr)
+    ]
+    assert documented == fields
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("PASSKEY_ORIGIN", "PASSKEY_ORIGINS"),
+        ("PASSKEY_RPID", "PASSKEY_RP_ID"),
+        ("PASSKEY_USERVERIFICATION", "PASSKEY_USER_VERIFICATION"),
+        ("PASSKEY_DATABASE_URL", "PASSKEY_DATABASE_URI"),
+    ],
+)
+def test_misspelt_settings_are_refused(key: str, meant: str) -> None:
+    """A setting that does not exist is not passed over: the one that was meant is named, its value is not."""
+    message = refusal(RP_ID | {key: "postgresql://ada:secret@db"})
+    assert message.startswith(f"There is no setting {key}. Write {meant} = ")
+    assert "secret" not in message
+
+
+def test_other_extensions_settings_are_not_ours() -> None:
+    """Only keys that begin with PASSKEY_ are looked at."""
+    assert PasskeyConfig.from_mapping(RP_ID | {"SESSION_TYPE": 5, "passkey_x": 1, "PASSKEYS": 2}) == read()
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_empty_is_not_given(empty: object) -> None:
+    """An empty environment variable, or None, leaves the default."""
+    names = [field.name for field in dataclasses.fields(PasskeyConfig) if field.name != "rp_id"]
+    assert read(**dict.fromkeys(names, empty)) == read()
+    assert read(origins=[]) == read(origins=",") == read()
+
+
+SWITCHES = ["http_status", "allow_cross_origin", "sign_up", "username_first"]
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("on", [True, 1, "true", "True", "TRUE", "1", "yes", "on", " on "])
+def test_switches_on(name: str, on: object) -> None:
+    """A switch is on by any word that says so, as environment variables are text."""
+    assert getattr(read(**{name: on}), name) is True
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("off", [False, 0, "false", "False", "FALSE", "0", "no", "off", " off "])
+def test_switches_off(name: str, off: object) -> None:
+    """Text that says no switches off, though Python would take any text for true."""
+    assert getattr(read(**{name: off}), name) is False
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("odd", ["maybe", "2", 2, -1, 1.5, [], {}])
+def test_odd_switches_are_refused(name: str, odd: object) -> None:
+    """What says neither yes nor no is refused with the setting and the line to write."""
+    key = f"PASSKEY_{name.upper()}"
+    message = refusal(RP_ID | {key: odd})
+    assert message == f"{key} is {odd!r}, neither true nor false. Write {key} = True"
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "usual"),
+    [
+        ("timeout", 1_000, 600_000, 300_000),
+        ("step_up_age", 0, 86_400, 600),
+        ("max_body", 4_096, 1_048_576, 65_536),
+    ],
+)
+def test_numbers(name: str, low: int, high: int, usual: int) -> None:
+    """A number may be given as text, has limits, and the line to write shows its default."""
+    key = f"PASSKEY_{name.upper()}"
+    assert getattr(read(), name) == usual
+    for good in (low, high, usual):
+        assert getattr(read(**{name: good}), name) == getattr(read(**{name: f" {good} "}), name) == good
+    for bad in (low - 1, high + 1, str(high + 1), -5, "-5", float(usual), "1e5", "many", "٣", True, [usual]):
+        message = refusal(RP_ID | {key: bad})
+        assert message == f"{key} is {bad!r}, not a number from {low} to {high}. Write {key} = {usual}"
+
+
+def test_a_timeout_is_whole_seconds() -> None:
+    """Stores count seconds, so a timeout with a rest is refused, with the nearest one below."""
+    assert refusal(RP_ID | {"PASSKEY_TIMEOUT": 300_500}).endswith("Write PASSKEY_TIMEOUT = 300000")
+    assert read(timeout=120_000).lifetime == 120
+
+
+def test_a_short_timeout_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    """Less than a minute shuts out people who need time, and is said to."""
+    with caplog.at_level(logging.WARNING):
+        read(timeout=60_000)
+        assert not caplog.records
+        read(timeout=59_000)
+    assert "PASSKEY_TIMEOUT is 59000 ms" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("user_verification", ["required", "preferred", "discouraged"]),
+        ("attestation", ["none", "indirect", "direct", "enterprise"]),
+        ("counter_policy", ["device-bound", "always", "never"]),
+        ("backup_policy", ["upgrade", "fixed", "any"]),
+    ],
+)
+def test_choices(name: str, choices: list[str]) -> None:
+    """The first choice is the default; another word is refused with all choices and the line to write."""
+    key = f"PASSKEY_{name.upper()}"
+    assert getattr(read(), name) == choices[0]
+    for good in choices:
+        assert getattr(read(**{name: good}), name) == good
+    for bad in ("Required", "yes", 5, True, [choices[0]]):
+        message = refusal(RP_ID | {key: bad})
+        assert message == f"{key} is {bad!r}, not one of {', '.join(choices)}. Write {key} = {choices[0]!r}"
+
+
+@pytest.mark.parametrize("value", [[-7, -257], (-7, -257), "-7,-257", "-7, -257", ["-7", "-257"], [-7, -257, -7]])
+def test_algorithms(value: object) -> None:
+    """Algorithms are a list or text with commas, and keep their order."""
+    assert read(algorithms=value).algorithms == (-7, -257)
+    assert read(algorithms=-8).algorithms == (-8,)
+
+
+@pytest.mark.parametrize("value", [[], [-7, 5], [-7, "x"], "ES256", [-7.0], {-7: 1}, True, 5])
+def test_odd_algorithms_are_refused(value: object) -> None:
+    """An algorithm we cannot verify is refused with those that we can and the line to write."""
+    message = refusal(RP_ID | {"PASSKEY_ALGORITHMS": value})
+    assert message.startswith(f"PASSKEY_ALGORITHMS is {value!r}, not a list of some of -8, -7, -257")
+    assert message.endswith("Write PASSKEY_ALGORITHMS = [-8, -7, -257]")
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [("/api/v4", "/api/v4"), ("/api/v4/", "/api/v4"), ("/", ""), ("/~ada/a-b_c.d", "/~ada/a-b_c.d")],
+)
+def test_url_prefix(value: str, path: str) -> None:
+    """A prefix is a path; a slash at its end makes no difference."""
+    assert read(url_prefix=value).url_prefix == path
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("api/v4", "/api/v4"),
+        ("//api", "/api"),
+        ("https://example.com/api", "/api/v4"),
+        ("/<tenant>", "/api/v4"),
+        ("/a b", "/api/v4"),
+        ("/api?x", "/api/v4"),
+        ("/a//b", "/api/v4"),
+        (5, "/5"),
+    ],
+)
+def test_odd_url_prefixes_are_refused(value: object, line: str) -> None:
+    """What is no fixed path is refused with the line to write."""
+    message = refusal(RP_ID | {"PASSKEY_URL_PREFIX": value})
+    assert message == f"PASSKEY_URL_PREFIX is {value!r}, not a path. Write PASSKEY_URL_PREFIX = {line!r}"
+
+
+def test_endpoints() -> None:
+    """The pages for password managers are https URLs, and a copy, so that nobody changes them later."""
+    pages = {"enroll": "https://example.com/account", "manage": "https://example.com/account"}
+    settings = read(endpoints=pages)
+    pages.clear()
+    assert settings.endpoints["manage"] == "https://example.com/account"
+
+
+@pytest.mark.parametrize(
+    "value", ["https://example.com", ["enroll"], {"enroll": "/account"}, {"enrol": "https://a.example"}, {"manage": 5}]
+)
+def test_odd_endpoints_are_refused(value: object) -> None:
+    """A misspelt member, or what is no https URL, is refused with the line to write."""
+    message = refusal(RP_ID | {"PASSKEY_ENDPOINTS": value})
+    assert message.startswith(f"PASSKEY_ENDPOINTS is {value!r}, not a dict of https URLs. Write PASSKEY_ENDPOINTS = {{")
+
+
+@pytest.mark.parametrize("value", [5, ["Example"]])
+def test_a_name_is_text(value: object) -> None:
+    """A name that is no text is refused with the line to write."""
+    message = refusal(RP_ID | {"PASSKEY_RP_NAME": value})
+    assert message == f"PASSKEY_RP_NAME is {value!r}, not text. Write PASSKEY_RP_NAME = {str(value)!r}"
+
+
+def test_a_database_uri_is_text_and_never_shown() -> None:
+    """Another object is refused without showing it, and a representation of the settings leaves it out."""
+    message = refusal(RP_ID | {"PASSKEY_DATABASE_URI": ["secret"]})
+    assert message.startswith("PASSKEY_DATABASE_URI is not text. Write PASSKEY_DATABASE_URI = 'postgresql+psycopg://")
+    assert "secret" not in message
+    assert "secret" not in repr(read(database_uri="postgresql://ada:secret@db"))
+
+
+def test_top_origins_need_their_switch() -> None:
+    """Top origins alone would change nothing, so they are refused with the line that is missing."""
+    top = {"top_origins": "https://partner.example"}
+    assert read(allow_cross_origin=True, **top).top_origins == ("https://partner.example",)
+    assert refusal(RP_ID | {"PASSKEY_TOP_ORIGINS": "https://partner.example"}).startswith("PASSKEY_TOP_ORIGINS")
+    assert refusal(RP_ID | {"PASSKEY_TOP_ORIGINS": "https://partner.example"}).endswith(
+        "Write PASSKEY_ALLOW_CROSS_ORIGIN = True"
+    )
+
+
+@pytest.mark.parametrize("name", ["origins", "related_origins", "top_origins"])
+def test_a_bad_origin_names_its_setting(name: str) -> None:
+    """Each list of origins is refused under its own name."""
+    assert refusal(RP_ID | {f"PASSKEY_{name.upper()}": "nonsense"}).startswith(f"PASSKEY_{name.upper()} has 'nonsense'")
+    assert refusal(RP_ID | {f"PASSKEY_{name.upper()}": 5}).startswith(f"PASSKEY_{name.upper()} is 5")
+
+
+def test_origins_are_checked_against_the_rp_id() -> None:
+    """An origin elsewhere is refused; a related one may be anywhere, and both are where ceremonies may run."""
+    assert refusal(RP_ID | {"PASSKEY_ORIGINS": "https://example.org"}).startswith("PASSKEY_ORIGINS has")
+    settings = read(origins="https://www.example.com", related_origins="https://example.org")
+    assert settings.all_origins == ("https://www.example.com", "https://example.org")
+    names = [f"https://{name}.example" for name in "abcdef"]
+    assert refusal(RP_ID | {"PASSKEY_RELATED_ORIGINS": names}).startswith("PASSKEY_RELATED_ORIGINS has 6")
+
+
+def test_cookies_are_secure_when_all_pages_are_https() -> None:
+    """One page on http, which can only be on the own machine, and cookies are not Secure."""
+    assert read().https_only
+    assert read(related_origins="https://example.org").https_only
+    assert not read(related_origins="http://localhost:5000").https_only
+    assert not PasskeyConfig.from_mapping({}, development=True).https_only
+
+
+def test_environment_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment variables are read as Flask leaves them: as text where they are no JSON."""
+    settings = read_environment(
+        monkeypatch,
+        rp_name="Example & Co",
+        origins="https://example.com, https://www.example.com",
+        http_status="False",
+        sign_up="no",
+        allow_cross_origin="on",
+        algorithms="-7,-257",
+        user_verification="preferred",
+        url_prefix="/api",
+    )
+    assert settings == read(
+        rp_name="Example & Co",
+        origins=["https://example.com", "https://www.example.com"],
+        http_status=False,
+        sign_up=False,
+        allow_cross_origin=True,
+        algorithms=[-7, -257],
+        user_verification="preferred",
+        url_prefix="/api",
+    )
+
+
+def test_environment_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment variables that are JSON are what they say; two underscores reach into a dict."""
+    settings = read_environment(
+        monkeypatch,
+        origins='["https://example.com", "https://www.example.com"]',
+        http_status="false",
+        sign_up="null",
+        timeout="120000",
+        algorithms="[-7]",
+        endpoints__manage="https://example.com/account",
+    )
+    assert settings == read(
+        origins=["https://example.com", "https://www.example.com"],
+        http_status=False,
+        timeout=120_000,
+        algorithms=[-7],
+        endpoints={"manage": "https://example.com/account"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("http_status", "nope"), ("timeout", "5 minutes"), ("origins", "www.example.com")]
+)
+def test_environment_mistakes_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A mistake in an environment variable stops the app, and names the setting."""
+    with pytest.raises(ConfigurationError, match=f"^PASSKEY_{name.upper()} .* Write PASSKEY_{name.upper()} = "):
+        read_environment(monkeypatch, **{name: value})
