@@ -12,7 +12,6 @@ from webauthn.helpers.structs import AttestationFormat
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from flask_passkey.testing import (
-    Flags,
     VirtualCredential,
     b64url_decode,
     b64url_encode,
@@ -23,8 +22,8 @@ RP_ID = "example.com"
 CHALLENGE = bytes(range(32))
 AAGUID = "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"
 ES256, EDDSA, RS256 = -7, -8, -257
-#: Flags of an honest authentication with a synced passkey.
-FLAGS = int(Flags.UP | Flags.UV | Flags.BE | Flags.BS)
+#: Flags of an honest authentication with a synced passkey: UP 01, UV 04, BE 08, BS 10.
+FLAGS = 0x1D
 
 
 def creation_options(**changes: Any) -> dict[str, Any]:
