@@ -59,8 +59,9 @@ class Accounts:
         return self._hooks.create_user is not None
 
     def current(self) -> Any:
-        """Return the signed-in user or ``None``."""
-        return self._required("get_current_user")()
+        """Return the signed-in user or ``None``; nobody is also who says not to be authenticated."""
+        user = self._required("get_current_user")()
+        return user if user is not None and getattr(user, "is_authenticated", True) else None
 
     def load(self, user_id: str) -> Any:
         """Return the user with this id, refusing one that is gone or may not sign in.
@@ -70,6 +71,8 @@ class Accounts:
         user = self._required("load_user")(user_id)
         if user is None:
             raise AccountRefused("the app has no user with the credential's user_id")
+        if self.describe(user).id != user_id:
+            raise Misconfigured("the load_user hook, or Flask-Login's user_loader, gave another user than asked for")
         self.check(user)
         return user
 
@@ -90,18 +93,32 @@ class Accounts:
         return bool((self._hooks.check_account or _is_active)(user))
 
     def login(self, user: Any) -> Mapping[str, Any]:
-        """Sign the user in at the app; return what the app adds to the answer."""
-        return self._required("login_user")(user) or {}
+        """Sign the user in at the app; return what the app adds to the answer.
+
+        :raises AccountRefused: the hook returned ``False``, as Flask-Login's own function does.
+        """
+        added = self._required("login_user")(user)
+        if added is False:
+            raise AccountRefused("the app's login_user hook refuses this user")
+        if added is None or added is True:
+            return {}
+        if not isinstance(added, Mapping):
+            raise Misconfigured(f"the login_user hook returned {type(added).__name__}, not a dict or None")
+        return added
 
     def create(self, name: str, display_name: str) -> Any:
         """Create an account and return its user.
 
         :raises NameTaken: from the hook.
         """
-        return self._required("create_user")(name, display_name)
+        user = self._required("create_user")(name, display_name)
+        if user is None:
+            raise Misconfigured("the create_user hook returned None: return the new user")
+        return user
 
     def is_available(self, name: str) -> bool:
         """Ask the app whether an account of this name can be created; it decides again when it creates one."""
+        self._required("create_user")  # now, not after the user has made a passkey for nothing
         return self._hooks.name_available is None or bool(self._hooks.name_available(name))
 
     def has_other_way_in(self, user: Any) -> bool:
@@ -111,26 +128,35 @@ class Accounts:
 
     def describe(self, user: Any) -> UserInfo:
         """Return id, name and display name of one of the app's users."""
-        return (self._hooks.describe_user or _describe)(user)
+        info = (self._hooks.describe_user or _describe)(user)
+        info = UserInfo(str(info.id), str(info.name), str(info.display_name or ""))
+        if info.id in ("", "None"):
+            raise Misconfigured("the user has no id: let create_user flush or commit, so that the database gives one")
+        return info
 
     def _required(self, name: str) -> Callable[..., Any]:
         hook = getattr(self._hooks, name)
         if hook is None and (manager := self._login_manager()) is not None:
             hook = getattr(manager, name)
         if hook is None:
-            raise Misconfigured(f"the app has no {name} hook: decorate one with @passkey.{name}, or use Flask-Login")
+            or_else = ", or use Flask-Login with a user_loader" if name in _FLASK_LOGIN else ""
+            raise Misconfigured(f"the app has no {name} hook: decorate one with @passkey.{name}{or_else}")
         return hook  # type: ignore[no-any-return]
 
 
+_FLASK_LOGIN = ("get_current_user", "load_user", "login_user")
+
+
 def _is_active(user: Any) -> bool:
-    return bool(getattr(user, "is_active", True))
+    active = getattr(user, "is_active", True)
+    return bool(active() if callable(active) else active)  # a method would be true whatever it returns
 
 
 def _describe(user: Any) -> UserInfo:
     """Read the usual attributes of a user object."""
-    user_id = user.get_id() if hasattr(user, "get_id") else getattr(user, "id", None)
-    if user_id is None:
+    if not hasattr(user, "get_id") and not hasattr(user, "id"):
         raise Misconfigured("the user object has neither get_id() nor id: write a @passkey.describe_user hook")
+    user_id = user.get_id() if hasattr(user, "get_id") else user.id
     names = (getattr(user, attribute, None) for attribute in ("name", "username", "email"))
     name = next((str(value) for value in names if value), str(user_id))
-    return UserInfo(str(user_id), name, str(getattr(user, "display_name", None) or ""))
+    return UserInfo(user_id, name, getattr(user, "display_name", None) or "")
