@@ -249,23 +249,25 @@ def test_ceremonies_over_http(authenticator: VirtualAuthenticator) -> None:
         sign_up(client, authenticator, "ada", display_name="Ada", passkey_name="Phone", prefix="/auth"),
         add_passkey(client, authenticator, passkey_name="Key", prefix="/auth"),
         sign_in(client, authenticator, prefix="/auth"),
+        sign_in(client, authenticator, user_name="ada", prefix="/auth"),
         step_up(client, authenticator, prefix="/auth", user_verified=False),
     ]
-    assert done == [{"it": "worked"}] * 4
+    assert done == [{"it": "worked"}] * 5
     begun, finished = site.seen[::2], site.seen[1::2]
     assert begun == [
         ("PUT", "/auth/user/authn", {"name": "ada", "display_name": "Ada"}),
         ("PUT", "/auth/user/authn", None),
         ("PUT", "/auth/session/authn", None),
+        ("PUT", "/auth/session/authn", {"user_name": "ada"}),
         ("PUT", "/auth/session/authn", {"step_up": True}),
     ]
     assert [(m, p) for m, p, _ in finished] == [("POST", path) for _, path, _ in begun]
     bodies = [body for _, _, body in finished]
-    assert [body.pop("name", None) for body in bodies] == ["Phone", "Key", None, None]
+    assert [body.pop("name", None) for body in bodies] == ["Phone", "Key", None, None, None]
     assert all(set(body) == {"session_id", "response"} and body["session_id"] == "s-1" for body in bodies)
     verify_registration(bodies[1]["response"])
     verify_authentication(bodies[2]["response"], authenticator.credentials[-1])
-    assert read(bodies[3]["response"])["flags"] == 0x19
+    assert read(bodies[4]["response"])["flags"] == 0x19
 
 
 def test_refused_answer_is_raised(authenticator: VirtualAuthenticator, credential: VirtualCredential) -> None:

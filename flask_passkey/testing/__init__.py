@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from .attestation import AttestationAuthority
 from .authenticator import VirtualAuthenticator
+from .bends import AuthenticationBends, RegistrationBends
 from .browser import BrowserError, EncodingError, InvalidStateError, NotAllowedError, SecurityError
 from .ceremony import AuthenticationCeremony, Ceremony, Flags, RegistrationCeremony
 from .client import Refused, add_passkey, as_json_text, sign_in, sign_up, step_up
@@ -25,6 +26,7 @@ from .keys import ALGORITHMS, cose_map, generate_key
 __all__ = [
     "ALGORITHMS",
     "AttestationAuthority",
+    "AuthenticationBends",
     "AuthenticationCeremony",
     "BrowserError",
     "Ceremony",
@@ -33,6 +35,7 @@ __all__ = [
     "InvalidStateError",
     "NotAllowedError",
     "Refused",
+    "RegistrationBends",
     "RegistrationCeremony",
     "SecurityError",
     "VirtualAuthenticator",

@@ -108,6 +108,7 @@ def sign_in(
     client: Client,
     authenticator: VirtualAuthenticator,
     *,
+    user_name: str | None = None,
     prefix: str = "",
     credential: VirtualCredential | None = None,
     **bends: Unpack[AuthenticationBends],
@@ -115,6 +116,7 @@ def sign_in(
     """Sign in with a passkey; return the ``data`` of the last answer.
 
     :param client: a Flask test client.
+    :param user_name: name the account when beginning; by default nobody is named.
     :param prefix: the app's ``PASSKEY_URL_PREFIX``.
     :param credential: for :meth:`VirtualAuthenticator.get`.
     :param bends: for :meth:`VirtualAuthenticator.get`.
@@ -128,7 +130,8 @@ def sign_in(
     def get(options: dict[str, Any]) -> dict[str, Any]:
         return authenticator.get(options, credential=credential, **bends)
 
-    return _ceremony(client, authenticator, path, None, {}, get)
+    body = _without_none(user_name=user_name) or None
+    return _ceremony(client, authenticator, path, body, {}, get)
 
 
 def step_up(
