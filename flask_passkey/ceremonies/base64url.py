@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from binascii import Error, a2b_base64
+from binascii import a2b_base64
 
 
 def encode(data: bytes) -> str:
@@ -21,7 +21,7 @@ def decode(text: str) -> bytes:
     """
     try:
         data = a2b_base64(text.translate(_TO_STANDARD) + "=" * (-len(text) % 4))
-    except (Error, UnicodeError) as exc:
+    except ValueError as exc:
         raise ValueError("not base64url") from exc
     if encode(data) != text:
         raise ValueError("not unpadded base64url")
