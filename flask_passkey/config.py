@@ -58,6 +58,23 @@ class PasskeyConfig:
     attestation: str = "none"
     """Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``."""
 
+    attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
+    only authenticators below them can be registered."""
+
+    mds_file: str = ""
+    """FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
+    it does not know or that were compromised are refused. Needs the extra ``mds``."""
+
+    mds_root: str = ""
+    """File with the certificate that the metadata blob is signed below."""
+
+    allowed_aaguids: tuple[str, ...] = ()
+    """Models of authenticators that may be registered; empty for all."""
+
+    denied_aaguids: tuple[str, ...] = ()
+    """Models of authenticators that may not be registered."""
+
     counter_policy: str = "device-bound"
     """When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
     ``always``, or ``never``. It is reported in the log and by a signal in any case."""
@@ -209,6 +226,24 @@ def _endpoints(key: str, value: object) -> dict[str, str]:
     return pages
 
 
+def _aaguids(key: str, value: object) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    texts = [str(item).strip().lower() for item in items] if isinstance(items, list | tuple) else []
+    if not texts or not all(_AAGUID.fullmatch(text) for text in texts):
+        _refuse(key, value, "not a list of AAGUIDs", ["ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"])
+    return tuple(texts)
+
+
+def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
+    formats = value if isinstance(value, Mapping) else {}
+    files = {str(form): (paths,) if isinstance(paths, str) else tuple(paths) for form, paths in formats.items()}
+    if not files or not files.keys() <= _FORMATS:
+        _refuse(key, value, f"not a dict of files by one of {', '.join(sorted(_FORMATS))}", {"packed": ["roots.pem"]})
+    return files
+
+
+_AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "apple"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
@@ -223,6 +258,11 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "user_verification": partial(_choice, choices=("required", "preferred", "discouraged")),
     "algorithms": _algorithms,
     "attestation": partial(_choice, choices=("none", "indirect", "direct", "enterprise")),
+    "attestation_roots": _roots,
+    "mds_file": _text,
+    "mds_root": _text,
+    "allowed_aaguids": _aaguids,
+    "denied_aaguids": _aaguids,
     "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),
     "backup_policy": partial(_choice, choices=("upgrade", "fixed", "any")),
     "allow_cross_origin": _switch,
@@ -248,6 +288,16 @@ def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
 def _check_together(config: PasskeyConfig) -> None:
     check_below(config.origins, config.rp_id)
     check_related(config.related_origins)
+    if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
+        raise ConfigurationError(
+            "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "
+            "PASSKEY_ATTESTATION = 'direct'"
+        )
+    if config.mds_file and not config.mds_root:
+        raise ConfigurationError(
+            "PASSKEY_MDS_FILE is set without the certificate it is signed below. Write PASSKEY_MDS_ROOT = "
+            "'root-r3.crt' (from https://valid.r3.roots.globalsign.com/)"
+        )
     if config.top_origins and not config.allow_cross_origin:
         raise ConfigurationError(
             "PASSKEY_TOP_ORIGINS is set, but pages in an <iframe> are refused. Write PASSKEY_ALLOW_CROSS_ORIGIN = True"

@@ -16,6 +16,7 @@ from typing import Any
 from . import signals
 from .accounts import Accounts, UserInfo
 from .ceremonies import authentication, base64url, registration
+from .ceremonies.attestation import Trust
 from .ceremonies.authentication import Authenticated
 from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
 from .challenges import Binding, ChallengeStore
@@ -45,6 +46,7 @@ def _utc_now() -> datetime:
 class RelyingParty:
     """The use cases of one app.
 
+    :param trust: what attestation must chain to, if anything.
     :param secret: makes decoys; the app's, the same on all its machines.
     :param sender: the sender of signals.
     :param clock: the time, aware.
@@ -59,6 +61,7 @@ class RelyingParty:
         accounts: Accounts,
         credentials: CredentialRepository,
         challenges: ChallengeStore,
+        trust: Trust | None = None,
         secret: bytes = b"",
         sender: object = None,
         clock: Callable[[], datetime] = _utc_now,
@@ -67,6 +70,7 @@ class RelyingParty:
         self.accounts = accounts
         self.credentials = credentials
         self._challenges = challenges
+        self._trust = trust or Trust()
         self._secret = secret
         self._sender = sender
         self._clock = clock
@@ -190,7 +194,13 @@ class RelyingParty:
             self._stepped_up(visitor)  # before the claim, so that the browser can step up and repeat
         pending = self._take(visitor, session_id, (REGISTRATION, SIGN_UP))
         record = registration.finish(
-            pending, response, config=self.config, name=name, user_id=pending.user_id, now=self._clock()
+            pending,
+            response,
+            config=self.config,
+            name=name,
+            user_id=pending.user_id,
+            now=self._clock(),
+            trust=self._trust,
         )
         registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
         signals.registered.send(

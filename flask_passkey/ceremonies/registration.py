@@ -17,6 +17,7 @@ from webauthn.helpers import base64url_to_bytes, options_to_json_dict, parse_att
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
+    AttestationFormat,
     AuthenticatorSelectionCriteria,
     ResidentKeyRequirement,
     UserVerificationRequirement,
@@ -27,11 +28,13 @@ from ..config import PasskeyConfig
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..errors import RegistrationRejected, ResponseRejected
 from . import base64url
+from .attestation import Trust, check_model, trusted_roots
 from .authentication import descriptor
 from .keys import check_public_key
 from .pending import REGISTRATION, SIGN_UP, Pending
 from .responses import Response, check_client_data, quoted
 
+_ANY = Trust()
 _MAX_TRANSPORTS = 8
 _TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
 
@@ -87,7 +90,14 @@ def _options(config: PasskeyConfig, name: str, user_handle: bytes) -> dict[str, 
 
 
 def finish(
-    pending: Pending, response: object, *, config: PasskeyConfig, name: str, user_id: str = "", now: datetime
+    pending: Pending,
+    response: object,
+    *,
+    config: PasskeyConfig,
+    name: str,
+    user_id: str = "",
+    now: datetime,
+    trust: Trust = _ANY,
 ) -> CredentialRecord:
     """Verify the response to a registration and return the record to store.
 
@@ -95,13 +105,16 @@ def finish(
     :param name: the label of the new credential.
     :param user_id: the account it is for.
     :param now: becomes its time of creation; aware.
+    :param trust: what attestation must chain to, if anything.
     :raises MalformedRequest: the response is not an object.
     :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
     """
     try:
         read = Response.read(response)
         check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
-        verified, backup_eligible = _verify(pending, read, config)
+        roots = trusted_roots(read.bytes("attestationObject"), trust)
+        verified, backup_eligible = _verify(pending, read, config, roots)
+        check_model(verified.aaguid, config)
         algorithm = _check_credential(verified, read)
     except ResponseRejected as exc:
         raise RegistrationRejected(exc.reason) from exc
@@ -125,9 +138,10 @@ def finish(
     )
 
 
-def _verify(pending: Pending, response: Response, config: PasskeyConfig) -> tuple[VerifiedRegistration, bool]:
+def _verify(
+    pending: Pending, response: Response, config: PasskeyConfig, roots: dict[str, list[bytes]]
+) -> tuple[VerifiedRegistration, bool]:
     """Let the library verify; also return the BE flag it verified."""
-    response.bytes("attestationObject")
     try:
         verified = verify_registration_response(
             credential=response.for_library("attestationObject"),
@@ -136,6 +150,7 @@ def _verify(pending: Pending, response: Response, config: PasskeyConfig) -> tupl
             expected_origin=list(config.all_origins),
             require_user_verification=pending.user_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
+            pem_root_certs_bytes_by_fmt={AttestationFormat(form): list(pems) for form, pems in roots.items()},
         )
         flags = parse_attestation_object(verified.attestation_object).auth_data.flags
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
