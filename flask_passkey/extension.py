@@ -8,17 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 from flask import Flask, Response, current_app
 from flask.sessions import SecureCookieSessionInterface
 
 from . import login, sessions, views
 from .accounts import Accounts, Hooks
-from .backends import backend_for
+from .backends import CeremonyBackend, backend_for
 from .challenges import ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
@@ -26,10 +25,13 @@ from .errors import CeremonyStoreUnavailable, ConfigurationError, Refusal
 from .outcomes import Visitor
 from .relying_party import RelyingParty
 from .sql import SQLCredentialRepository
+from .trust import load_trust
 
 log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_STATE = "passkey_state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,6 @@ class Passkey:
     def __init__(self, app: Flask | None = None, *, credentials: CredentialRepository | None = None) -> None:
         self._credentials = credentials
         self._hooks = Hooks()
-        self._states: WeakKeyDictionary[Flask, _State] = WeakKeyDictionary()
         if app is not None:
             self.init_app(app)
 
@@ -68,51 +69,48 @@ class Passkey:
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = PasskeyConfig.from_mapping(app.config, development=app.debug or app.testing)
+        make = cache(backend_for)  # once for each interface: an app may get another one, say in a test
+
+        def backend() -> CeremonyBackend:
+            return make(sessions.unguarded(app.session_interface))
+
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
-            backend_for(app.session_interface)  # refuses what cannot work; with SESSION_TYPE it may come later
-        self._states[app] = self._make_state(app, config, credentials or self._credentials)
-        app.extensions["passkey"] = self
+            backend()  # refuses what cannot work; with SESSION_TYPE it may come later
+        state = self._make_state(app, config, credentials or self._credentials, backend)
+        app.extensions |= {"passkey": self, _STATE: state}
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
         app.register_error_handler(Refusal, views.refuse)
         _add_well_known(app, config)
-        self._guard_sessions(app)
+        _guard_sessions(app, config, backend)
+        login.on_logout(app, sessions.forget_proof)
 
-    def _make_state(self, app: Flask, config: PasskeyConfig, credentials: CredentialRepository | None) -> _State:
+    def _make_state(
+        self,
+        app: Flask,
+        config: PasskeyConfig,
+        credentials: CredentialRepository | None,
+        backend: Callable[[], CeremonyBackend],
+    ) -> _State:
         accounts = Accounts(self._hooks, lambda: login.hooks_of(app))
-        backend = cache(lambda: backend_for(app.session_interface))
         party = RelyingParty(
             config=config,
             accounts=accounts,
             credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
             challenges=ChallengeStore(backend, rp_id=config.rp_id),
+            trust=load_trust(config),
             secret=_secret(app, config),
             sender=app,
         )
         return _State(config, accounts, party)
 
-    def _guard_sessions(self, app: Flask) -> None:
-        """Wrap the app's session interface before its first request, when Flask-Session is there for sure."""
-        prefix, inner = self._states[app].config.url_prefix, app.wsgi_app
-
-        @cache
-        def guard() -> None:
-            backend_for(app.session_interface)
-            app.session_interface = sessions.GuardedSessions(
-                app.session_interface, is_ours=lambda path: views.is_route(path, prefix), answer=_not_saved
-            )
-
-        def wsgi_app(environ: Any, start_response: Any) -> Any:
-            guard()
-            return inner(environ, start_response)
-
-        app.wsgi_app = wsgi_app  # type: ignore[method-assign]
-
     # The parts of the current app
 
     @property
     def _state(self) -> _State:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        return self._states[app]
+        if current_app.extensions.get("passkey") is not self:
+            raise RuntimeError("This app does not have this Passkey extension: call passkey.init_app(app).")
+        state: _State = current_app.extensions[_STATE]
+        return state
 
     @property
     def config(self) -> PasskeyConfig:
@@ -174,7 +172,7 @@ class Passkey:
         """
         self.credentials.delete_user(user_id)
 
-    # The hooks, as decorators
+    # The hooks, as decorators. Like views, they may be coroutines where the app has Flask's "async" extra.
 
     def get_current_user(self, function: F) -> F:
         """Set ``() -> user | None``: who is signed in. Not needed with Flask-Login."""
@@ -220,8 +218,20 @@ class Passkey:
         return self._set("other_sign_in_methods", function)
 
     def _set(self, name: str, function: F) -> F:
-        setattr(self._hooks, name, function)
+        setattr(self._hooks, name, lambda *values: current_app.ensure_sync(function)(*values))
         return function
+
+
+def _guard_sessions(app: Flask, config: PasskeyConfig, backend: Callable[[], CeremonyBackend]) -> None:
+    """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
+    inner, is_ours = app.wsgi_app, partial(views.is_route, prefix=config.url_prefix)
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        backend()
+        sessions.guard(app, is_ours=is_ours, answer=_not_saved)
+        return inner(environ, start_response)
+
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
 
 
 def _secret(app: Flask, config: PasskeyConfig) -> bytes:

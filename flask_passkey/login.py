@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from flask import Flask
 
 from .accounts import Hooks
-from .errors import AccountRefused
 
 
 def hooks_of(app: Flask) -> Hooks | None:
-    """Return hooks that work through the app's Flask-Login, ``None`` when it has none."""
+    """Return hooks that work through the app's Flask-Login, ``None`` when it has none.
+
+    An account's id is then what its ``get_id()`` returns, so that must never change: an app whose ``get_id()``
+    returns a token that changes with the password needs hooks ``describe_user`` and ``load_user`` of its own.
+    """
     manager = getattr(app, "login_manager", None)
     if manager is None:
         return None
-    return Hooks(get_current_user=_current_user, load_user=manager._user_callback, login_user=_login_user)
+    from flask_login import current_user, login_user
+
+    return Hooks(
+        get_current_user=current_user._get_current_object, load_user=manager._user_callback, login_user=login_user
+    )
 
 
-def _current_user() -> Any:
-    from flask_login import current_user
-
-    return current_user._get_current_object() if current_user.is_authenticated else None
-
-
-def _login_user(user: Any) -> None:
-    from flask_login import login_user
-
-    if not login_user(user):
-        raise AccountRefused("Flask-Login refuses this user")
+def on_logout(app: Flask, function: Callable[..., object]) -> None:
+    """Call a function when Flask-Login signs somebody out, if it is installed."""
+    try:
+        from flask_login import user_logged_out
+    except ImportError:
+        return
+    user_logged_out.connect(function, app)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Request, Response, after_this_request, current_app, request, session
 from flask.sessions import SessionInterface, SessionMixin
@@ -25,7 +25,6 @@ from .outcomes import Proof, Visitor
 
 _PROOF = "_passkey"
 _UNAVAILABLE = "passkey.session_unavailable"
-_COOKIE = "passkey_"
 # Two first requests at once give a browser two secrets; more than a few are somebody's game.
 _MAX_SECRETS = 4
 
@@ -50,33 +49,31 @@ def anybody() -> Visitor:
 
 
 def _browser_secrets() -> tuple[str, ...]:
-    """Return the secrets among the cookies, whatever prefix the deployment gave their names."""
-    found = [
-        value for name, value in request.cookies.items() if name.removeprefix("__Host-").startswith(_COOKIE) and value
-    ]
+    """Return the secrets among the cookies."""
+    prefix = _cookie_prefix(current_app.extensions["passkey"].config)
+    found = (value for name, value in request.cookies.items() if name.startswith(prefix))
     return tuple(value for value in found if len(value) == 43)[:_MAX_SECRETS]
+
+
+def _cookie_prefix(config: PasskeyConfig) -> str:
+    # With __Host- the browser refuses cookies that another subdomain, or a page on http, tries to plant.
+    return "__Host-passkey_" if config.https_only else "passkey_"
 
 
 def _set_cookie(response: Response, secret: str, config: PasskeyConfig) -> Response:
     # A name of its own for each secret: two first answers at once do not overwrite each other's.
-    name = f"{_COOKIE}{secrets.token_hex(4)}"
-    response.set_cookie(
-        f"__Host-{name}" if config.https_only else name,
-        secret,
-        secure=config.https_only,
-        httponly=True,
-        samesite="Lax",
-        path="/",
-    )
+    name = _cookie_prefix(config) + secrets.token_hex(4)
+    response.set_cookie(name, secret, secure=config.https_only, httponly=True, samesite="Lax", path="/")
     return response
 
 
 def _proof() -> Proof | None:
     """Return the last passkey sign-in of this session."""
-    kept = session.get(_PROOF)
-    if not isinstance(kept, dict):
+    try:
+        kept = session[_PROOF]
+        return Proof(kept["user_id"], base64url.decode(kept["credential_id"]), kept["at"])
+    except (KeyError, TypeError, ValueError):  # there was none, or it is of another release
         return None
-    return Proof(str(kept["user_id"]), base64url.decode(kept["credential_id"]), float(kept["at"]))
 
 
 def rotate(*, previous_user_id: str | None, user_id: str) -> None:
@@ -84,17 +81,21 @@ def rotate(*, previous_user_id: str | None, user_id: str) -> None:
 
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
+    with _store_errors():
+        # Before it is emptied: an empty session would keep its id.
+        current_app.session_interface.regenerate(session)  # type: ignore[attr-defined]
     if previous_user_id not in (None, user_id):
         session.clear()
-    with _store_errors():
-        regenerate = getattr(current_app.session_interface, "regenerate", None)
-        if regenerate is not None:
-            regenerate(session)
 
 
 def remember_proof(*, user_id: str, credential_id: bytes) -> None:
     """Note in the session that this user signed in with this passkey now."""
     session[_PROOF] = {"user_id": user_id, "credential_id": base64url.encode(credential_id), "at": time.time()}
+
+
+def forget_proof(*_: object, **__: object) -> None:
+    """Forget the last passkey sign-in: who comes next with a password only has not made it."""
+    session.pop(_PROOF, None)
 
 
 @contextmanager
@@ -114,54 +115,62 @@ def require_available() -> None:
         raise CeremonyStoreUnavailable("the session store could not be read")
 
 
-class GuardedSessions(SessionInterface):
+def guard(app: Flask, *, is_ours: Callable[[str], bool], answer: Callable[[Exception], Response]) -> None:
+    """Put :class:`GuardedSessions` around the app's session interface, unless it is there."""
+    interface = app.session_interface
+    if unguarded(interface) is interface:
+        app.session_interface = cast(SessionInterface, GuardedSessions(interface, is_ours=is_ours, answer=answer))
+
+
+def unguarded(interface: SessionInterface) -> SessionInterface:
+    """Return the app's own session interface."""
+    own: SessionInterface = getattr(interface, "unguarded", interface)
+    return own
+
+
+class GuardedSessions:
     """The app's session interface, that does not end our routes in a 500 while its store is down.
 
     Flask opens the session before it looks at the route and saves it after the view, where no error handler of
-    ours is asked. On other routes everything is as it was.
+    ours is asked. On other routes, and for everybody who asks, it is the app's own interface.
 
-    :param inner: the app's own session interface.
-    :param is_ours: tells whether a request is for one of our routes.
+    :param inner: the app's own session interface, one of Flask-Session's.
+    :param is_ours: tells whether a path is of one of our routes.
     :param answer: makes the answer when the session could not be saved.
     """
 
-    def __init__(
-        self, inner: SessionInterface, *, is_ours: Callable[[str], bool], answer: Callable[[Exception], Response]
-    ) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, *, is_ours: Callable[[str], bool], answer: Callable[[Exception], Response]) -> None:
+        self.unguarded = inner
         self._is_ours = is_ours
         self._answer = answer
 
-    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
+    def open_session(self, app: Flask, request: Request) -> Any:
         try:
-            return self._inner.open_session(app, request)
+            return self.unguarded.open_session(app, request)
         except Exception:
             if not self._is_ours(request.path):
                 raise
             app.logger.exception("The session store could not be read.")
             request.environ[_UNAVAILABLE] = True
-            return self._inner.session_class()  # type: ignore[attr-defined, no-any-return]
+            return self.unguarded.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if _UNAVAILABLE in request.environ:
-            return
         try:
-            self._inner.save_session(app, session, response)
+            if _UNAVAILABLE not in request.environ:
+                self.unguarded.save_session(app, session, response)
         except Exception as exc:
             if not self._is_ours(request.path):
                 raise
             app.logger.exception("The session could not be saved.")
-            _replace(response, self._answer(exc))
-
-    def is_null_session(self, obj: object) -> bool:
-        return self._inner.is_null_session(obj)
+            if not response.direct_passthrough:  # a file is good without a session
+                _replace(response, self._answer(exc))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+        return getattr(self.unguarded, name)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance() sees the app's own interface
-        return self._inner.__class__
+        return self.unguarded.__class__
 
 
 def _replace(response: Response, other: Response) -> None:
