@@ -1,0 +1,144 @@
+"""Real servers for tests: each on loopback, on a free port, with a folder of its own, stopped by its own process id.
+
+A URL in the environment wins over a server of our own. A program that is nowhere to be found skips the test,
+and fails it with ``PASSKEY_TEST_REQUIRE_SERVICES=1``.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+#: Where programs are that distributions do not put on PATH; the newest version wins.
+ELSEWHERE = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/*/bin", "/usr/sbin")
+#: Seconds a server has to start or to stop.
+PATIENCE = 30
+
+
+@contextmanager
+def redis_server(*options: str, port: int | None = None) -> Iterator[str]:
+    """Run Redis, without persistence, and yield its URL."""
+    command = [find("redis-server"), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *options]
+    with _folder() as folder:
+        command += ["--dir", str(folder)]
+        ready = partial(_answers, question=b"PING\r\n", answer=b"+PONG")
+        with _running(command, "--port", folder, ready, port=port) as port:
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def memcached_server() -> Iterator[str]:
+    """Run memcached and yield its address as ``host:port``."""
+    command = [find("memcached"), "-l", "127.0.0.1", "-U", "0"]
+    if os.geteuid() == 0:
+        command += ["-u", _ordinary_user().pw_name]
+    ready = partial(_answers, question=b"version\r\n", answer=b"VERSION")
+    with _folder() as folder, _running(command, "-p", folder, ready) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def postgresql_server(*, port: int | None = None) -> Iterator[str]:
+    """Run PostgreSQL on an empty cluster and yield the SQLAlchemy URL of its database, for psycopg 3.
+
+    It refuses to run as root, so root starts it as another user.
+    """
+    programs = Path(find("postgres")).resolve().parent
+    # Protocol 3.0 and a user's name; "R" asks for a password or none, "E" says that it is still starting.
+    hello = struct.pack("!ii", 22, 196608) + b"user\0passkey\0\0"
+    with _folder() as folder:
+        data, options = str(folder / "data"), _as_ordinary_user(folder)
+        initdb = [str(programs / "initdb"), "-D", data, "-U", "passkey", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        subprocess.run([*initdb, "--no-sync"], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE, **options)
+        command = [str(programs / "postgres"), "-D", data, "-h", "127.0.0.1", "-k", "", "-F"]
+        ready = partial(_answers, question=hello, answer=b"R")
+        with _running(command, "-p", folder, ready, port=port, stop=signal.SIGINT, **options) as port:
+            yield f"postgresql+psycopg://passkey@127.0.0.1:{port}/postgres"
+
+
+def find(program: str) -> str:
+    """Return the path of a program, or skip the test; or fail it, where services are required."""
+    elsewhere = (f"{folder}/{program}" for pattern in ELSEWHERE for folder in sorted(glob.glob(pattern), reverse=True))
+    path = shutil.which(program) or next(filter(os.path.isfile, elsewhere), None)
+    if path is None and os.environ.get("PASSKEY_TEST_REQUIRE_SERVICES") == "1":
+        pytest.fail(f"{program} is not installed, and PASSKEY_TEST_REQUIRE_SERVICES=1 asks for it")
+    return path or pytest.skip(f"{program} is not installed")
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="passkey-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _running(
+    command: list[str],
+    port_option: str,
+    folder: Path,
+    ready: Callable[[int], bool],
+    *,
+    port: int | None = None,
+    stop: signal.Signals = signal.SIGTERM,
+    **options: Any,
+) -> Iterator[int]:
+    """Run a server until the block ends, from when it answers, and yield its port."""
+    port = port or free_port()
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([*command, port_option, str(port)], stdout=output, stderr=output, **options)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not ready(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"{command[0]} did not start:\n{log.read_text(errors='replace')}")
+            time.sleep(0.02)
+        yield port
+    finally:
+        process.send_signal(stop)
+        process.wait(PATIENCE)
+
+
+def _answers(port: int, *, question: bytes, answer: bytes) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(question)
+            return connection.recv(64).startswith(answer)
+    except OSError:
+        return False
+
+
+def _ordinary_user() -> pwd.struct_passwd:
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    return users.get("postgres") or users["nobody"]
+
+
+def _as_ordinary_user(folder: Path) -> dict[str, Any]:
+    """Return what makes :mod:`subprocess` run a program in a folder, as somebody else where this is root."""
+    if os.geteuid() != 0:
+        return {"cwd": folder}
+    user = _ordinary_user()
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return {"cwd": folder, "user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
