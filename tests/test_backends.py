@@ -1,0 +1,656 @@
+"""The adapters for the stores behind Flask-Session, each on the real thing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import secrets
+import shutil
+import stat
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import race
+import services
+import sqlalchemy as sa
+from cachelib import FileSystemCache, MemcachedCache, SimpleCache
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface, SessionInterface
+from flask_session import Session
+from flask_sqlalchemy import SQLAlchemy
+from race import Place
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from flask_passkey.backends import CeremonyBackend, backend_for
+from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
+
+EVERY_BYTE = bytes(range(256))
+SQL = [kind for kind in race.KINDS if "sql" in kind]
+#: Stores that drop nothing by themselves, so that our own clock decides and we sweep.
+WITHOUT_TTL = [kind for kind in race.KINDS if "redis" not in kind]
+
+
+class Clock:
+    """The time that a test wants it to be; the real time at first, as servers have clocks too."""
+
+    def __init__(self) -> None:
+        self.now = float(int(time.time()))
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def both_calls(backend: CeremonyBackend, key: str) -> tuple[Callable[[], bytes | None], Callable[[], bytes | None]]:
+    """Return the two things one can do with a store, a put first."""
+    return partial(backend.put, key, b"value", lifetime=300), partial(backend.claim, key)
+
+
+def new_key() -> str:
+    """Return a key like those of pending ceremonies."""
+    return secrets.token_urlsafe(32)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture(params=race.KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty place of each kind; of some kinds only with :func:`only`."""
+    kind = request.param
+    where = f"sqlite:///{tmp_path}/sessions.db" if kind == "sqlite" else str(tmp_path / "sessions")
+    if kind.startswith("redis"):
+        where = request.getfixturevalue("redis_url")
+    elif kind.startswith("postgresql"):
+        where = request.getfixturevalue("postgresql_url")
+    return Place(kind, where, f"t{secrets.token_hex(4)}")
+
+
+@pytest.fixture
+def app(place: Place) -> Iterator[Flask]:
+    """An app that keeps its sessions there, inside its context."""
+    app = race.make_app(place)
+    with app.app_context():
+        yield app
+        if place.kind in SQL:
+            db = app.config["SESSION_SQLALCHEMY"]
+            db.session.remove()
+            db.drop_all()
+            db.engine.dispose()
+
+
+@pytest.fixture
+def backend(app: Flask, clock: Clock) -> CeremonyBackend:
+    """The adapter for it."""
+    return backend_for(app.session_interface, clock=clock)
+
+
+@pytest.fixture(scope="module")
+def arena() -> Iterator[race.Arena]:
+    """Two processes of eight threads."""
+    arena = race.Arena()
+    yield arena
+    arena.close()
+
+
+def only(*kinds: str) -> pytest.MarkDecorator:
+    """Run a test on stores of these kinds."""
+    return pytest.mark.parametrize("place", kinds, indirect=True)
+
+
+def records(app: Flask) -> int:
+    """Count what is kept for pending ceremonies, expired or not."""
+    interface: Any = app.session_interface
+    if app.config["SESSION_TYPE"] == "sqlalchemy":
+        with app.config["SESSION_SQLALCHEMY"].engine.connect() as connection:
+            count: int = connection.scalar(sa.select(sa.func.count()).select_from(table_of(app)))
+            return count
+    if isinstance(interface.cache, SimpleCache):
+        return len(interface.cache._cache)
+    return len(list(folder_of(app).iterdir()))
+
+
+def table_of(app: Flask) -> sa.Table:
+    """Return Flask-Session's table."""
+    interface: Any = app.session_interface
+    table: sa.Table = interface.sql_session_model.__table__
+    return table
+
+
+def folder_of(app: Flask) -> Path:
+    """Return the folder of our files in the cache's folder."""
+    return Path(app.config["SESSION_CACHELIB"]._path) / "passkey.__wz_cache"
+
+
+class TestEveryBackend:
+    """What the store of pending ceremonies promises, whatever it is."""
+
+    def test_value_comes_back(self, backend: CeremonyBackend) -> None:
+        """A claim returns the very bytes that were put, text or not."""
+        key = new_key()
+        backend.put(key, EVERY_BYTE, lifetime=300)
+        assert backend.claim(key) == EVERY_BYTE
+
+    def test_unknown_key(self, backend: CeremonyBackend) -> None:
+        """There is nothing under a key that nothing was put under, before and after the first put."""
+        assert backend.claim(new_key()) is None
+        backend.put(new_key(), b"value", lifetime=300)
+        assert backend.claim(new_key()) is None
+        assert backend.claim("../" + new_key()) is None
+
+    def test_claimed_once(self, backend: CeremonyBackend) -> None:
+        """A value is gone after its claim, and others are not."""
+        first, second = new_key(), new_key()
+        backend.put(first, b"first", lifetime=300)
+        backend.put(second, b"second", lifetime=300)
+        assert backend.claim(first) == b"first"
+        assert backend.claim(first) is None
+        assert backend.claim(second) == b"second"
+
+    def test_sessions_are_not_disturbed(self, app: Flask, backend: CeremonyBackend) -> None:
+        """The app's sessions work beside pending ceremonies, and neither sees the other's records."""
+        interface: Any = app.session_interface
+        key = new_key()
+        backend.put(key, b"value", lifetime=300)
+        name = interface.key_prefix + "someone"
+        interface._upsert_session(timedelta(days=31), interface.session_class({"user": 1}), name)
+        assert backend.claim("someone") is None
+        assert interface._retrieve_session_data(name) == {"user": 1}
+        assert backend.claim(key) == b"value"
+
+    @only(*WITHOUT_TTL)
+    @pytest.mark.parametrize(("seconds", "value"), [(299, b"value"), (300, None)])
+    def test_expiry(self, backend: CeremonyBackend, clock: Clock, seconds: int, value: bytes | None) -> None:
+        """A value can be claimed until its lifetime has passed, and not from then on."""
+        key = new_key()
+        backend.put(key, b"value", lifetime=300)
+        clock.now += seconds
+        assert backend.claim(key) == value
+
+    @only("redis", "redis-cache")
+    @pytest.mark.parametrize(("lifetime", "ttl"), [(300, 300), (1, 1), (0, 1)])
+    def test_redis_expires_it(
+        self, app: Flask, place: Place, backend: CeremonyBackend, lifetime: int, ttl: int
+    ) -> None:
+        """Redis itself drops a record after exactly its lifetime, and none is kept for ever."""
+        key = new_key()
+        backend.put(key, b"value", lifetime=lifetime)
+        cache_prefix = "cache:" if place.kind == "redis-cache" else ""
+        name = f"{cache_prefix}{place.prefix}:passkey:{key}"
+        client = Redis.from_url(place.where)
+        assert client.get(name) == b"value"
+        assert ttl - 1 < client.pttl(name) / 1000 <= ttl
+        client.close()
+
+    @only(*WITHOUT_TTL)
+    def test_least_lifetime(self, backend: CeremonyBackend, clock: Clock) -> None:
+        """Nothing is kept for ever: a lifetime of nothing is one second."""
+        first, second = new_key(), new_key()
+        backend.put(first, b"value", lifetime=0)
+        backend.put(second, b"value", lifetime=0)
+        clock.now += 0.5
+        assert backend.claim(first) == b"value"
+        clock.now += 0.5
+        assert backend.claim(second) is None
+
+    @only(*WITHOUT_TTL)
+    def test_expired_records_are_swept(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """Expired records go with a later put, two minutes after at most; others stay."""
+        pending = new_key()
+        backend.put(pending, b"value", lifetime=300)
+        for _ in range(5):
+            backend.put(new_key(), b"value", lifetime=10)
+        assert records(app) == 6
+        clock.now += 70
+        backend.put(new_key(), b"value", lifetime=300)
+        assert records(app) == 2
+        assert backend.claim(pending) == b"value"
+
+    @only(*WITHOUT_TTL)
+    def test_sweeps_are_a_minute_apart(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """A process looks for expired records once a minute, not with every put."""
+        backend.put(new_key(), b"value", lifetime=300)
+        clock.now -= 1000
+        backend.put(new_key(), b"long expired", lifetime=10)
+        clock.now += 1059
+        backend.put(new_key(), b"value", lifetime=300)
+        assert records(app) == 3
+        clock.now += 1
+        backend.put(new_key(), b"value", lifetime=300)
+        assert records(app) == 3
+
+    def test_one_of_many_gets_it(
+        self, app: Flask, backend: CeremonyBackend, place: Place, request: pytest.FixtureRequest
+    ) -> None:
+        """Of 16 threads in 2 processes that claim a record at the same time, exactly one gets it, all of it."""
+        values = {new_key(): secrets.token_bytes(200) for _ in range(200)}
+        for key, value in values.items():
+            backend.put(key, value, lifetime=300)
+        if place.kind == "memory":
+            won = race.race_in_one_process(app, place, list(values))
+        else:
+            won = request.getfixturevalue("arena").race(place, list(values))
+        assert Counter(key for key, _ in won) == Counter(list(values))
+        assert dict(won) == values
+
+
+@only("redis")
+def test_race_finds_a_backend_that_reads_then_deletes(app: Flask, place: Place, arena: race.Arena) -> None:
+    """The race is hard enough to tell a claim that is not atomic."""
+    backend = race.open_read_then_delete(app)
+    keys = [new_key() for _ in range(50)]
+    for key in keys:
+        backend.put(key, b"value", lifetime=300)
+    won = arena.race(place, keys, open_backend=race.open_read_then_delete)
+    assert max(Counter(key for key, _ in won).values()) > 1
+
+
+class TestRedis:
+    """Redis, directly or through CacheLib."""
+
+    @only("redis")
+    def test_decoding_client(self, app: Flask, backend: CeremonyBackend, place: Place) -> None:
+        """A client that decodes all answers as text makes no difference."""
+        with Redis.from_url(place.where, decode_responses=True) as client:
+            interface: Any = app.session_interface
+            interface.client = client
+            key = new_key()
+            decoding = backend_for(interface)
+            decoding.put(key, EVERY_BYTE, lifetime=300)
+            assert decoding.claim(key) == EVERY_BYTE
+            assert decoding.claim(key) is None
+
+    @only("redis", "redis-cache")
+    def test_planted_pickle(self, place: Place, backend: CeremonyBackend) -> None:
+        """A value is never unpickled: who can write to the store cannot run code here."""
+        key, bomb = new_key(), b"!" + pickle.dumps(Bomb())
+        cache_prefix = "cache:" if place.kind == "redis-cache" else ""
+        with Redis.from_url(place.where) as client:
+            client.set(f"{cache_prefix}{place.prefix}:passkey:{key}", bomb)
+        assert backend.claim(key) == bomb
+
+    @pytest.mark.parametrize("kind", ["redis", "redis-cache"])
+    def test_outage(self, kind: str) -> None:
+        """Without the server a put and a claim are refused as such; with it back the same adapter works again."""
+        with services.redis_server() as url:
+            app = race.make_app(Place(kind, f"{url}?socket_timeout=5", "outage"))
+            backend = backend_for(without_retries(app).session_interface)
+            key = new_key()
+            backend.put(key, b"value", lifetime=300)
+        for call in both_calls(backend, key):
+            with pytest.raises(CeremonyStoreUnavailable, match="ConnectionError") as caught:
+                call()
+            assert caught.value.__cause__ is not None
+        with services.redis_server(port=urlsplit(url).port):
+            assert backend.claim(key) is None
+            backend.put(key, b"value", lifetime=300)
+            assert backend.claim(key) == b"value"
+
+    def test_before_6_2(self) -> None:
+        """A server that has no GETDEL is refused with a reason that names it, and the record stays."""
+        with services.redis_server("--rename-command", "GETDEL", "") as url:
+            app = race.make_app(Place("redis", url, "old"))
+            backend = backend_for(app.session_interface)
+            backend.put("key", b"value", lifetime=300)
+            with pytest.raises(CeremonyStoreUnavailable, match="GETDEL"):
+                backend.claim("key")
+            assert app.config["SESSION_REDIS"].get("old:passkey:key") == b"value"
+
+
+class Bomb:
+    """Fails the test when it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return pytest.fail, ("unpickled",)
+
+
+def without_retries(app: Flask) -> Flask:
+    """Let an app's Redis client give up at once."""
+    interface: Any = app.session_interface
+    client = interface.client if hasattr(interface, "client") else interface.cache._write_client
+    client.connection_pool.connection_kwargs["retry"] = Retry(NoBackoff(), 0)
+    return app
+
+
+@only("files")
+class TestFiles:
+    """The files beside those of a FileSystemCache."""
+
+    def test_cache_threshold(self, app: Flask, backend: CeremonyBackend) -> None:
+        """A cache that keeps 10 records and prunes all the time costs no pending ceremony."""
+        keys = [new_key() for _ in range(200)]
+        for key in keys:
+            backend.put(key, key.encode(), lifetime=300)
+            app.config["SESSION_CACHELIB"].set(key, "a session", timeout=10**6)
+        assert [backend.claim(key) for key in keys] == [key.encode() for key in keys]
+
+    def test_cleared_cache(self, app: Flask, backend: CeremonyBackend) -> None:
+        """The cache takes our folder neither for a record of its own nor for rubbish."""
+        key = new_key()
+        backend.put(key, b"value", lifetime=300)
+        assert app.config["SESSION_CACHELIB"].clear()
+        assert backend.claim(key) == b"value"
+
+    def test_private(self, app: Flask, backend: CeremonyBackend) -> None:
+        """No other user of the machine can read or list pending ceremonies, whatever the umask."""
+        before = os.umask(0)
+        try:
+            backend.put(new_key(), b"value", lifetime=300)
+        finally:
+            os.umask(before)
+        (file,) = folder_of(app).iterdir()
+        assert stat.S_IMODE(folder_of(app).stat().st_mode) == 0o700
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert file.read_bytes() == b"value"
+
+    def test_nothing_left(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """A claim leaves no file behind, neither in time nor too late."""
+        early, late = new_key(), new_key()
+        backend.put(early, b"value", lifetime=300)
+        backend.put(late, b"value", lifetime=300)
+        backend.claim(early)
+        clock.now += 300
+        backend.claim(late)
+        assert list(folder_of(app).iterdir()) == []
+
+    def test_deleted_folder(self, backend: CeremonyBackend, place: Place) -> None:
+        """When somebody deletes the folder, what was pending is gone, and all goes on."""
+        key = new_key()
+        backend.put(key, b"value", lifetime=300)
+        shutil.rmtree(place.where)
+        assert backend.claim(key) is None
+        backend.put(key, b"value", lifetime=300)
+        assert backend.claim(key) == b"value"
+
+    def test_unfinished_file(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """A file that a crash left half-written is left alone for a minute, as it may yet be finished, then swept."""
+        backend.put(new_key(), b"value", lifetime=300)
+        unfinished = folder_of(app) / "unfinished"
+        clock.now += 60
+        unfinished.touch()
+        os.utime(unfinished, (clock.now, clock.now))
+        backend.put(new_key(), b"value", lifetime=300)
+        assert unfinished.exists()
+        clock.now += 60
+        backend.put(new_key(), b"value", lifetime=300)
+        assert not unfinished.exists()
+
+    def test_full_disk(self, backend: CeremonyBackend, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+        """A put that fails half-way is refused as such, and nothing of it can be claimed."""
+
+        def no_space(*args: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        key = new_key()
+        with monkeypatch.context() as patch:
+            patch.setattr("flask_passkey.backends.os.utime", no_space)
+            with pytest.raises(CeremonyStoreUnavailable, match="No space left"):
+                backend.put(key, b"value", lifetime=300)
+        clock.now = time.time() + 1
+        assert backend.claim(key) is None
+
+    def test_outage(self, backend: CeremonyBackend, place: Place) -> None:
+        """Without its folder, or a way to make one, the store is unavailable; with it back all goes on."""
+        key = new_key()
+        shutil.rmtree(place.where)
+        Path(place.where).write_text("not a folder")
+        for call in both_calls(backend, key):
+            with pytest.raises(CeremonyStoreUnavailable, match="Not a directory|File exists"):
+                call()
+        Path(place.where).unlink()
+        backend.put(key, b"value", lifetime=300)
+        assert backend.claim(key) == b"value"
+
+    def test_sweep_that_fails(
+        self, app: Flask, backend: CeremonyBackend, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A put does not fail because the sweep after it does; the log says so."""
+        obstacle = folder_of(app) / "a folder, which cannot be removed as a file"
+        obstacle.mkdir(parents=True)
+        os.utime(obstacle, (0, 0))
+        key = new_key()
+        backend.put(key, b"value", lifetime=300)
+        assert "could not be removed" in caplog.text
+        assert backend.claim(key) == b"value"
+
+
+class TestSQL:
+    """Flask-Session's table."""
+
+    @only("sqlite", "postgresql")
+    def test_pending_work_of_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
+        """What the app has added to its own session is neither written, nor committed, nor rolled back by us."""
+        db, interface = app.config["SESSION_SQLALCHEMY"], app.session_interface
+        row = add_session_row(db, interface)
+        key = new_key()
+        backend.put(key, b"value", lifetime=300)
+        assert backend.claim(key) == b"value"
+        assert list(db.session.new) == [row]
+        db.session.commit()
+        assert records(app) == 1
+
+    @only("postgresql")
+    def test_open_transaction_of_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
+        """What the app has written but not committed stays so: it can still be rolled back, and others don't see it."""
+        db = app.config["SESSION_SQLALCHEMY"]
+        add_session_row(db, app.session_interface)
+        db.session.flush()
+        key = new_key()
+        backend.put(key, b"value", lifetime=300)
+        assert backend.claim(key) == b"value"
+        assert records(app) == 0
+        db.session.rollback()
+        assert records(app) == 0
+
+    @only("sqlite")
+    def test_locked_by_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
+        """On SQLite, where an open write of the app locks us out, the store is unavailable and the work survives."""
+        db = app.config["SESSION_SQLALCHEMY"]
+        sa.event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 50"))
+        db.engine.dispose()
+        add_session_row(db, app.session_interface)
+        db.session.flush()
+        for call in both_calls(backend, "key"):
+            with pytest.raises(CeremonyStoreUnavailable, match="database is locked"):
+                call()
+        db.session.commit()
+        assert records(app) == 1
+        backend.put("key", b"value", lifetime=300)
+        assert backend.claim("key") == b"value"
+
+    @only("postgresql")
+    def test_dead_connections(self, app: Flask, backend: CeremonyBackend, postgresql_url: str) -> None:
+        """Connections in the pool that the server has closed meanwhile are replaced unnoticed."""
+        db, key = app.config["SESSION_SQLALCHEMY"], new_key()
+        for call in both_calls(backend, key):
+            db.session.remove()
+            hang_up(db.engine, postgresql_url)
+            value = call()
+        assert value == b"value"
+
+    def test_outage(self) -> None:
+        """Without the server a put and a claim are refused as such; with it back the same adapter works again."""
+        with services.postgresql_server() as url:
+            app = race.make_app(Place("postgresql", url, "outage"))
+            backend = backend_for(app.session_interface)
+            with app.app_context():
+                backend.put("key", b"value", lifetime=300)
+        for call in both_calls(backend, "key"):
+            with app.app_context(), pytest.raises(CeremonyStoreUnavailable, match="OperationalError"):
+                call()
+        with services.postgresql_server(port=sa.make_url(url).port), app.app_context():
+            app.config["SESSION_SQLALCHEMY"].create_all()
+            backend.put("key", b"value", lifetime=300)
+            assert backend.claim("key") == b"value"
+            app.config["SESSION_SQLALCHEMY"].engine.dispose()
+
+    @only(*SQL)
+    def test_others_expired_sessions(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """A sweep removes records of pending ceremonies, never an expired session, which is Flask-Session's."""
+        interface: Any = app.session_interface
+        past = datetime.fromtimestamp(clock.now, UTC).replace(tzinfo=None) - timedelta(days=1)
+        names = [interface.key_prefix + name for name in ("someone", "passkey", "passkez:", "PASSKEY:x")]
+        with app.config["SESSION_SQLALCHEMY"].engine.begin() as connection:
+            rows = [{"session_id": name, "data": b"", "expiry": past} for name in names]
+            connection.execute(table_of(app).insert(), rows)
+        backend.put(new_key(), b"value", lifetime=1)
+        clock.now += 3600
+        backend.put(new_key(), b"value", lifetime=300)
+        assert records(app) == len(names) + 1
+
+    @only("postgresql")
+    def test_sweep_where_text_is_sorted_as_people_do(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """Records are found by the range of their names also where ``a < B`` and punctuation counts little."""
+        with app.config["SESSION_SQLALCHEMY"].engine.begin() as connection:
+            connection.execute(
+                sa.text(f'ALTER TABLE {table_of(app)} ALTER session_id TYPE varchar(255) COLLATE "en-x-icu"')
+            )
+        for first in "-_019AZaz":
+            backend.put(first + new_key()[1:], b"value", lifetime=10)
+        clock.now += 60
+        backend.put(new_key(), b"value", lifetime=300)
+        assert records(app) == 1
+
+    @only("sqlite")
+    def test_sweep_with_wildcards_in_the_prefix(self, place: Place, clock: Clock) -> None:
+        """A key prefix with characters that mean something to LIKE is taken literally."""
+        app = race.make_app(Place(place.kind, place.where, place.prefix))
+        interface: Any = app.session_interface
+        interface.key_prefix = "50%_\\:"
+        backend = backend_for(interface, clock=clock)
+        with app.app_context():
+            backend.put(new_key(), b"value", lifetime=10)
+            clock.now += 60
+            backend.put(new_key(), b"value", lifetime=300)
+            assert records(app) == 1
+
+    @only("sqlite", "postgresql")
+    def test_no_secret_in_errors(self, backend: CeremonyBackend) -> None:
+        """An error of the database, which the app may log with its traceback, doesn't show the challenge."""
+        challenge = secrets.token_urlsafe()
+        backend.put("key", challenge.encode(), lifetime=300)
+        with pytest.raises(CeremonyStoreUnavailable) as caught:
+            backend.put("key", challenge.encode(), lifetime=300)
+        text = "".join(traceback.format_exception(caught.value))
+        assert "IntegrityError" in text
+        assert challenge not in text
+        assert "\n" not in caught.value.reason
+
+    @pytest.mark.filterwarnings("ignore:'get_engine' is deprecated:DeprecationWarning")
+    def test_bind_key(self, tmp_path: Path) -> None:
+        """Records go to the database that Flask-Session's bind key names, not to the app's."""
+        app = Flask("bound")
+        binds = {"sessions": f"sqlite:///{tmp_path}/sessions.db"}
+        app.config.update(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path}/app.db", SQLALCHEMY_BINDS=binds)
+        db = SQLAlchemy(app)
+        app.config.update(SESSION_TYPE="sqlalchemy", SESSION_SQLALCHEMY=db, SESSION_SQLALCHEMY_BIND_KEY="sessions")
+        Session(app)
+        with app.app_context():
+            backend_for(app.session_interface).put("key", b"value", lifetime=300)
+            with db.engines["sessions"].connect() as connection:
+                rows = connection.execute(sa.select(table_of(app).c.session_id, table_of(app).c.data)).all()
+        assert rows == [("session:passkey:key", b"value")]
+
+
+def add_session_row(db: Any, interface: Any) -> Any:
+    """Add a row to the app's own session, as an app does with its models."""
+    row = interface.sql_session_model("a row of the app", b"", datetime.now(UTC).replace(tzinfo=None))
+    db.session.add(row)
+    return row
+
+
+def hang_up(engine: sa.Engine, url: str) -> None:
+    """Let PostgreSQL close all connections of an engine's pool."""
+    with engine.connect() as connection:
+        pid = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+    other = sa.create_engine(url)
+    with other.connect() as connection:
+        assert connection.scalar(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    other.dispose()
+
+
+class Proxy(SessionInterface):
+    """Stands in front of another interface, and passes for it."""
+
+    def __init__(self, inner: SessionInterface) -> None:
+        self._inner = inner
+
+    def __getattribute__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "_inner"), name)
+
+
+class TestBackendFor:
+    """The choice of the adapter."""
+
+    def test_cookie_sessions(self) -> None:
+        """Flask's sessions in the browser are refused, with the lines to write."""
+        with pytest.raises(ConfigurationError) as caught:
+            backend_for(SecureCookieSessionInterface())
+        for line in ("pip install flask-session", 'SESSION_TYPE"] = "redis"', "Session(app)", "cookie"):
+            assert line in str(caught.value)
+
+    def test_unknown_interface(self) -> None:
+        """An interface of the app's own is refused by name, with what is known instead."""
+        with pytest.raises(ConfigurationError, match=r"flask\.sessions\.SessionInterface is not known"):
+            backend_for(SessionInterface())
+
+    def test_unknown_cache(self) -> None:
+        """A CacheLib cache that has no adapter is refused by name: no safe claim is known for it."""
+        app = Flask("unknown")
+        app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=MemcachedCache(object()))
+        Session(app)
+        with pytest.raises(ConfigurationError, match="MemcachedCache is not known(.|\n)*FileSystemCache"):
+            backend_for(app.session_interface)
+
+    def test_proxy(self, tmp_path: Path) -> None:
+        """An interface that stands in front of another gets the adapter of the other."""
+        app = race.make_app(Place("files", str(tmp_path), "proxy"))
+        backend_for(Proxy(app.session_interface)).put("key", b"value", lifetime=300)
+        assert backend_for(app.session_interface).claim("key") == b"value"
+        with pytest.raises(ConfigurationError, match="cookie"):
+            backend_for(Proxy(SecureCookieSessionInterface()))
+
+    @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+    def test_filesystem_type(self, tmp_path: Path) -> None:
+        """SESSION_TYPE "filesystem", which Flask-Session is about to drop, works too."""
+        app = Flask("filesystem")
+        app.config.update(SESSION_TYPE="filesystem", SESSION_FILE_DIR=str(tmp_path / "sessions"))
+        Session(app)
+        backend = backend_for(app.session_interface)
+        backend.put("key", b"value", lifetime=300)
+        assert (tmp_path / "sessions" / "passkey.__wz_cache").is_dir()
+        assert backend.claim("key") == b"value"
+
+    def test_two_apps_in_one_store(self, tmp_path: Path) -> None:
+        """Apps with different key prefixes do not find each other's records."""
+        cache = FileSystemCache(str(tmp_path))
+        backends = []
+        for prefix in ("one:", "two:"):
+            app = Flask(prefix)
+            app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=cache, SESSION_KEY_PREFIX=prefix)
+            Session(app)
+            backends.append(backend_for(app.session_interface))
+        backends[0].put("key", b"value", lifetime=300)
+        assert backends[1].claim("key") is None
+        assert backends[0].claim("key") == b"value"
+
+    @only("memory")
+    def test_memory_warns(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+        """SimpleCache is accepted with a warning that it is for one process and drops records."""
+        with caplog.at_level(logging.WARNING, "flask_passkey.backends"):
+            backend_for(app.session_interface)
+        assert "one process" in caplog.text
+        assert "above 500 records" in caplog.text
