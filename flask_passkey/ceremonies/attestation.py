@@ -1,7 +1,7 @@
 """Which models of authenticator may register, where the app cares.
 
-Attestation statements are verified by the library (section 7.1, steps 21 to 23); here is decided what they must
-chain to. Without roots and metadata any statement that verifies will do, and none as well.
+Attestation statements are verified by the library (section 7.1, steps 21 and 22); here is decided what they must
+chain to (steps 23 and 24). Without roots and metadata any statement that verifies will do, and none as well.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from webauthn.helpers.structs import AttestationObject
 
 from ..config import PasskeyConfig
 from ..errors import ResponseRejected
+from .responses import quoted
 
 #: Extension in which an attestation certificate names its model (section 8.2.1).
 _MODEL = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")
@@ -83,7 +84,7 @@ def trusted_roots(attestation_object: bytes, trust: Trust) -> dict[str, list[byt
 def _roots(form: str, aaguid: str, leaf: bytes, trust: Trust) -> dict[str, list[bytes]]:
     known = [*trust.roots.get(form, ()), *(trust.metadata.roots(aaguid) if trust.metadata else ())]
     if not known:
-        raise ResponseRejected(f"no root is known for attestation of format {form!r}")
+        raise ResponseRejected(f"no root is known for attestation of format {quoted(form)}")
     # Metadata may list an attestation certificate itself; then there is nothing left to chain.
     return {} if leaf in known else {form: [_pem(certificate) for certificate in known]}
 
