@@ -1,0 +1,97 @@
+"""Ceremonies without a server: the functions that begin and finish them, and a browser to play with.
+
+A keyword that is not named here goes to the browser and bends its response; see
+:class:`flask_passkey.testing.VirtualAuthenticator`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask_passkey.ceremonies import authentication, registration
+from flask_passkey.ceremonies.authentication import Authenticated
+from flask_passkey.ceremonies.pending import Pending
+from flask_passkey.config import PasskeyConfig
+from flask_passkey.credentials import CredentialRecord
+from flask_passkey.testing import VirtualAuthenticator
+
+RP_ID = "example.com"
+ORIGIN = "https://example.com"
+ADA, BOB = "1", "2"
+HANDLES = {ADA: bytes(range(64)), BOB: bytes(range(64, 128))}
+REGISTERED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+USED = REGISTERED + timedelta(days=1)
+
+
+def configured(**changes: Any) -> PasskeyConfig:
+    """Return the settings of a site at https://example.com."""
+    return PasskeyConfig(**{"rp_id": RP_ID, "rp_name": "Example", "origins": (ORIGIN,)} | changes)
+
+
+CONFIG = configured()
+
+
+def browser(**traits: Any) -> VirtualAuthenticator:
+    """Return a browser on the site, with an authenticator."""
+    return VirtualAuthenticator(ORIGIN, shared_rsa_key=True, **traits)
+
+
+def begin_registration(config: PasskeyConfig = CONFIG, **changes: Any) -> tuple[dict[str, Any], Pending]:
+    """Begin to add a passkey to Ada's account."""
+    account = {"name": "ada", "display_name": "Ada", "user_handle": HANDLES[ADA], "user_id": ADA}
+    return registration.begin(**{"config": config} | account | changes)
+
+
+def finish_registration(
+    pending: Pending, response: object, *, config: PasskeyConfig = CONFIG, user_id: str = ADA
+) -> CredentialRecord:
+    """Finish adding a passkey."""
+    return registration.finish(pending, response, config=config, name="My passkey", user_id=user_id, now=REGISTERED)
+
+
+def register(
+    authenticator: VirtualAuthenticator, *, config: PasskeyConfig = CONFIG, user_id: str = ADA, **bends: Any
+) -> CredentialRecord:
+    """Add a passkey to an account, from begin to finish."""
+    options, pending = begin_registration(config, user_id=user_id, user_handle=HANDLES[user_id])
+    response = authenticator.create(options, **bends)
+    return finish_registration(pending, response, config=config, user_id=user_id)
+
+
+def finish_sign_in(
+    pending: Pending, response: object, record: CredentialRecord, *, config: PasskeyConfig = CONFIG
+) -> Authenticated:
+    """Read a response and verify it with a record."""
+    read = authentication.read(pending, response, config=config)
+    return authentication.finish(pending, read, record, config=config, now=USED)
+
+
+def sign_in(
+    authenticator: VirtualAuthenticator, record: CredentialRecord, *, config: PasskeyConfig = CONFIG, **bends: Any
+) -> Authenticated:
+    """Sign in without a name, from begin to finish."""
+    options, pending = authentication.begin(config=config)
+    return finish_sign_in(pending, authenticator.get(options, **bends), record, config=config)
+
+
+def begin_step_up(records: Sequence[CredentialRecord]) -> tuple[dict[str, Any], Pending]:
+    """Begin a step-up of the account that has these records."""
+    return authentication.begin(
+        config=CONFIG,
+        user_id=records[0].user_id,
+        user_handle=records[0].user_handle,
+        allowed=[authentication.descriptor(record) for record in records],
+    )
+
+
+def step_up(
+    authenticator: VirtualAuthenticator,
+    records: Sequence[CredentialRecord],
+    record: CredentialRecord,
+    **bends: Any,
+) -> Authenticated:
+    """Step up with one record in an account that has these, from begin to finish."""
+    options, pending = begin_step_up(records)
+    return finish_sign_in(pending, authenticator.get(options, **bends), record)
