@@ -1,0 +1,66 @@
+"""What is remembered of a ceremony, as it goes into a store and comes back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rehearsal import begin_registration, begin_step_up, browser, register
+
+from flask_passkey.ceremonies.pending import Pending
+
+PENDING = st.builds(
+    Pending,
+    purpose=st.sampled_from(["sign-in", "step-up", "registration", "sign-up"]),
+    rp_id=st.text(min_size=1),
+    challenge=st.text(min_size=1),
+    user_verification=st.sampled_from(["required", "preferred", "discouraged"]),
+    user_id=st.text(),
+    user_handle=st.text(),
+    name=st.text(),
+    display_name=st.text(),
+    allowed=st.lists(st.text()).map(tuple),
+    expires_at=st.floats(0, 1e12),
+)
+
+
+@given(PENDING)
+def test_it_comes_back_as_it_was(pending: Pending) -> None:
+    """Whatever is remembered comes back from a store the same."""
+    assert Pending.from_json(pending.to_json()) == pending
+
+
+def test_it_is_small() -> None:
+    """An anonymous visitor costs the store a record of a few hundred bytes: empty members are left out."""
+    _, pending = begin_registration(user_id="")
+    data = pending.to_json()
+    assert len(data) < 500 and b" " not in data
+    assert set(json.loads(data)) == {
+        "purpose", "rp_id", "challenge", "user_verification", "user_handle", "name", "display_name",
+    }  # fmt: skip
+
+
+def test_it_is_plain_json() -> None:
+    """Stores get text and numbers only."""
+    _, pending = begin_step_up([register(browser()), register(browser())])
+    members = json.loads(pending.to_json())
+    assert isinstance(members.pop("allowed"), list)
+    assert {type(value) for value in members.values()} == {str}
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"null", b"5", b'"text"', b"[]", b"{}", b'{"purpose":"sign-in"}'])
+def test_other_data_are_refused(data: bytes) -> None:
+    """What is not a pending ceremony is refused as a ValueError, so that it can be dropped."""
+    with pytest.raises(ValueError):
+        Pending.from_json(data)
+
+
+@pytest.mark.parametrize("change", [{"other": 1}, {"allowed": 5}, {"allowed": None}])
+def test_ceremonies_of_another_version_are_refused(change: dict[str, object]) -> None:
+    """A member of a later version, or of another type, is refused and not guessed at."""
+    _, pending = begin_registration()
+    members = json.loads(pending.to_json()) | change
+    with pytest.raises(ValueError):
+        Pending.from_json(json.dumps(members).encode())
