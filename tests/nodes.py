@@ -30,26 +30,35 @@ class Node:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    #: Its instance folder, with the SQLite file unless it uses another database.
+    instance: Path
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers that are there now."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @contextmanager
 def node(
-    folder: Path, *, workers: int = 3, threads: int = 8, port: int | None = None, **config: str
+    folder: Path, *options: str, workers: int = 3, threads: int = 8, port: int | None = None, **config: str
 ) -> Iterator[Node]:
     """Run the demo with several worker processes, its instance folder in ``folder``, until the block ends.
+
+    :param options: more for gunicorn.
 
     :param config: settings as in the environment, without ``FLASK_``.
     """
     port = port or services.free_port()
     url = f"http://localhost:{port}"
-    settings = {"INSTANCE_PATH": str(folder / "instance"), "PASSKEY_ORIGINS": url, "RATELIMIT_ENABLED": "false"} | config
-    environment = os.environ | {f"FLASK_{key}": value for key, value in settings.items()}
-    options = [f"--workers={workers}", f"--threads={threads}", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
-    command = [sys.executable, "-m", "gunicorn", *options, "demo:create_app()"]
+    settings = {"INSTANCE_PATH": str(folder / "instance"), "PASSKEY_ORIGINS": url, "RATELIMIT_ENABLED": "false"}
+    environment = os.environ | {f"FLASK_{key}": value for key, value in (settings | config).items()}
+    usual = [f"--workers={workers}", f"--threads={threads}", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
+    command = [sys.executable, "-m", "gunicorn", *usual, *options, "demo:create_app()"]
     log = folder / f"gunicorn-{port}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
-    running = Node(url, process, log)
+    running = Node(url, process, log, folder / "instance")
     try:
         _wait(running)
         yield running
