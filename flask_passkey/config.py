@@ -228,16 +228,17 @@ def _endpoints(key: str, value: object) -> dict[str, str]:
 
 def _aaguids(key: str, value: object) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
-    texts = [str(item).strip().lower() for item in items] if isinstance(items, list | tuple) else []
-    if not texts or not all(_AAGUID.fullmatch(text) for text in texts):
+    texts = tuple(str(item).strip().lower() for item in items) if isinstance(items, list | tuple) else ("",)
+    if not all(_AAGUID.fullmatch(text) for text in texts):
         _refuse(key, value, "not a list of AAGUIDs", ["ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"])
-    return tuple(texts)
+    return texts
 
 
 def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
-    formats = value if isinstance(value, Mapping) else {}
-    files = {str(form): (paths,) if isinstance(paths, str) else tuple(paths) for form, paths in formats.items()}
-    if not files or not files.keys() <= _FORMATS:
+    items = value.items() if isinstance(value, Mapping) else [("", value)]
+    lists = {form: [paths] if isinstance(paths, str) else paths for form, paths in items}
+    files = {form: tuple(map(str, paths)) for form, paths in lists.items() if isinstance(paths, list | tuple)}
+    if len(files) < len(lists) or not files.keys() <= _FORMATS:
         _refuse(key, value, f"not a dict of files by one of {', '.join(sorted(_FORMATS))}", {"packed": ["roots.pem"]})
     return files
 

@@ -265,6 +265,52 @@ def test_a_database_uri_is_text_and_never_shown() -> None:
     assert "secret" not in repr(read(database_uri="postgresql://ada:secret@db"))
 
 
+AAGUID = "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"
+
+
+@pytest.mark.parametrize("name", ["allowed_aaguids", "denied_aaguids"])
+def test_aaguids(name: str) -> None:
+    """Models are a list or text with commas, in any case; what is no AAGUID is refused with the line to write."""
+    for value in (AAGUID, [AAGUID.upper()], f" {AAGUID} "):
+        assert getattr(read(**{name: value}), name) == (AAGUID,)
+    assert getattr(read(**{name: f"{AAGUID},{AAGUID}"}), name) == (AAGUID, AAGUID)
+    assert getattr(read(**{name: []}), name) == ()
+    key = f"PASSKEY_{name.upper()}"
+    for bad in ("yubikey", [AAGUID, "x"], [AAGUID.replace("-", "")], [None], {AAGUID: 1}, 5):
+        assert refusal(RP_ID | {key: bad}) == f"{key} is {bad!r}, not a list of AAGUIDs. Write {key} = {[AAGUID]!r}"
+
+
+def test_attestation_roots() -> None:
+    """Roots are files by format, one or several."""
+    for value in ({"packed": "roots.pem"}, {"packed": ["roots.pem"]}, {"packed": ("roots.pem",)}):
+        assert read(attestation="direct", attestation_roots=value).attestation_roots == {"packed": ("roots.pem",)}
+
+
+@pytest.mark.parametrize(
+    "value", ["roots.pem", ["roots.pem"], {"pack": "roots.pem"}, {"packed": 5}, {5: "roots.pem"}, 5]
+)
+def test_odd_attestation_roots_are_refused(value: object) -> None:
+    """An unknown format, or what is no list of files, is refused with the line to write."""
+    message = refusal(RP_ID | {"PASSKEY_ATTESTATION": "direct", "PASSKEY_ATTESTATION_ROOTS": value})
+    assert message.startswith(f"PASSKEY_ATTESTATION_ROOTS is {value!r}, not a dict of files by one of ")
+    assert message.endswith("Write PASSKEY_ATTESTATION_ROOTS = {'packed': ['roots.pem']}")
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"attestation_roots": {"packed": "roots.pem"}}, "PASSKEY_ATTESTATION = 'direct'"),
+        ({"mds_file": "blob.jwt", "mds_root": "root.crt"}, "PASSKEY_ATTESTATION = 'direct'"),
+        ({"mds_file": "blob.jwt", "mds_root": "root.crt", "attestation": "none"}, "PASSKEY_ATTESTATION = 'direct'"),
+        ({"mds_file": "blob.jwt", "attestation": "direct"}, "PASSKEY_MDS_ROOT = 'root-r3.crt'"),
+    ],
+)
+def test_what_belongs_together(given: dict[str, object], line: str) -> None:
+    """Half of a setting that would protect nothing is refused with the line that is missing."""
+    message = refusal(RP_ID | {f"PASSKEY_{name.upper()}": value for name, value in given.items()})
+    assert message.startswith("PASSKEY_") and f"Write {line}" in message
+
+
 def test_top_origins_need_their_switch() -> None:
     """Top origins alone would change nothing, so they are refused with the line that is missing."""
     top = {"top_origins": "https://partner.example"}
