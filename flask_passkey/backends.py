@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import secrets
 import time
@@ -246,16 +247,15 @@ class SQLAlchemyBackend(_Adapter):
     def _table(self) -> Any:
         return self._interface.sql_session_model.__table__
 
-    def _utc(self, seconds_from_now: int = 0) -> datetime:
-        return datetime.fromtimestamp(self._clock() + seconds_from_now, UTC).replace(tzinfo=None)
-
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
-        insert = self._table.insert().values(session_id=name, data=value, expiry=self._utc(lifetime))
+        # MySQL cuts fractions of a second off, so that the last second would be missing.
+        expiry = _naive_utc(math.ceil(self._clock() + lifetime))
+        insert = self._table.insert().values(session_id=name, data=value, expiry=expiry)
         self._run(lambda connection: connection.execute(insert))
 
     def _claim(self, name: str) -> bytes | None:
         columns = self._table.c
-        wanted = (columns.session_id == name) & (columns.expiry > self._utc())
+        wanted = (columns.session_id == name) & (columns.expiry > _naive_utc(self._clock()))
         delete, select = self._table.delete().where(wanted), self._table.select().where(wanted)
 
         def claim(connection: Connection) -> Any:
@@ -270,7 +270,7 @@ class SQLAlchemyBackend(_Adapter):
         # The range lets the index be used; in a database that sorts as people do it alone would be too wide.
         name, last = self._table.c.session_id, self._prefix + 64 * "z"
         ours = (name >= self._prefix) & (name <= last) & name.startswith(self._prefix, autoescape=True)
-        expired = self._table.delete().where(ours, self._table.c.expiry <= self._utc())
+        expired = self._table.delete().where(ours, self._table.c.expiry <= _naive_utc(now))
         self._run(lambda connection: connection.execute(expired))
 
     def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
@@ -291,6 +291,10 @@ def _worth_repeating(exc: DBAPIError) -> bool:
     orig: Any = exc.orig
     code = getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or next(iter(orig.args), None)
     return exc.connection_invalidated or code in {"40001", "40P01", 1213}
+
+
+def _naive_utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
 ADAPTERS = (RedisBackend, SQLAlchemyBackend, RedisCacheBackend, FileSystemCacheBackend, SimpleCacheBackend)

@@ -497,6 +497,15 @@ class TestSQL:
             assert backend.claim("key") == b"value"
             app.config["SESSION_SQLALCHEMY"].engine.dispose()
 
+    @only("sqlite")
+    def test_whole_seconds(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """The expiry is rounded up, as MySQL drops the fraction, and the last second with it."""
+        clock.now += 0.25
+        backend.put("key", b"value", lifetime=300)
+        with app.config["SESSION_SQLALCHEMY"].engine.connect() as connection:
+            expiry = connection.scalar(sa.select(table_of(app).c.expiry))
+        assert expiry.replace(tzinfo=UTC).timestamp() == clock.now - 0.25 + 301
+
     @only(*SQL)
     def test_others_expired_sessions(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
         """A sweep removes records of pending ceremonies, never an expired session, which is Flask-Session's."""
