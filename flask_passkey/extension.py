@@ -247,9 +247,7 @@ def _secret(app: Flask, config: PasskeyConfig) -> bytes:
 
 def _sqlite(app: Flask) -> str:
     """Return the URL of the embedded default, in the instance folder."""
-    folder = Path(app.instance_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'passkey.sqlite3'}"
+    return f"sqlite:///{Path(app.instance_path, 'passkey.sqlite3')}"
 
 
 def _add_well_known(app: Flask, config: PasskeyConfig) -> None:
