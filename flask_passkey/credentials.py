@@ -171,7 +171,8 @@ class MemoryCredentialRepository:
 
     def list(self, user_id: str) -> list[CredentialRecord]:
         with self._lock:
-            return [record for record in self._records.values() if record.user_id == user_id]
+            records = [record for record in self._records.values() if record.user_id == user_id]
+        return sorted(records, key=lambda record: record.created_at)
 
     def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> bool:
         with self._lock:

@@ -1,0 +1,34 @@
+"""The promises of a credential repository, as tests to run on one of your own.
+
+.. code-block:: python
+
+    import pytest
+    from flask_passkey.contracts import CredentialRepositoryContract
+
+    class TestMyRepository(CredentialRepositoryContract):
+        @pytest.fixture
+        def repository(self, tmp_path):
+            return MyRepository(tmp_path)           # empty, a new one for each test
+
+Every test says which promise it holds. Those about simultaneous callers use threads. For more than "AssertionError"
+in the report of a failure, write ``pytest.register_assert_rewrite("flask_passkey.contracts")`` in your ``conftest.py``.
+"""
+
+from __future__ import annotations
+
+from .base import new_record
+from .changing import Deleting, Renaming, Using
+from .keeping import Accounts, Adding, Listing
+from .transactions import Transactions
+
+__all__ = ["CredentialRepositoryContract", "new_record"]
+
+
+class CredentialRepositoryContract(Accounts, Adding, Listing, Using, Renaming, Deleting, Transactions):
+    """Tests that every :class:`~flask_passkey.credentials.CredentialRepository` has to pass.
+
+    Derive from it and add a fixture ``repository``; override ``thread_context`` where a new thread needs one, such as
+    an app context.
+
+    .. versionadded:: 0.1
+    """

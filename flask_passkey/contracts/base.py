@@ -1,0 +1,82 @@
+"""What the tests need: records, threads that meet, and the fixture."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ..credentials import CredentialRecord, CredentialRepository
+
+#: How many callers meet in the tests about simultaneous calls, and how often.
+CALLERS, ROUNDS = 8, 5
+
+NOON = datetime(2026, 2, 28, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def new_record(credential_id: bytes = b"id", *, user_id: str = "ada", **changes: Any) -> CredentialRecord:
+    """Return a record like those of a registration, with some fields changed.
+
+    .. versionadded:: 0.1
+    """
+    record = CredentialRecord(
+        id=credential_id,
+        public_key=b"\xa5\x01\x02\x03\x26 not a key",
+        sign_count=0,
+        uv_initialized=True,
+        transports=("internal", "hybrid"),
+        backup_eligible=True,
+        backup_state=False,
+        user_id=user_id,
+        user_handle=handle_of(user_id),
+        name="Phone",
+        aaguid="00000000-0000-0000-0000-000000000000",
+        created_at=NOON,
+        algorithm=-7,
+    )
+    return replace(record, **changes)
+
+
+def handle_of(user_id: str) -> bytes:
+    """Return the user handle that the tests give this account."""
+    return user_id.encode().ljust(64, b"\xff")
+
+
+class Contract:
+    """What all parts of the contract have in common."""
+
+    @pytest.fixture
+    def repository(self) -> CredentialRepository:
+        """Return the repository to test, empty. Yours takes the place of this one."""
+        raise NotImplementedError(f"{type(self).__name__} needs a fixture named repository")
+
+    def thread_context(self) -> AbstractContextManager[object]:
+        """Return what a new thread has to be inside of to use the repository, such as ``app.app_context()``."""
+        return nullcontext()
+
+    def together(self, calls: Sequence[Callable[[], object]]) -> list[object]:
+        """Make the calls at the same moment, each in its own thread; return their answers or what they raised."""
+        barrier = threading.Barrier(len(calls))
+
+        def run(call: Callable[[], object]) -> object:
+            with self.thread_context():
+                barrier.wait(30)
+                try:
+                    return call()
+                except Exception as exc:
+                    return exc
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(run, calls))
+
+    def add(self, repository: CredentialRepository, *records: CredentialRecord) -> None:
+        """Store records, and give their accounts user handles."""
+        for record in records:
+            repository.add_user(record.user_id, record.user_handle)
+            repository.add(record)

@@ -1,0 +1,17 @@
+"""Credentials in an SQL database: SQLite, PostgreSQL, MySQL or MariaDB, through SQLAlchemy Core.
+
+.. code-block:: text
+
+    repository.py    SQLCredentialRepository, what an app holds
+    statements.py    every statement it runs, and how records become rows
+    connections.py   where its connections come from: an engine, or the app's session
+    engines.py       our own engine for a database URL
+    tables.py        the two tables
+"""
+
+from __future__ import annotations
+
+from .repository import SQLCredentialRepository
+from .tables import metadata, passkey_credential, passkey_user
+
+__all__ = ["SQLCredentialRepository", "metadata", "passkey_credential", "passkey_user"]

@@ -1,0 +1,86 @@
+"""Our own engine for a database URL, with the settings that each database needs to be dependable."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from ..errors import ConfigurationError
+
+#: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
+_PATIENCE = 5
+#: Drivers that take ``connect_timeout``.
+_WITH_TIMEOUT = {"psycopg", "psycopg2", "pymysql", "mysqldb"}
+_EXAMPLE = "Write PASSKEY_DATABASE_URI = 'postgresql+psycopg://user:password@host/database'"
+
+
+def engine_for(uri: str) -> Engine:
+    """Return an engine that connects when it is first used.
+
+    :raises ConfigurationError: the URL or its driver is unknown; the message never holds the URL's password.
+    """
+    try:
+        url = make_url(uri)
+        engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _server_engine(url)
+    except NoSuchModuleError:
+        raise ConfigurationError(f"PASSKEY_DATABASE_URI has an unknown start, {url.drivername!r}. {_EXAMPLE}") from None
+    except ArgumentError:
+        raise ConfigurationError(f"PASSKEY_DATABASE_URI is not a database URL. {_EXAMPLE}") from None
+    except ImportError as exc:
+        raise ConfigurationError(f"PASSKEY_DATABASE_URI needs a driver: pip install {exc.name}") from exc
+    _forget_connections_after_fork(engine)
+    return engine
+
+
+def _server_engine(url: URL) -> Engine:
+    """Connect with a time limit, and test a pooled connection first, as the server may have been restarted."""
+    options: dict[str, Any] = {}
+    if url.get_driver_name() in _WITH_TIMEOUT and "connect_timeout" not in url.query:
+        options["connect_args"] = {"connect_timeout": _PATIENCE}
+    if url.get_backend_name() in ("mysql", "mariadb"):
+        # Its default, REPEATABLE READ, locks the gaps between keys, and simultaneous registrations deadlock.
+        options["isolation_level"] = "READ COMMITTED"
+    return create_engine(url, pool_pre_ping=True, pool_timeout=_PATIENCE, hide_parameters=True, **options)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    """Let readers and one writer work at the same time, and writers wait for each other."""
+    in_memory = url.database in (None, "", ":memory:")
+    # A database in memory is its connection: have one, and let threads take turns.
+    pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0} if in_memory else {}
+    engine = create_engine(
+        url,
+        connect_args={"timeout": _PATIENCE, "check_same_thread": False},
+        pool_timeout=_PATIENCE,
+        hide_parameters=True,
+        **pool,
+    )
+    event.listen(engine, "connect", _set_pragmas)
+    if not in_memory and "uri" not in url.query:
+        folder = Path(str(url.database)).parent
+        event.listen(engine, "do_connect", lambda *args: folder.mkdir(parents=True, exist_ok=True))
+    return engine
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    for pragma in ("foreign_keys=ON", "synchronous=NORMAL", "journal_mode=WAL"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _forget_connections_after_fork(engine: Engine) -> None:
+    """Have a forked worker (``gunicorn --preload``) open connections of its own: two cannot share one."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    reference = weakref.ref(engine)
+
+    def forget() -> None:
+        if (inherited := reference()) is not None:
+            inherited.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)

@@ -1,0 +1,96 @@
+"""Processes that use one database at the same moment; here, so that a spawned process can import it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+from flask_passkey.contracts import new_record
+from flask_passkey.sql import SQLCredentialRepository
+
+Step = Callable[[SQLCredentialRepository], object]
+Script = Sequence[Step]
+
+#: Seconds until somebody who does not come to the meeting point is given up.
+PATIENCE = 60
+#: Where so many threads meet; the same in all processes.
+_meeting_points: Mapping[int, threading.Barrier] = {}
+
+
+class Racers:
+    """Four processes that wait for work."""
+
+    def __init__(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        meeting_points = {number: spawn.Barrier(number) for number in (2, 4, 16)}
+        self._pool = ProcessPoolExecutor(4, mp_context=spawn, initializer=_start, initargs=(meeting_points,))
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    def race(self, uri: str, scripts: Sequence[Script], *, processes: int = 2) -> list[tuple[object, ...]]:
+        """Run equally long scripts in 2, 4 or 16 threads, spread over processes with a repository each.
+
+        :returns: for each step, in which all take part at the same moment, the answers or what was raised.
+        """
+        shares = [scripts[number::processes] for number in range(processes)]
+        answers = self._pool.map(_play_share, [uri] * processes, shares, [len(scripts)] * processes)
+        in_order: list[list[object]] = [[] for _ in scripts]
+        for number, share in enumerate(answers):
+            in_order[number::processes] = share
+        return list(zip(*in_order, strict=True))
+
+    def run(self, work: Callable[[str], Any], uri: str) -> Any:
+        """Run a function in one of the processes."""
+        return self._pool.submit(work, uri).result(PATIENCE)
+
+
+def _start(meeting_points: Mapping[int, Any]) -> None:
+    global _meeting_points
+    _meeting_points = meeting_points
+
+
+def _play_share(uri: str, scripts: Sequence[Script], parties: int) -> list[list[object]]:
+    repository = SQLCredentialRepository.from_uri(uri)
+    try:
+        with ThreadPoolExecutor(len(scripts)) as pool:
+            return list(pool.map(lambda script: [_meet(repository, step, parties) for step in script], scripts))
+    finally:
+        repository.close()
+
+
+def _meet(repository: SQLCredentialRepository, step: Step, parties: int) -> object:
+    _meeting_points[parties].wait(PATIENCE)
+    try:
+        return step(repository)
+    except Exception as exc:
+        return exc
+
+
+def look_then_add(repository: SQLCredentialRepository, number: int) -> None:
+    """Read in a transaction before writing in it."""
+    with repository.transaction():
+        repository.list("ada")
+        repository.get(b"first")
+        repository.add(new_record(b"%d" % number))
+
+
+def use_before_and_after_fork(uri: str) -> tuple[str, ...]:
+    """Read, fork, read in both processes; return what the parent and the child say."""
+    repository = SQLCredentialRepository.from_uri(uri)
+    before = repository.list("ada")
+    reader, writer = os.pipe()
+    if not (child := os.fork()):
+        os.write(writer, b"the same" if repository.list("ada") == before else b"different")
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as answers:
+        answer = answers.read().decode()
+    os.waitpid(child, 0)
+    same = "the same" if repository.list("ada") == before else "different"
+    repository.close()
+    return answer, same
