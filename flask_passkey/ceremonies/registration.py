@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -118,8 +119,7 @@ def finish(
         algorithm = _check_credential(verified, read)
     except ResponseRejected as exc:
         raise RegistrationRejected(exc.reason) from exc
-    keep = config.attestation != "none"
-    return CredentialRecord(
+    record = CredentialRecord(
         id=verified.credential_id,
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
@@ -133,9 +133,8 @@ def finish(
         aaguid=verified.aaguid,
         created_at=now,
         algorithm=algorithm,
-        attestation_object=verified.attestation_object if keep else None,
-        attestation_client_data_json=read.client_data_json if keep else None,
     )
+    return record if config.attestation == "none" else _with_attestation(record, verified, read)
 
 
 def _verify(
@@ -165,6 +164,15 @@ def _check_credential(verified: VerifiedRegistration, response: Response) -> int
     if len(verified.credential_id) > MAX_CREDENTIAL_ID:
         raise ResponseRejected(f"the credential ID is longer than {MAX_CREDENTIAL_ID} bytes")
     return check_public_key(verified.credential_public_key)
+
+
+def _with_attestation(record: CredentialRecord, verified: VerifiedRegistration, response: Response) -> CredentialRecord:
+    """Keep what an app that asks for attestation may want to look at again."""
+    return replace(
+        record,
+        attestation_object=verified.attestation_object,
+        attestation_client_data_json=response.client_data_json,
+    )
 
 
 def _transports(value: object) -> tuple[str, ...]:
