@@ -12,6 +12,7 @@ from typing import Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from webauthn.helpers import aaguid_to_string, parse_attestation_object
 from webauthn.helpers.structs import AttestationObject
 
@@ -65,7 +66,8 @@ def trusted_roots(attestation_object: bytes, trust: Trust) -> dict[str, list[byt
     """Return the roots that the library must chain this statement to: PEM certificates by format.
 
     :param attestation_object: as it came, in CBOR.
-    :raises ResponseRejected: the statement has no certificate, or one that says another model, or no root is known.
+    :raises ResponseRejected: the statement has no certificate, or one that says another model or is not meant for
+        attestation, or no root is known.
     """
     if not trust:
         return {}
@@ -73,12 +75,27 @@ def trusted_roots(attestation_object: bytes, trust: Trust) -> dict[str, list[byt
         attestation = parse_attestation_object(attestation_object)
         aaguid = _aaguid(attestation)
         leaf = attestation.att_stmt.x5c[0]  # type: ignore[index]
-        named = _named_model(leaf)
+        certificate = x509.load_der_x509_certificate(leaf)
+        named, good = _named_model(certificate), attestation.fmt != "packed" or _is_for_attestation(certificate)
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected("the attestation has no certificate, and the app wants to know the model") from exc
     if named not in (None, aaguid):
         raise ResponseRejected("the attestation certificate is for another model")
+    if not good:
+        raise ResponseRejected("the attestation certificate is not one by section 8.2.1")
     return _roots(str(attestation.fmt), aaguid, leaf, trust)
+
+
+def _is_for_attestation(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate meets section 8.2.1, which the library does not look at."""
+    names = {attribute.oid: attribute.value for attribute in certificate.subject}
+    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    return (
+        certificate.version is x509.Version.v3
+        and names.get(NameOID.ORGANIZATIONAL_UNIT_NAME) == "Authenticator Attestation"
+        and {NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME} <= names.keys()
+        and not constraints.ca
+    )
 
 
 def _roots(form: str, aaguid: str, leaf: bytes, trust: Trust) -> dict[str, list[bytes]]:
@@ -94,10 +111,10 @@ def _aaguid(attestation: AttestationObject) -> str:
     return aaguid_to_string(data.aaguid)  # type: ignore[union-attr]
 
 
-def _named_model(certificate: bytes) -> str | None:
+def _named_model(certificate: x509.Certificate) -> str | None:
     """Return the AAGUID that a certificate names, if it does."""
     try:
-        extension = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_oid(_MODEL)
+        extension = certificate.extensions.get_extension_for_oid(_MODEL)
     except x509.ExtensionNotFound:
         return None
     value: bytes = extension.value.value  # type: ignore[attr-defined]
