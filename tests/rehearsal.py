@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask_passkey.ceremonies import authentication, registration
+from flask_passkey.ceremonies.attestation import Trust
 from flask_passkey.ceremonies.authentication import Authenticated
 from flask_passkey.ceremonies.pending import Pending
 from flask_passkey.config import PasskeyConfig
@@ -22,6 +23,7 @@ ORIGIN = "https://example.com"
 ADA, BOB = "1", "2"
 HANDLES = {ADA: bytes(range(64)), BOB: bytes(range(64, 128))}
 REGISTERED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+ANYBODY = Trust()
 USED = REGISTERED + timedelta(days=1)
 
 
@@ -45,10 +47,17 @@ def begin_registration(config: PasskeyConfig = CONFIG, **changes: Any) -> tuple[
 
 
 def finish_registration(
-    pending: Pending, response: object, *, config: PasskeyConfig = CONFIG, user_id: str = ADA
+    pending: Pending,
+    response: object,
+    *,
+    config: PasskeyConfig = CONFIG,
+    user_id: str = ADA,
+    trust: Trust = ANYBODY,
 ) -> CredentialRecord:
     """Finish adding a passkey."""
-    return registration.finish(pending, response, config=config, name="My passkey", user_id=user_id, now=REGISTERED)
+    return registration.finish(
+        pending, response, config=config, name="My passkey", user_id=user_id, now=REGISTERED, trust=trust
+    )
 
 
 def register(
