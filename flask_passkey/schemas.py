@@ -23,13 +23,18 @@ class Label(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text = unicodedata.normalize("NFC", str(super()._deserialize(value, attr, data, **kwargs)).strip())
-        if any(unicodedata.category(char) in _REFUSED or char in _OVERRIDES for char in text):
+        categories = {unicodedata.category(char) for char in text}
+        if categories & _REFUSED or _OVERRIDES.intersection(text):
             raise ValidationError("has control characters")
+        if text and categories <= _UNSEEN:
+            raise ValidationError("has nothing to see")
         return text
 
 
 # Control characters, halves of surrogate pairs, line and paragraph separators.
 _REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
+# Formatting characters, spaces, accents: with nothing else there is nothing on the screen.
+_UNSEEN = frozenset(("Cf", "Zs", "Mn", "Me"))
 # Characters that reorder the text around them, so that a name could pretend to be another.
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
