@@ -25,7 +25,7 @@ FLOORS = (
     ("origins", "credentials", "strict_json"),
     ("config", "contracts"),
     ("ceremonies", "backends", "sql", "signals"),
-    ("accounts", "challenges", "decoys"),
+    ("accounts", "challenges", "decoys", "trust"),
     ("outcomes",),
     ("relying_party",),
     ("schemas",),
@@ -50,13 +50,14 @@ LIBRARIES = {
     "sqlalchemy": {"sql", "backends"},
     "marshmallow": {"schemas"},
     "webauthn": {"ceremonies"},
-    "cryptography": {"ceremonies", "testing"},
+    "cryptography": {"ceremonies", "testing", "trust"},
+    "fido2": {"trust"},
     "blinker": {"signals"},
     "flask_login": {"login"},
     "pytest": {"contracts"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
-OPTIONAL = {"redis", "flask_login", "pytest"}
+OPTIONAL = {"redis", "fido2", "flask_login", "pytest"}
 
 #: What an app may import besides the top level: to handle refusals, to listen, and to read its own forms.
 PUBLIC = {"errors", "signals", "schemas"}
