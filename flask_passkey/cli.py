@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
 from .ceremonies import base64url
-from .errors import Refusal
+from .errors import ConfigurationError, Refusal
+
+if TYPE_CHECKING:
+    from .extension import Passkey
 
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
+
+
+@contextmanager
+def _extension() -> Iterator[Passkey]:
+    """Give the app's extension, and end with a message where there is none or a store is down."""
+    if "passkey" not in current_app.extensions:
+        raise click.ClickException(f"{current_app.name} has no Passkey extension: call Passkey(app).")
+    try:
+        yield current_app.extensions["passkey"]
+    except ConfigurationError as exc:
+        raise click.ClickException(str(exc)) from exc
+    except Refusal as refusal:
+        raise click.ClickException(refusal.reason) from refusal
 
 
 @passkey.command("check")
 def check() -> None:
     """Print the settings in force and try both stores."""
-    extension = current_app.extensions["passkey"]
-    for field in fields(extension.config):
-        click.echo(f"PASSKEY_{field.name.upper()} = {getattr(extension.config, field.name)!r}")
-    try:
+    with _extension() as extension:
+        for field in fields(extension.config):
+            # What is not to be shown, the database's password, is not in the settings' representation either.
+            value = repr(getattr(extension.config, field.name)) if field.repr else "…"
+            click.echo(f"PASSKEY_{field.name.upper()} = {value}")
         extension.credentials.get(b"\0")
         extension.relying_party.try_ceremony_store()
-    except Refusal as refusal:
-        raise click.ClickException(f"{refusal.reason}: {refusal.__cause__}") from refusal
     click.echo("Both stores answer.")
 
 
@@ -32,7 +50,9 @@ def check() -> None:
 @click.argument("user_id")
 def list_passkeys(user_id: str) -> None:
     """Print the passkeys of one account, one a line."""
-    for record in current_app.extensions["passkey"].credentials.list(user_id):
+    with _extension() as extension:
+        records = extension.credentials.list(user_id)
+    for record in records:
         used = record.last_used_at.isoformat(timespec="seconds") if record.last_used_at else "never"
         click.echo(f"{base64url.encode(record.id)}  {record.name!r}  used {used}")
 
@@ -42,4 +62,7 @@ def list_passkeys(user_id: str) -> None:
 @click.confirmation_option(prompt="Delete all passkeys of this account?")
 def forget(user_id: str) -> None:
     """Delete all passkeys of one account."""
-    current_app.extensions["passkey"].forget_user(user_id)
+    with _extension() as extension:
+        count = len(extension.credentials.list(user_id))
+        extension.forget_user(user_id)
+    click.echo(f"Deleted {count}.")
