@@ -20,7 +20,7 @@ import pytest
 import services
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30
+PATIENCE = 90
 
 
 @dataclass(frozen=True)

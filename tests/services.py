@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,18 +53,21 @@ def memcached_server() -> Iterator[str]:
 
 
 @contextmanager
-def postgresql_server(*, port: int | None = None) -> Iterator[str]:
+def postgresql_server(*, port: int | None = None, cluster: Path | None = None) -> Iterator[str]:
     """Run PostgreSQL on an empty cluster and yield the SQLAlchemy URL of its database, for psycopg 3.
 
     It refuses to run as root, so root starts it as another user.
+
+    :param cluster: a folder that keeps the data, to start with them again.
     """
     programs = Path(find("postgres")).resolve().parent
     # Protocol 3.0 and a user's name; "R" asks for a password or none, "E" says that it is still starting.
     hello = struct.pack("!ii", 22, 196608) + b"user\0passkey\0\0"
-    with _folder() as folder:
+    with nullcontext(cluster) if cluster else _folder() as folder:
         data, options = str(folder / "data"), _as_ordinary_user(folder)
         initdb = [str(programs / "initdb"), "-D", data, "-U", "passkey", "-A", "trust", "-E", "UTF8", "--locale=C"]
-        subprocess.run([*initdb, "--no-sync"], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE, **options)
+        if not os.path.exists(data):
+            subprocess.run([*initdb, "--no-sync"], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE, **options)
         command = [str(programs / "postgres"), "-D", data, "-h", "127.0.0.1", "-k", "", "-F"]
         ready = partial(_answers, question=hello, answer=b"R")
         with _running(command, "-p", folder, ready, port=port, stop=signal.SIGINT, **options) as port:
