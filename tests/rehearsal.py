@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from flask_passkey.ceremonies import authentication, registration
 from flask_passkey.ceremonies.attestation import Trust
 from flask_passkey.ceremonies.authentication import Authenticated
@@ -22,6 +24,8 @@ RP_ID = "example.com"
 ORIGIN = "https://example.com"
 ADA, BOB = "1", "2"
 HANDLES = {ADA: bytes(range(64)), BOB: bytes(range(64, 128))}
+#: For Hypothesis: enough examples to find something, on a machine as slow as it may be.
+EXAMPLES = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 REGISTERED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ANYBODY = Trust()
 USED = REGISTERED + timedelta(days=1)

@@ -7,12 +7,14 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rehearsal import EXAMPLES
 
 from flask_passkey.ceremonies import base64url
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
+@EXAMPLES
 @given(st.binary())
 def test_what_was_encoded_can_be_decoded(data: bytes) -> None:
     """Any bytes come back, and their text needs no escaping in a URL or in JSON."""
@@ -21,6 +23,7 @@ def test_what_was_encoded_can_be_decoded(data: bytes) -> None:
     assert base64url.decode(text) == data
 
 
+@EXAMPLES
 @given(st.text(st.sampled_from(ALPHABET + "+/= \n\x00é"), max_size=12) | st.text())
 def test_only_one_text_means_a_value(text: str) -> None:
     """Any text is refused, or is the very text that its bytes are encoded as."""

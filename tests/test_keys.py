@@ -5,9 +5,9 @@ from __future__ import annotations
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from rehearsal import browser, configured, register
+from rehearsal import EXAMPLES, browser, configured, register
 
 from flask_passkey.ceremonies.keys import check_public_key
 from flask_passkey.errors import RegistrationRejected, ResponseRejected
@@ -110,7 +110,7 @@ def test_garbage_is_refused(data: bytes) -> None:
         check_public_key(data)
 
 
-@settings(max_examples=300, deadline=None)
+@EXAMPLES
 @given(
     st.dictionaries(st.sampled_from([KTY, ALG, CRV, X, Y]), st.integers(-300, 10) | st.binary(max_size=70) | st.text())
 )

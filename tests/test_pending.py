@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rehearsal import begin_registration, begin_step_up, browser, register
+from rehearsal import EXAMPLES, begin_registration, begin_step_up, browser, register
 
 from flask_passkey.ceremonies.pending import Pending
 
@@ -26,6 +26,7 @@ PENDING = st.builds(
 )
 
 
+@EXAMPLES
 @given(PENDING)
 def test_it_comes_back_as_it_was(pending: Pending) -> None:
     """Whatever is remembered comes back from a store the same."""

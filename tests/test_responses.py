@@ -8,16 +8,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from rehearsal import ADA, CONFIG, begin_registration, browser, finish_registration, finish_sign_in, register, step_up
+from rehearsal import (
+    ADA,
+    CONFIG,
+    EXAMPLES,
+    begin_registration,
+    browser,
+    finish_registration,
+    finish_sign_in,
+    register,
+    step_up,
+)
 
 from flask_passkey.ceremonies import authentication
 from flask_passkey.ceremonies.responses import Response, check_client_data, quoted
 from flask_passkey.errors import MalformedRequest, Refusal, ResponseRejected
 from flask_passkey.testing import b64url_decode, b64url_encode
-
-EXAMPLES = settings(max_examples=400, deadline=None)
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none()
@@ -239,6 +247,7 @@ def test_client_data_are_compared_with_what_is_pending() -> None:
         check_client_data(data, kind="webauthn.get", pending=other, config=CONFIG)
 
 
+@EXAMPLES
 @given(st.text() | st.builds(ValueError, st.text()))
 def test_quotes_are_one_short_line(value: object) -> None:
     """What a stranger wrote is quoted as one short line that a log can hold."""
