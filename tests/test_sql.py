@@ -350,6 +350,18 @@ def test_nothing_is_connected_before_the_first_call(tmp_path: Path) -> None:
     repository.close()
 
 
+@pytest.mark.parametrize("kind", ["memory", "session"])
+def test_tables_can_be_created_at_once(db: SQLAlchemy, kind: str) -> None:
+    """Whoever wants the tables before the first call can have them, also in a database with one connection."""
+    memory = SQLCredentialRepository.from_uri("sqlite://")
+    repository = memory if kind == "memory" else SQLCredentialRepository(session=db.session, create_tables=False)
+    repository.create_tables()
+    db.session.rollback()
+    fill(repository)
+    assert repository.get(b"id") == new_record()
+    memory.close()
+
+
 def test_missing_tables_are_not_created_where_switched_off(engine: Engine) -> None:
     """With ``create_tables=False`` the tables are left to migrations; while they are missing, the log says so."""
     repository = SQLCredentialRepository(engine, create_tables=False)
@@ -436,6 +448,12 @@ def test_credential_without_account_is_refused(tmp_path: Path) -> None:
         repository.add(new_record())
     assert repository.get(b"id") is None
     repository.close()
+
+
+def test_list_of_one_moment(repository: SQLCredentialRepository) -> None:
+    """Records of the same moment are listed in the order of their IDs, whatever the database likes."""
+    fill(repository, b"7", b"3", b"9", b"1")
+    assert [record.id for record in repository.list("ada")] == [b"1", b"3", b"7", b"9"]
 
 
 # Speed

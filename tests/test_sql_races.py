@@ -111,14 +111,24 @@ def used(count: int) -> CredentialRecord:
     return new_record(sign_count=count, last_used_at=NOON + timedelta(seconds=count))
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_processes_create_the_tables_together(racers: Racers, uri: str, attempt: int) -> None:
+@pytest.mark.parametrize(
+    ("database", "times"), [("sqlite", 25), pytest.param("postgresql", 5, marks=pytest.mark.services)]
+)
+def test_processes_create_the_tables_together(
+    racers: Racers, database: str, times: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Four processes that start on an empty database at once all find the tables, without an error."""
-    assert racers.race(uri, [[methodcaller("list", "ada")]] * 4, processes=4) == [([], [], [], [])]
-    engine = create_engine(uri)
-    assert set(inspect(engine).get_table_names()) >= set(metadata.tables)
-    assert [index["column_names"] for index in inspect(engine).get_indexes("passkey_credential")] == [["user_handle"]]
-    engine.dispose()
+    for number in range(times):
+        postgresql = database == "postgresql"
+        uri = request.getfixturevalue("postgresql_url") if postgresql else f"sqlite:///{tmp_path}/{number}.sqlite3"
+        engine = create_engine(uri)
+        metadata.drop_all(engine)
+        assert racers.race(uri, [[methodcaller("list", "ada")]] * 4, processes=4) == [([], [], [], [])]
+        assert set(inspect(engine).get_table_names()) >= set(metadata.tables)
+        assert [index["column_names"] for index in inspect(engine).get_indexes("passkey_credential")] == [
+            ["user_handle"]
+        ]
+        engine.dispose()
 
 
 def test_reading_before_writing_is_no_obstacle(racers: Racers, uri: str, repository: SQLCredentialRepository) -> None:

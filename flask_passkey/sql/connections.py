@@ -120,13 +120,8 @@ class SessionConnections:
         return self._session().begin_nested()
 
     def create_tables(self) -> None:
-        session = self._session()
-        if session.get_bind().engine.dialect.name == "sqlite":
-            # It has one writer, and the app's transaction may be that.
-            _create_missing(session.connection(), retry=lambda: None)
-        else:
-            # In the app's transaction, MySQL would commit that, and PostgreSQL keep others waiting until its end.
-            _create_on_own_connection(session.get_bind().engine)
+        with self.begin(write=True) as connection:
+            _create_beside(connection)
 
     def forget_tables(self) -> None:
         self._ready.clear()
@@ -140,11 +135,21 @@ class SessionConnections:
         What has been created in that is gone if it is rolled back; so look again, until it is committed.
         """
         going_on = session.in_transaction()
-        self.create_tables()
+        _create_beside(session.connection())
         if not going_on:
             session.commit()
         if not going_on or engine.dialect.name != "sqlite":
             self._ready.add(engine)
+
+
+def _create_beside(connection: Connection) -> None:
+    """Create the tables while a transaction of the app's goes on."""
+    if connection.dialect.name == "sqlite":
+        # It has one writer, and the app may be that.
+        _create_missing(connection, retry=lambda: None)
+    else:
+        # In the app's transaction, MySQL would commit that, and PostgreSQL keep others waiting until its end.
+        _create_on_own_connection(connection.engine)
 
 
 def _create_on_own_connection(engine: Engine) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,11 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _set_pragmas(connection: Any, _: object) -> None:
-    for pragma in ("foreign_keys=ON", "synchronous=NORMAL", "journal_mode=WAL"):
-        connection.execute(f"PRAGMA {pragma}").close()
+    connection.execute("PRAGMA foreign_keys=ON").close()
+    connection.execute("PRAGMA synchronous=NORMAL").close()
+    # Of processes that start together on a new file one switches it, for all; SQLite does not let the others wait.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL").close()
 
 
 def _forget_connections_after_fork(engine: Engine) -> None:

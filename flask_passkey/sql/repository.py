@@ -81,9 +81,11 @@ class SQLCredentialRepository:
         return cls(engine_for(uri), create_tables=create_tables)
 
     def create_tables(self) -> None:
-        """Create the tables that are missing, now."""
-        with self._calling():
+        """Create the tables that are missing, now. It commits the session, and cannot be part of a transaction."""
+        try:
             self._connections.create_tables()
+        except (SQLAlchemyError, OSError) as exc:
+            raise self._unavailable(exc) from exc
 
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""
@@ -98,9 +100,10 @@ class SQLCredentialRepository:
         undone. What the block raises comes out of it as it is, IntegrityError included; only other errors of
         SQLAlchemy become :class:`~flask_passkey.errors.CredentialStoreUnavailable`.
         """
+        current = self._open()
         in_block = False
         try:
-            with self._part(current) if (current := self._open()) else self._whole() as connection:
+            with self._whole() if current is None else self._part(current) as connection:
                 in_block = True
                 yield connection
                 in_block = False
