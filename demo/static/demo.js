@@ -1,0 +1,87 @@
+/**
+ * Niceties of the demo's pages. All of them work without this file: passkey.js does what matters, and the rest are
+ * plain forms.
+ */
+
+const OFFER = "offer-local-passkey";
+const NOTICE = "notice";
+
+/** Days in the reader's own time zone and language; "today" says more than a date. */
+function localiseTimes() {
+  const { lang } = document.documentElement;
+  const language = navigator.languages.find((tag) => tag.split("-")[0] === lang) ?? lang; // en-GB rather than en
+  const date = new Intl.DateTimeFormat(language, { dateStyle: "long" });
+  const full = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "short" });
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const midnight = (moment) => new Date(moment).setHours(0, 0, 0, 0);
+  for (const time of document.querySelectorAll("time")) {
+    const moment = new Date(time.dateTime);
+    const days = Math.round((midnight(moment) - midnight(Date.now())) / 86_400_000);
+    time.textContent = "relative" in time.dataset && days > -7 ? relative.format(days, "day") : date.format(moment);
+    time.title = full.format(moment);
+  }
+}
+
+/** Say something on the page that comes next. */
+function sayNext(text) {
+  sessionStorage.setItem(NOTICE, text);
+}
+
+function sayNow(text) {
+  const region = document.querySelector("main > [data-passkey-status]");
+  if (!region) return;
+  region.textContent = text;
+  region.dataset.passkeyCode = "done";
+}
+
+function onSuccess(event) {
+  const { target, detail } = event;
+  const { passkey: action, notice } = target.dataset;
+  if (action === "rename") {
+    event.preventDefault();
+    showName(target, detail.name);
+    sayNow(notice);
+  } else if (notice) {
+    sayNext(notice);
+  }
+  sessionStorage.removeItem(OFFER);
+  if (action === "authenticate" && detail.authenticatorAttachment === "cross-platform") sessionStorage.setItem(OFFER, "1");
+}
+
+/** Rename in place: wherever the row has the name, and back to the button that opened the form. */
+function showName(form, name) {
+  const row = form.closest(".row");
+  const before = row.querySelector("[data-name]").textContent;
+  for (const text of row.querySelectorAll("[data-name], .unseen, .dialog h2")) {
+    text.textContent = text.textContent.replace(before, () => name);
+  }
+  form.elements.name.value = form.elements.name.defaultValue = name;
+  const details = form.closest("details");
+  details.open = false;
+  details.querySelector("summary").focus();
+}
+
+/** Opening the form puts the cursor into it, Escape closes it again. */
+function onToggle({ target }) {
+  if (target.matches?.("details.rename") && target.open) target.querySelector("input").select();
+}
+
+function onKeydown(event) {
+  const details = event.key === "Escape" && event.target.closest?.("details.rename[open]");
+  if (!details) return;
+  details.open = false;
+  details.querySelector("form").reset();
+  details.querySelector("summary").focus();
+}
+
+document.addEventListener("passkey:success", onSuccess);
+document.addEventListener("toggle", onToggle, true);
+document.addEventListener("keydown", onKeydown);
+localiseTimes();
+const notice = sessionStorage.getItem(NOTICE);
+if (notice && document.querySelector("main > [data-passkey-status]")) {
+  sessionStorage.removeItem(NOTICE);
+  setTimeout(() => sayNow(notice), 100); // screen readers only hear what changes after the page is there
+}
+const offer = document.querySelector("[data-offer]");
+if (offer) offer.hidden = !sessionStorage.getItem(OFFER);

@@ -1,0 +1,706 @@
+/**
+ * Flask-Passkey in the browser: one module, nothing to build, nothing inline.
+ *
+ *   1. startRegistration(), startAuthentication(), … the ceremonies alone, named as in SimpleWebAuthn 13
+ *   2. PasskeyClient: the same, bound to the routes and the envelope of the blueprint
+ *   3. data-passkey attributes: the same, without a script of your own
+ *
+ * Types and their documentation are in passkey.d.ts. https://www.w3.org/TR/webauthn-3/
+ */
+
+const HERE = new URL(import.meta.url);
+const LIFE = 300_000; // milliseconds a ceremony lives, unless its options say otherwise
+const GRACE = 15_000; // milliseconds after the browser's own timeout before a ceremony is given up
+const FIELD = "input[autocomplete$='webauthn' i]";
+const WAKING = ["visibilitychange", "focusin", "click"]; // events on which autofill is offered again
+
+/** One sentence for each code, ready to show. "action.code" comes before "code". */
+export const MESSAGES = Object.freeze({
+  aborted: "",
+  cancelled: "No passkey was used. You can try again, or choose another way to sign in.",
+  "register.cancelled": "No passkey was created. You can try again.",
+  "sign-up.cancelled": "No passkey was created, and no account. You can try again.",
+  "reauthenticate.cancelled": "Nothing was changed. Please confirm with a passkey to go on.",
+  expired: "That took too long. Please try again.",
+  duplicate: "This device or password manager already has a passkey for your account.",
+  domain: "Passkeys do not work on this address.",
+  insecure: "Passkeys need a secure (https) address.",
+  unsupported: "This browser cannot use passkeys here.",
+  unsupported_device: "This device cannot create the kind of passkey this site needs.",
+  busy: "Another passkey request is open. Close it and try again.",
+  authenticator: "Your device could not complete this. Try again or use another passkey.",
+  network: "We could not reach the server. Check your connection and try again.",
+  server: "Something went wrong. Please try again.",
+  unavailable: "The service is unavailable for the moment. Please try again.",
+  rate_limited: "Too many tries. Please wait a minute.",
+  sign_in_required: "Please sign in first.",
+  "authenticate.forbidden": "You cannot sign in here with this passkey.",
+  forbidden: "This was not allowed. Please reload the page and try again.",
+  invalid: "Please check what you entered.",
+  not_found: "This passkey is no longer in your list. Please reload the page.",
+  name_taken: "This name is taken. Please choose another one.",
+  last_passkey: "This is your only passkey. Add another one before you delete it.",
+  switched_off: "This is switched off here.",
+  rejected: "The passkey could not be verified. Please try again.",
+  unknown_credential: "This passkey is no longer registered here. Please use another one.",
+  step_up_required: "Please sign in with your passkey again, then repeat.",
+  waiting: "Follow the steps that your browser or device shows.",
+  done: "Done.",
+});
+
+const BROWSER_CODES = {
+  AbortError: "aborted",
+  NotAllowedError: "cancelled",
+  TimeoutError: "expired",
+  SecurityError: "domain",
+  NotSupportedError: "unsupported_device",
+  ConstraintError: "unsupported_device",
+  OperationError: "busy",
+  UnknownError: "authenticator",
+  NotReadableError: "authenticator",
+};
+
+/** By the envelope's code; by the HTTP status where something else than the blueprint answered. */
+const SERVER_CODES = {
+  401: "sign_in_required",
+  403: "forbidden",
+  404: "not_found",
+  429: "rate_limited",
+  502: "unavailable",
+  503: "unavailable",
+  504: "unavailable",
+  40001: "invalid",
+  40019: "switched_off",
+  40025: "rejected",
+  40090: "unknown_credential",
+  40091: "step_up_required",
+  50001: "unavailable",
+  50006: "unavailable",
+};
+
+export class PasskeyError extends Error {
+  constructor(code, { cause, status, envelope, retryAfter } = {}) {
+    super(MESSAGES[code] ?? MESSAGES.server, { cause });
+    this.name = "PasskeyError";
+    this.code = code;
+    this.status = status;
+    this.envelope = envelope;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Browsers reject with DOMExceptions, extensions with anything, a string or nothing at all. */
+function toPasskeyError(error, method) {
+  if (error instanceof PasskeyError) return error;
+  const code = error?.name === "InvalidStateError" && method === "create" ? "duplicate" : BROWSER_CODES[error?.name];
+  if (code === "domain") console.warn("Flask-Passkey: check PASSKEY_RP_ID and PASSKEY_ORIGINS.", error);
+  const known = new PasskeyError(code ?? "server", { cause: error });
+  if (code) known.name = error.name; // what code written for SimpleWebAuthn looks at
+  return known;
+}
+
+/** The result of `work`, or `fallback` where that throws, rejects or gives nothing. */
+async function attempt(work, fallback) {
+  try {
+    return (await work()) ?? fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+/* ---- what this browser can do ---- */
+
+/** Why passkeys cannot work on this page, as a code of MESSAGES; null when they can. */
+export function whyUnavailable() {
+  if (!globalThis.isSecureContext) return "insecure";
+  if (/^(\[|[\d.]+$)/.test(globalThis.location?.hostname ?? "")) return "domain";
+  return browserSupportsWebAuthn() ? null : "unsupported";
+}
+
+export function browserSupportsWebAuthn() {
+  return typeof globalThis.PublicKeyCredential === "function" && !!globalThis.navigator?.credentials;
+}
+
+export async function browserSupportsWebAuthnAutofill() {
+  const api = globalThis.PublicKeyCredential;
+  if (api?.isConditionalMediationAvailable) return attempt(() => api.isConditionalMediationAvailable(), false);
+  return (await attempt(() => api.getClientCapabilities(), {})).conditionalGet === true;
+}
+
+export async function platformAuthenticatorIsAvailable() {
+  return attempt(() => globalThis.PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable(), false);
+}
+
+function requireSupport() {
+  const why = whyUnavailable();
+  if (why) throw new PasskeyError(why);
+}
+
+/* ---- JSON to options, credentials to JSON ---- */
+
+function toBytes(text) {
+  const binary = atob(text.replace(/-/g, "+").replace(/_/g, "/").replace(/=+$/, ""));
+  return Uint8Array.from(binary, (char) => char.charCodeAt(0)).buffer;
+}
+
+function toText(data) {
+  const bytes = new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
+  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(binary).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+const mapValues = (object, change) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
+const decodeIds = (list) => (list ?? []).map((item) => ({ ...item, id: toBytes(item.id) }));
+/** A copy without nulls, which browsers read as "null", as 0, or not at all. */
+const withoutNulls = (json) => JSON.parse(JSON.stringify(json?.publicKey ?? json), (key, value) => value ?? undefined);
+
+function decodeExtensions({ prf, largeBlob, ...others }) {
+  if (prf) {
+    const { eval: forAll, evalByCredential: each } = prf;
+    others.prf = { ...prf };
+    if (forAll) others.prf.eval = mapValues(forAll, toBytes);
+    if (each) others.prf.evalByCredential = mapValues(each, (values) => mapValues(values, toBytes));
+  }
+  if (largeBlob) others.largeBlob = { ...largeBlob, ...(largeBlob.write && { write: toBytes(largeBlob.write) }) };
+  return others;
+}
+
+function parseOptions(json, native, decode) {
+  const clean = withoutNulls(json);
+  const api = globalThis.PublicKeyCredential;
+  if (api?.[native]) return api[native](clean);
+  const options = { ...clean, challenge: toBytes(clean.challenge), ...decode(clean) };
+  if (clean.extensions) options.extensions = decodeExtensions(clean.extensions);
+  return options;
+}
+
+export function parseCreationOptionsFromJSON(json) {
+  return parseOptions(json, "parseCreationOptionsFromJSON", ({ user, excludeCredentials }) => ({
+    user: { ...user, id: toBytes(user.id) },
+    excludeCredentials: decodeIds(excludeCredentials),
+  }));
+}
+
+export function parseRequestOptionsFromJSON(json) {
+  return parseOptions(json, "parseRequestOptionsFromJSON", ({ allowCredentials }) => ({
+    allowCredentials: decodeIds(allowCredentials),
+  }));
+}
+
+/** Any value with the bytes in it as text. */
+function encode(value) {
+  if (value?.byteLength !== undefined) return toText(value);
+  if (Array.isArray(value)) return value.map(encode);
+  return value && typeof value === "object" ? mapValues(value, encode) : value;
+}
+
+/** Field by field, for browsers without toJSON() and password managers that break it: each reading may throw. */
+function serialise(credential) {
+  const read = (get) => {
+    try {
+      return encode(get() ?? undefined);
+    } catch {
+      return undefined;
+    }
+  };
+  const from = credential.response;
+  const response = {
+    clientDataJSON: read(() => from.clientDataJSON),
+    attestationObject: read(() => from.attestationObject),
+    authenticatorData: read(() => from.authenticatorData) ?? read(() => from.getAuthenticatorData()),
+    signature: read(() => from.signature),
+    userHandle: read(() => from.userHandle),
+    transports: read(() => from.getTransports()),
+    publicKeyAlgorithm: read(() => from.getPublicKeyAlgorithm()),
+    publicKey: read(() => from.getPublicKey()),
+  };
+  return withoutNulls({
+    id: read(() => credential.id) ?? read(() => credential.rawId),
+    rawId: read(() => credential.rawId) ?? read(() => credential.id),
+    type: "public-key",
+    authenticatorAttachment: read(() => credential.authenticatorAttachment),
+    clientExtensionResults: read(() => credential.getClientExtensionResults()) ?? {},
+    response,
+  });
+}
+
+export function credentialToJSON(credential) {
+  try {
+    const json = credential.toJSON();
+    if (typeof json.rawId === "string" && typeof json.response.clientDataJSON === "string") return json;
+  } catch {
+    // serialised below
+  }
+  return serialise(credential);
+}
+
+/** The response without what an authenticator computes for the page alone. */
+function withoutSecrets(response) {
+  const { prf, hmacGetSecret, ...results } = response.clientExtensionResults ?? {};
+  if (prf) results.prf = { enabled: prf.enabled };
+  return { ...response, clientExtensionResults: results };
+}
+
+/* ---- one ceremony at a time ---- */
+
+let current = null;
+
+export const WebAuthnAbortService = {
+  createNewAbortSignal() {
+    this.cancelCeremony();
+    current = new AbortController();
+    return current.signal;
+  },
+  cancelCeremony() {
+    current?.abort(new DOMException("Another ceremony began, or the page went away.", "AbortError"));
+    current = null;
+  },
+};
+
+/** Stop the ceremony before, then do `work` as the only one. */
+async function alone(work) {
+  WebAuthnAbortService.createNewAbortSignal();
+  const controller = current;
+  try {
+    return await work(controller);
+  } finally {
+    if (current === controller) current = null;
+  }
+}
+
+/** Ask the browser. Settles whatever the browser does: on an answer, when aborted, or when the time is over. */
+async function perform(method, options, controller) {
+  const { signal } = controller;
+  const giveUp = () => controller.abort(new DOMException("The browser gave no answer.", "TimeoutError"));
+  const waitsForUser = method === "get" && options.mediation === "conditional";
+  const watchdog = waitsForUser ? undefined : setTimeout(giveUp, (options.publicKey.timeout ?? LIFE) + GRACE);
+  try {
+    signal.throwIfAborted();
+    const aborted = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    const asked = navigator.credentials[method](options.uiMode ? options : { ...options, signal });
+    const credential = await Promise.race([asked, aborted]);
+    signal.throwIfAborted();
+    if (!credential) throw new PasskeyError("cancelled");
+    return credentialToJSON(credential);
+  } catch (error) {
+    throw toPasskeyError(error, method);
+  } finally {
+    clearTimeout(watchdog);
+  }
+}
+
+export async function startRegistration({ optionsJSON, useAutoRegister = false }) {
+  requireSupport();
+  const options = { publicKey: parseCreationOptionsFromJSON(optionsJSON) };
+  if (useAutoRegister) options.mediation = "conditional";
+  return alone((controller) => perform("create", options, controller));
+}
+
+export async function startAuthentication({ optionsJSON, useBrowserAutofill = false, verifyBrowserAutofillInput = true }) {
+  requireSupport();
+  const options = { publicKey: parseRequestOptionsFromJSON(optionsJSON) };
+  if (useBrowserAutofill) {
+    if (!(await browserSupportsWebAuthnAutofill())) throw new PasskeyError("unsupported");
+    if (verifyBrowserAutofillInput && !document.querySelector(FIELD)) {
+      throw new Error('No <input> whose autocomplete attribute ends in "webauthn" was found');
+    }
+    options.mediation = "conditional";
+  }
+  return alone((controller) => perform("get", options, controller));
+}
+
+/* ---- telling the password manager ---- */
+
+/** Never fails and never holds a page up: what becomes of a signal is not told anyway. */
+function signal(method, argument) {
+  const sent = attempt(() => globalThis.PublicKeyCredential[method](argument));
+  return Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
+}
+
+function sendSignals({ rpId, userId, allAcceptedCredentialIds, name, displayName }) {
+  return Promise.all([
+    signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds }),
+    signal("signalCurrentUserDetails", { rpId, userId, name, displayName }),
+  ]);
+}
+
+/* ---- the blueprint's routes ---- */
+
+const PRESETS = {
+  "this-device": ["client-device", "platform"],
+  "security-key": ["security-key", "cross-platform"],
+  "another-device": ["hybrid", "cross-platform"],
+};
+
+function withPreset(publicKey, preset) {
+  if (!PRESETS[preset]) return publicKey;
+  const [hint, authenticatorAttachment] = PRESETS[preset];
+  const authenticatorSelection = { ...publicKey.authenticatorSelection, authenticatorAttachment };
+  return { ...publicKey, hints: [hint], authenticatorSelection };
+}
+
+export class PasskeyClient {
+  #kept = {}; // options fetched ahead and not spent yet, by action
+  #autofill;
+
+  constructor({ base, csrf, csrfHeader = "X-CSRFToken", messages, fetch } = {}) {
+    this.base = base ?? HERE.origin + HERE.pathname.replace(/\/passkey\/static\/[^/]*$/, "");
+    this.csrf = csrf ?? (() => globalThis.document?.querySelector("meta[name='csrf-token']")?.content);
+    this.csrfHeader = csrfHeader;
+    this.messages = { ...MESSAGES, ...messages };
+    this.fetch = fetch ?? ((...request) => globalThis.fetch(...request));
+  }
+
+  /** What browser and device can do; never throws. A key that is missing is not known. */
+  async capabilities() {
+    const told = await attempt(() => globalThis.PublicKeyCredential.getClientCapabilities(), {});
+    return {
+      ...told,
+      passkeys: !whyUnavailable(),
+      conditionalGet: await browserSupportsWebAuthnAutofill(),
+      platform: told.userVerifyingPlatformAuthenticator ?? (await platformAuthenticatorIsAvailable()),
+    };
+  }
+
+  /** Sign in with the browser's dialog. Call it from a click. */
+  authenticate({ uiMode } = {}) {
+    return this.#run("authenticate", () => this.#signIn("authenticate", uiMode));
+  }
+
+  /** Confirm who is there, with one of the signed-in account's passkeys. */
+  reauthenticate() {
+    return this.#run("reauthenticate", () => this.#signIn("reauthenticate"));
+  }
+
+  /** Add a passkey to the signed-in account. */
+  register({ name, preset } = {}) {
+    return this.#run("register", () => this.#create("register", () => this.prefetch("register"), { name, preset }));
+  }
+
+  /** Create an account together with its first passkey. */
+  signUp({ name, displayName, passkeyName, preset }) {
+    const prepare = () => this.#prepare("sign-up", { name, display_name: displayName || undefined });
+    return this.#run("sign-up", () => this.#create("sign-up", prepare, { name: passkeyName, preset }));
+  }
+
+  /** The account's passkeys. */
+  async list() {
+    return this.#run("list", async () => (await this.#call("GET", "/user/authn")).credentials);
+  }
+
+  rename(id, name) {
+    return this.#run("rename", () => this.#call("PATCH", `/user/authn/${id}`, { name }));
+  }
+
+  remove(id) {
+    return this.#run("remove", () => this.#call("DELETE", `/user/authn/${id}`, undefined, { 409: "last_passkey" }));
+  }
+
+  /** Fetch options before they are needed: Safari wants no waiting between the click and the dialog. */
+  prefetch(action = "authenticate") {
+    const kept = this.#kept[action];
+    if (kept && Date.now() < kept.until) return kept.promise;
+    const entry = { until: Infinity };
+    entry.promise = this.#prepare(action).then((ceremony) => {
+      entry.until = ceremony.began + ceremony.life / 2;
+      return ceremony;
+    });
+    this.#kept[action] = entry;
+    entry.promise.catch(() => this.#kept[action] === entry && delete this.#kept[action]);
+    return entry.promise;
+  }
+
+  /** Offer passkeys among the suggestions of the page's user name field. */
+  async autofill({ onSuccess, onError } = {}) {
+    this.#autofill?.stop();
+    let stopped = whyUnavailable() || !(await browserSupportsWebAuthnAutofill()) || !document.querySelector(FIELD);
+    let armed = false;
+    let retries = 1; // of its own accord, until the person does something: some authenticators answer at once
+
+    const arm = async () => {
+      if (stopped || armed || current || document.hidden) return;
+      armed = true;
+      let renewal, answered, error, expired;
+      try {
+        const ceremony = await this.prefetch();
+        if (stopped || current) return;
+        const response = await alone((controller) => {
+          const renew = () => controller.abort((expired = new DOMException("Renewed.", "AbortError")));
+          renewal = setTimeout(renew, ceremony.began + ceremony.life * 0.75 - Date.now());
+          const publicKey = parseRequestOptionsFromJSON(ceremony.publicKey);
+          return perform("get", { publicKey, mediation: "conditional" }, controller);
+        });
+        answered = true;
+        const data = await this.#finish("authenticate", ceremony, response);
+        control.stop();
+        onSuccess?.(data);
+      } catch (problem) {
+        error = this.#inWords(problem, "authenticate");
+      } finally {
+        clearTimeout(renewal);
+        armed = false;
+      }
+      if (error && answered) onError?.(error); // what happens before a passkey is picked is nobody's concern
+      if (expired) arm();
+      else if (error && error.code !== "aborted" && retries-- > 0) arm();
+    };
+    const control = {
+      stop: () => {
+        stopped = true;
+        removeEventListener("pageshow", arm);
+        for (const type of WAKING) document.removeEventListener(type, wake);
+      },
+      rearm: () => {
+        retries = 0;
+        return arm();
+      },
+    };
+    const wake = (event) => {
+      if (event.type !== "visibilitychange" && !event.target.matches?.(FIELD)) return;
+      retries = 1;
+      arm();
+    };
+    if (!stopped) {
+      this.#autofill = control;
+      addEventListener("pageshow", arm);
+      for (const type of WAKING) document.addEventListener(type, wake);
+      arm();
+    }
+    return control;
+  }
+
+  /** Run an action; where the server wants a fresh sign-in first, do that and repeat the action once. */
+  async #run(action, work) {
+    try {
+      try {
+        return await work();
+      } catch (error) {
+        if (error.code !== "step_up_required" || action === "reauthenticate") throw error;
+        await this.reauthenticate();
+        return await work();
+      }
+    } catch (error) {
+      const told = this.#inWords(error, action);
+      if (told.code !== "aborted") this.#autofill?.rearm();
+      throw told;
+    }
+  }
+
+  #inWords(problem, action) {
+    const error = toPasskeyError(problem);
+    error.action ??= action;
+    error.message = this.messages[`${error.action}.${error.code}`] ?? this.messages[error.code] ?? error.message;
+    return error;
+  }
+
+  #signIn(action, uiMode) {
+    requireSupport();
+    return alone(async (controller) => {
+      const ceremony = await this.prefetch(action);
+      const options = { publicKey: this.#inTime(ceremony, parseRequestOptionsFromJSON) };
+      const immediate = uiMode === "immediate" && (await this.capabilities()).immediateGet === true;
+      if (immediate) options.uiMode = uiMode;
+      return this.#finish(action, ceremony, await perform("get", options, controller));
+    });
+  }
+
+  #create(action, prepare, { name, preset }) {
+    requireSupport();
+    return alone(async (controller) => {
+      const ceremony = await prepare();
+      const publicKey = this.#inTime(ceremony, (json) => parseCreationOptionsFromJSON(withPreset(json, preset)));
+      return this.#finish(action, ceremony, await perform("create", { publicKey }, controller), { name });
+    });
+  }
+
+  /** The browser's dialog closes when the server's patience ends, even for options fetched ahead. */
+  #inTime({ publicKey, began, life }, parse) {
+    return parse({ ...publicKey, timeout: Math.max(began + life - Date.now(), 1000) });
+  }
+
+  async #prepare(action, body) {
+    const path = action.endsWith("authenticate") ? "/session/authn" : "/user/authn";
+    const call = () => this.#call("PUT", path, action === "reauthenticate" ? { step_up: true } : body, { 409: "name_taken" });
+    const began = Date.now();
+    const data = await call().catch((error) => {
+      if (error.code !== "network") throw error;
+      return call();
+    });
+    const { publicKey } = data.options;
+    return { id: data.session_id, publicKey, began, life: publicKey.timeout ?? LIFE };
+  }
+
+  async #finish(action, { id, publicKey }, response, extra) {
+    delete this.#kept[action]; // spent, whatever comes back
+    const path = action.endsWith("authenticate") ? "/session/authn" : "/user/authn";
+    const body = { session_id: id, response: withoutSecrets(response), ...extra };
+    const codes = { 404: "expired", 409: action === "sign-up" ? "name_taken" : "duplicate" };
+    const { authenticatorAttachment, clientExtensionResults } = response;
+    try {
+      return { ...(await this.#call("POST", path, body, codes)), authenticatorAttachment, clientExtensionResults };
+    } catch (error) {
+      if (error.code === "unknown_credential") {
+        await signal("signalUnknownCredential", { rpId: publicKey.rpId, credentialId: response.id });
+      }
+      throw error;
+    }
+  }
+
+  /** The envelope decides, not the status: PASSKEY_HTTP_STATUS = False answers 200 to everything. */
+  async #call(method, path, body, codes) {
+    let answer, envelope;
+    try {
+      answer = await this.fetch(this.base + path, this.#request(method, body));
+      envelope = await answer.json();
+    } catch (cause) {
+      if (cause?.name !== "SyntaxError") throw new PasskeyError("network", { cause });
+    }
+    if (envelope?.code === 0) {
+      if (envelope.data?.signals) await sendSignals(envelope.data.signals);
+      return envelope.data;
+    }
+    const number = envelope?.code ?? answer.status;
+    const retryAfter = Number(answer.headers.get("Retry-After")) || undefined;
+    throw new PasskeyError(codes?.[number] ?? SERVER_CODES[number] ?? "server", { status: answer.status, envelope, retryAfter });
+  }
+
+  #request(method, body) {
+    const headers = { Accept: "application/json" };
+    const token = typeof this.csrf === "function" ? this.csrf() : this.csrf;
+    if (token) headers[this.csrfHeader] = token;
+    if (body) headers["Content-Type"] = "application/json";
+    const request = { method, headers, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout?.(30_000) };
+    return body ? { ...request, body: JSON.stringify(body) } : request;
+  }
+}
+
+/* ---- pages without a script of their own ---- */
+
+const ACTIONS = {
+  authenticate: (client) => client.authenticate(),
+  reauthenticate: (client) => client.reauthenticate(),
+  register: (client, { dataset }) => client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset }),
+  "sign-up": (client, form) => client.signUp({ name: form.elements.name.value, displayName: form.elements.display_name?.value }),
+  rename: (client, form) => client.rename(form.dataset.passkeyId, form.elements.name.value),
+  remove: (client, { dataset }) => client.remove(dataset.passkeyId),
+};
+
+/** To change one's mind is no failure, nor is it to have a passkey already. */
+const CALM = ["cancelled", "duplicate"];
+
+/** The client of the data-passkey attributes. */
+export const passkey = globalThis.document && new PasskeyClient({ base: document.documentElement.dataset.passkeyBase });
+
+/** Say something in a live region of the element's surroundings; its code is there for the page's style. */
+function tell(element, text = "", code = "", isAlert = false) {
+  const scope = element.closest("[data-passkey-scope]") ?? document;
+  const status = scope.querySelector("[data-passkey-status]");
+  const alert = scope.querySelector("[data-passkey-alert]") ?? status;
+  for (const region of [status, alert]) if (region) region.textContent = region.dataset.passkeyCode = "";
+  const region = isAlert ? alert : status;
+  if (!region) return;
+  region.textContent = text;
+  region.dataset.passkeyCode = code;
+}
+
+function dispatch(element, name, detail) {
+  return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, detail }));
+}
+
+/** Go on, but never to another site, whoever wrote the address. */
+function go(next) {
+  const url = new URL(next, location.href);
+  if (next && url.origin === location.origin) location.assign(url);
+  else location.reload();
+}
+
+function succeed(element, action, data) {
+  tell(element);
+  if (!dispatch(element, "success", data)) return;
+  const next = data?.next ?? element.dataset.passkeyNext;
+  if (next !== undefined) go(next);
+  else tell(element, passkey.messages[`${action}.done`] ?? passkey.messages.done, "done");
+}
+
+function fail(element, error) {
+  if (error.code === "aborted") return;
+  tell(element);
+  const { code, message } = error;
+  if (dispatch(element, "error", error)) tell(element, message, code, !CALM.includes(code));
+}
+
+async function act(element, button) {
+  const action = element.dataset.passkey;
+  if (element.getAttribute("aria-busy") === "true") return;
+  const hadFocus = document.activeElement === button;
+  if (action === "rename" || action === "remove") tell(element);
+  else tell(element, passkey.messages.waiting, "waiting");
+  element.setAttribute("aria-busy", "true");
+  if (button) button.disabled = true;
+  try {
+    succeed(element, action, await ACTIONS[action](passkey, element));
+  } catch (error) {
+    fail(element, error);
+  } finally {
+    element.removeAttribute("aria-busy");
+    if (button) button.disabled = false;
+    if (hadFocus && document.activeElement === document.body) button.focus();
+  }
+}
+
+const hinted = {};
+
+/** A hand over the button: fetch its options, but do not ask again and again. */
+function hint({ target }) {
+  const action = target.closest?.("[data-passkey]")?.dataset.passkey;
+  if ((action !== "authenticate" && action !== "register") || Date.now() - (hinted[action] ?? 0) < 60_000) return;
+  hinted[action] = Date.now();
+  if (!whyUnavailable()) passkey.prefetch(action).catch(() => {});
+}
+
+function listen() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button[data-passkey]");
+    if (!button || !ACTIONS[button.dataset.passkey]) return;
+    event.preventDefault();
+    act(button, button);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!ACTIONS[form.dataset.passkey] || event.defaultPrevented) return;
+    event.preventDefault();
+    act(form, event.submitter ?? form.querySelector("button:not([type='button'])"));
+  });
+  for (const type of ["pointerover", "focusin"]) document.addEventListener(type, hint, { passive: true });
+  addEventListener("pagehide", () => WebAuthnAbortService.cancelCeremony());
+}
+
+/** Show what fits this browser: data-passkey-if is "available", "unavailable", or a capability. */
+export async function show(root = document) {
+  const why = whyUnavailable();
+  const known = { available: !why, unavailable: !!why };
+  for (const element of root.querySelectorAll("[data-passkey-why]")) element.textContent = why ? passkey.messages[why] : "";
+  const waiting = [];
+  for (const element of root.querySelectorAll("[data-passkey-if]")) {
+    const wanted = element.dataset.passkeyIf;
+    if (wanted in known) element.hidden = !known[wanted];
+    else waiting.push(element);
+  }
+  if (!waiting.length) return;
+  const able = await passkey.capabilities();
+  for (const element of waiting) element.hidden = why !== null || able[element.dataset.passkeyIf] !== true;
+}
+
+function setUp() {
+  const words = document.querySelector("script[data-passkey-messages]")?.textContent;
+  if (words) Object.assign(passkey.messages, JSON.parse(words));
+  listen();
+  show();
+  const field = document.querySelector("[data-passkey-autofill]");
+  if (field) {
+    const onSuccess = (data) => succeed(field, "authenticate", data);
+    passkey.autofill({ onSuccess, onError: (error) => fail(field, error) });
+  }
+}
+
+if (passkey) setUp();

@@ -1,0 +1,140 @@
+"""What tests do with the demo in Chromium: people, their authenticators, and everything the browser complains about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
+
+import flask_passkey
+
+#: The script under test.
+MODULE = Path(flask_passkey.__file__).parent / "static" / "passkey.js"
+#: Lets tests see what the page asked of the browser: ``asked`` has the method and mediation of every ceremony.
+SPY = """
+globalThis.asked = [];
+for (const method of ["get", "create"]) {
+  const original = globalThis.CredentialsContainer?.prototype[method];
+  if (original) CredentialsContainer.prototype[method] = function (options) {
+    asked.push({ method, mediation: options.mediation });
+    return original.call(this, options);
+  };
+}
+"""
+
+
+@dataclass(slots=True)
+class Site:
+    """The demo, served."""
+
+    app: Flask
+    url: str
+
+
+@dataclass
+class Watch:
+    """Everything a browser complains about on the pages of a test."""
+
+    complaints: list[str] = field(default_factory=list)
+    #: Statuses that the test provokes; Chromium reports each such answer as an error.
+    expected_statuses: set[int] = field(default_factory=set)
+
+    def follow(self, page: Page) -> None:
+        page.on("console", self._note_console)
+        page.on("pageerror", lambda error: self.complaints.append(f"pageerror: {error}"))
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        refused = "Failed to load resource: the server responded with a status of "
+        if message.type in ("error", "warning"):
+            status = message.text.removeprefix(refused)[:3] if message.text.startswith(refused) else ""
+            if not (status and int(status) in self.expected_statuses):
+                self.complaints.append(f"{message.type}: {message.text}")
+
+
+class Authenticator:
+    """A virtual authenticator of one page, driven over the DevTools protocol.
+
+    :param options: members of ``VirtualAuthenticatorOptions`` that differ from a synced passkey's.
+    """
+
+    def __init__(self, page: Page, **options: Any) -> None:
+        self._devtools = page.context.new_cdp_session(page)
+        self._devtools.send("WebAuthn.enable", {"enableUI": False})
+        self._add(options)
+
+    def _add(self, options: dict[str, Any]) -> None:
+        members = {
+            "protocol": "ctap2",
+            "ctap2Version": "ctap2_1",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+            "defaultBackupEligibility": True,
+            "defaultBackupState": True,
+            **options,
+        }
+        answer = self._devtools.send("WebAuthn.addVirtualAuthenticator", {"options": members})
+        self._id = answer["authenticatorId"]
+
+    def __call__(self, method: str, **parameters: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._devtools.send(f"WebAuthn.{method}", {"authenticatorId": self._id, **parameters})
+        return answer
+
+    @property
+    def credentials(self) -> list[dict[str, Any]]:
+        kept: list[dict[str, Any]] = self("getCredentials")["credentials"]
+        return kept
+
+    def present(self, on: bool) -> None:
+        """Say whether somebody is there who answers every request at once; else requests wait."""
+        self("setAutomaticPresenceSimulation", enabled=on)
+
+    def replace(self, **options: Any) -> None:
+        """Put another authenticator in the place of this one, as with another phone."""
+        self("removeVirtualAuthenticator")
+        self._add(options)
+
+
+def sign_up(page: Page, site: Site, *, name: str = "Ada", display_name: str = "") -> None:
+    """Create an account as a person would."""
+    page.goto(f"{site.url}/sign-up")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("What should we call you?").fill(display_name)
+    page.get_by_role("button", name="Create an account with a passkey").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
+
+
+def sign_out(page: Page, authenticator: Authenticator, *, autofill: bool = True) -> None:
+    """Sign out, and keep the hands off the sign-in page: nobody picks a passkey there yet.
+
+    :param autofill: wait until autofill waits; Chromium has it only with an authenticator inside the machine.
+    """
+    authenticator.present(False)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    if autofill:
+        wait_for_autofill(page)
+
+
+def wait_for_autofill(page: Page, times: int = 1) -> None:
+    """Wait until the page has asked the browser for autofill."""
+    page.wait_for_function("times => asked.filter(({mediation}) => mediation).length >= times", arg=times)
+
+
+def sign_in(page: Page, authenticator: Authenticator) -> None:
+    """Sign in with the button."""
+    authenticator.present(True)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
+
+
+def requests_of(page: Page) -> list[Request]:
+    """Collect the requests of our routes that the page makes from now on."""
+    made: list[Request] = []
+    page.on("request", lambda request: made.append(request) if "/authn" in request.url else None)
+    return made

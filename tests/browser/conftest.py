@@ -1,0 +1,131 @@
+"""The demo on a real port, a real Chromium in front of it, and authenticators that we control."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.chromium import SPY, Authenticator, Site, Watch
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from services import find
+from werkzeug.serving import make_server
+
+from demo import create_app
+
+#: Everything by which the browser would phone home is off; ``*.test`` is this machine, over plain http.
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+]
+#: Installed for the tests that want them, at the versions they were written with.
+PACKAGES = ("@simplewebauthn/browser@13.3.0", "axe-core@4.14.1", "typescript@5.9.3")
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: ``CHROMIUM``, or the one on the PATH."""
+    program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or find("chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages from the npm registry; they are never part of the repository."""
+    program, folder = find("npm"), tmp_path_factory.mktemp("npm")
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
+    done = subprocess.run([program, "install", *options, *PACKAGES], capture_output=True, text=True, timeout=120)
+    if done.returncode and os.environ.get("PASSKEY_TEST_REQUIRE_SERVICES") != "1":
+        pytest.skip("the npm registry cannot be reached")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Start the demo with some settings of its own, on a free port of localhost."""
+    stops: list[Callable[[], None]] = []
+
+    def start(prepare: Callable[[Flask], None] = lambda app: None, **config: Any) -> Site:
+        server = make_server("127.0.0.1", 0, Flask("not yet"), threaded=True)
+        url = f"http://localhost:{server.port}"
+        defaults = {"PASSKEY_ORIGINS": [url], "INSTANCE_PATH": str(tmp_path), "RATELIMIT_ENABLED": False}
+        server.app = app = create_app({**defaults, **config})
+        prepare(app)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+            with app.app_context():
+                app.extensions["passkey"].credentials.close()
+
+        stops.append(stop)
+        return Site(app, url)
+
+    yield start
+    for stop in stops:
+        stop()
+
+
+@pytest.fixture
+def site(serve: Callable[..., Site]) -> Site:
+    """The demo as it comes, without its limits."""
+    return serve()
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Fail the test for anything the browser complained about: errors, warnings, what the CSP refused."""
+    watching = Watch()
+    yield watching
+    assert watching.complaints == []
+
+
+@pytest.fixture
+def context(browser: Browser, watch: Watch, serve: Callable[..., Site]) -> Iterator[BrowserContext]:
+    """A browser without a past, closed before the servers stop."""
+    made = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
+    made.set_default_timeout(10_000)
+    made.add_init_script(SPY)
+    made.on("page", watch.follow)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """An empty page."""
+    return context.new_page()
+
+
+@pytest.fixture
+def authenticator(page: Page) -> Authenticator:
+    """An authenticator of the page that holds synced passkeys and answers at once."""
+    return Authenticator(page)

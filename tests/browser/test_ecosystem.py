@@ -1,0 +1,115 @@
+"""Others on both sides of the module: a client from npm on our routes, TypeScript on our declarations."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from browser.chromium import MODULE, Authenticator, Site
+from flask import Flask, send_from_directory
+from playwright.sync_api import Page
+from services import find
+
+HEAD = """
+import { PasskeyClient, PasskeyError, passkey, startAuthentication, type PasskeyCredential } from "./passkey.js";
+import * as all from "./passkey.js";
+"""
+SAMPLE = """
+export async function sample(json: PublicKeyCredentialRequestOptionsJSON): Promise<unknown> {
+  const { response } = await startAuthentication({ optionsJSON: { publicKey: json }, useBrowserAutofill: true });
+  const client = new PasskeyClient({ base: "/api", csrf: () => "token", messages: { cancelled: "Nichts passiert." } });
+  try {
+    const { user, next } = await client.authenticate({ uiMode: "immediate" });
+    return user.display_name.length + (next ?? "").length;
+  } catch (error) {
+    if (error instanceof PasskeyError && error.code === "cancelled") return error.envelope?.correlation_id;
+  }
+  const credential: PasskeyCredential = await client.register({ preset: "this-device" });
+  const { stop } = await client.autofill({ onSuccess: (data) => data.user.id, onError: ({ code }) => code });
+  stop();
+  document.addEventListener("passkey:error", ({ detail }) => detail.code);
+  const { hybridTransport } = await client.capabilities();
+  return [response.signature.length, credential.used_at, passkey?.messages.done, hybridTransport];
+}
+// @ts-expect-error there is no such code
+new PasskeyError("nonsense");
+"""
+
+
+def test_simplewebauthn_signs_up_and_in(
+    page: Page, serve: Callable[..., Site], authenticator: Authenticator, npm: Path
+) -> None:
+    """The client most people know completes a sign-up and a sign-in on our routes, with our options as they are."""
+    folder = npm / "node_modules" / "@simplewebauthn" / "browser" / "esm"
+
+    def add_client(app: Flask) -> None:
+        app.add_url_rule("/npm/<path:name>", "npm", lambda name: send_from_directory(folder, name))
+
+    site = serve(prepare=add_client)
+    page.goto(f"{site.url}/sign-up")
+    credential, user = page.evaluate(
+        """async () => {
+          const { startRegistration, startAuthentication } = await import("/npm/index.js");
+          const call = async (method, path, body) => {
+            const headers = { "Content-Type": "application/json" };
+            const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+            const { code, msg, data } = await answer.json();
+            if (code) throw new Error(`${code} ${msg}`);
+            return data;
+          };
+          const begun = await call("PUT", "/user/authn", { name: "ada" });
+          const created = await startRegistration({ optionsJSON: begun.options.publicKey });
+          const credential = await call("POST", "/user/authn", { session_id: begun.session_id, response: created });
+          const again = await call("PUT", "/session/authn");
+          const used = await startAuthentication({ optionsJSON: again.options.publicKey });
+          const signedIn = await call("POST", "/session/authn", { session_id: again.session_id, response: used });
+          return [credential, signedIn.user];
+        }"""
+    )
+    assert user["name"] == "ada"
+    assert credential["current"] is True
+    page.goto(site.url)
+    assert page.url == f"{site.url}/passkeys"
+
+
+def test_typescript_accepts_the_declarations(npm: Path) -> None:
+    """TypeScript finds no fault in the declarations, nor in a program that uses them."""
+    folder = npm / "sample"
+    folder.mkdir()
+    shutil.copy(MODULE.with_suffix(".d.ts"), folder)
+    (folder / "sample.ts").write_text(HEAD + SAMPLE + "".join(f"all.{name};\n" for name in sorted(declared())))
+    options = ["--strict", "--noEmit", "--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"]
+    options += ["--types", "", "--skipDefaultLibCheck"]
+    compiler = npm / "node_modules" / "typescript" / "bin" / "tsc"
+    command = [find("node"), str(compiler), *options, "sample.ts"]
+    checked = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert checked.stdout == ""
+    assert checked.returncode == 0
+
+
+def declared() -> set[str]:
+    """Return the names of the values that the declarations export."""
+    return set(re.findall(r"^export (?:function|const|class) (\w+)", MODULE.with_suffix(".d.ts").read_text(), re.M))
+
+
+def test_declarations_name_what_is_there(page: Page, site: Site) -> None:
+    """The declarations export what the module exports, and the client has the methods it is said to have."""
+    page.goto(f"{site.url}/sign-up")
+    found: dict[str, Any] = page.evaluate(
+        """async () => {
+          const module = await import("/passkey/static/passkey.js");
+          const methods = Object.getOwnPropertyNames(module.PasskeyClient.prototype);
+          return { names: Object.keys(module), methods, codes: Object.keys(module.MESSAGES) };
+        }"""
+    )
+    text = MODULE.with_suffix(".d.ts").read_text()
+    client = text.partition("export class PasskeyClient {")[2].partition("\n}")[0]
+    methods = set(re.findall(r"^  (\w+)\(", client, re.M))
+    codes = set(re.findall(r'^  \| "(\w+)"', text.partition("PasskeyErrorCode =")[2].partition(";")[0], re.M))
+    assert declared() == set(found["names"])
+    assert methods == set(found["methods"])
+    assert codes == {code for code in found["codes"] if "." not in code} - {"waiting", "done"}

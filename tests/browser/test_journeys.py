@@ -1,0 +1,300 @@
+"""What people do with the demo, from the first visit to the last passkey, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from browser.chromium import Authenticator, Site, Watch, requests_of, sign_in, sign_out, sign_up
+from playwright.sync_api import Page, expect
+
+from demo.accounts import demo_account
+from flask_passkey import sessions
+
+#: What the authenticator of a phone or a security key is like that the first one is not.
+SECURITY_KEY = {"transport": "usb", "defaultBackupEligibility": False, "defaultBackupState": False}
+
+
+def rows(page: Page) -> list[str]:
+    """Return the names in the list of passkeys."""
+    return page.locator("[data-name]").all_text_contents()
+
+
+def add_security_key(page: Page, authenticator: Authenticator) -> None:
+    """Plug in a security key and add a passkey on it."""
+    authenticator.replace(**SECURITY_KEY)
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_text("Your new passkey is ready.")).to_be_visible()
+
+
+def account_id(site: Site) -> str:
+    """Return the id of the only account."""
+    with site.app.app_context(), site.app.extensions["passkey"].credentials.transaction() as connection:
+        found: str = connection.execute(demo_account.select()).one().id
+        return found
+
+
+def forget_passkeys(site: Site) -> None:
+    """Delete all passkeys on the server, behind the browser's back."""
+    user_id = account_id(site)
+    with site.app.app_context():
+        credentials = site.app.extensions["passkey"].credentials
+        for record in credentials.list(user_id):
+            credentials.delete(record.id, user_id=user_id, keep_last=False)
+
+
+def test_sign_up_makes_account_and_passkey(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """A name and one click make an account, signed in, whose passkey carries the name and stands in the list."""
+    sign_up(page, site, name="ada@example.com", display_name="Ada Lovelace")
+    assert len(rows(page)) == 1
+    expect(page.get_by_text("Used to sign in now")).to_be_visible()
+    expect(page.get_by_text("This device only")).to_have_count(0)
+    expect(page.get_by_role("banner")).to_contain_text("Ada Lovelace")
+    (credential,) = authenticator.credentials
+    assert credential["userName"] == "ada@example.com"
+    assert credential["userDisplayName"] == "Ada Lovelace"
+
+
+def test_sign_in_by_button_while_autofill_waits(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """The button works although autofill is waiting, and takes over its ceremony: nothing is fetched on the click."""
+    sign_up(page, site)
+    made = requests_of(page)
+    sign_out(page, authenticator)
+    sign_in(page, authenticator)
+    assert [request.method for request in made] == ["PUT", "POST"]
+    expect(page.get_by_text("Last used today")).to_be_visible()
+
+
+def test_sign_in_by_autofill(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """Who picks the passkey in the name field's suggestions is signed in without a click."""
+    sign_up(page, site)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("Last used today")).to_be_visible()
+
+
+def test_rename_in_place(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """A rename changes the row without loading the page, returns to its button, and is still there later."""
+    sign_up(page, site)
+    page.locator("summary", has_text="Rename").click()
+    field = page.get_by_label("New name")
+    expect(field).to_be_focused()
+    field.fill("Ada’s <b>phone</b>")
+    field.press("Enter")
+    expect(page.get_by_role("status").first).to_have_text("The passkey has its new name.")
+    assert rows(page) == ["Ada’s <b>phone</b>"]
+    expect(page.locator("summary", has_text="Rename")).to_be_focused()
+    page.reload()
+    assert rows(page) == ["Ada’s <b>phone</b>"]
+
+
+def test_the_same_device_cannot_have_two(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """A device that has a passkey already says so in friendly words and keeps the one it has."""
+    sign_up(page, site)
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("status").first).to_have_text(
+        "This device or password manager already has a passkey for your account."
+    )
+    assert len(authenticator.credentials) == 1
+
+
+def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """A second passkey is added; the confirmation names the one to go; only one is left, which has no button."""
+    sign_up(page, site)
+    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+    expect(page.get_by_text("This is your only passkey, so it cannot be deleted.")).to_be_visible()
+    add_security_key(page, authenticator)
+    expect(page.get_by_text("This device only")).to_have_count(1)
+    page.locator("summary", has_text="Rename").nth(1).click()
+    page.get_by_label("New name").nth(1).fill("Blue key")
+    page.locator("details[open]").get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Delete “Blue key”").click()
+    dialog = page.get_by_role("dialog", name="Delete “Blue key”?")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Delete “Blue key”").click()
+    dialog.get_by_role("button", name="Delete passkey").click()
+    expect(page.get_by_role("status").first).to_contain_text("The passkey was deleted here.")
+    assert rows(page) == ["Passkey"]
+    assert authenticator.credentials == [], "the security key was told that its passkey is gone"
+
+
+def test_deleted_passkey_is_refused_and_gone(
+    page: Page, site: Site, authenticator: Authenticator, watch: Watch
+) -> None:
+    """A passkey the server no longer has is refused in words, and the password manager stops offering it."""
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    forget_passkeys(site)
+    watch.expected_statuses = {401}
+    authenticator.present(True)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("alert")).to_contain_text("This passkey is no longer registered here.")
+    assert authenticator.credentials == []
+    expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_enabled()
+
+
+@pytest.mark.parametrize("quirk", ["isBogusSignature", "isBadUV", "isBadUP"])
+def test_bad_response_is_refused_in_words(
+    page: Page, site: Site, authenticator: Authenticator, watch: Watch, quirk: str
+) -> None:
+    """A response that does not verify is refused with one sentence, keeps its passkey, and a good one works next."""
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    watch.expected_statuses = {401}
+    authenticator("setResponseOverrideBits", **{quirk: True})
+    authenticator.present(True)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text("The passkey could not be verified. Please try again.")
+    authenticator("setResponseOverrideBits", isBogusSignature=False, isBadUV=False, isBadUP=False)
+    assert len(authenticator.credentials) == 1
+    sign_in(page, authenticator)
+
+
+def test_cancel_then_sign_in(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """Who cancels reads one calm line, nothing is posted, and the next try works."""
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    authenticator("setUserVerified", isUserVerified=False)
+    authenticator.present(True)
+    made = requests_of(page)
+    button = page.get_by_role("button", name="Sign in with a passkey")
+    button.click()
+    expect(page.get_by_role("status")).to_have_text("No passkey was used. You can try again.")
+    expect(page.get_by_role("alert")).to_be_empty()
+    expect(button).to_be_enabled()
+    assert "POST" not in [request.method for request in made]
+    authenticator("setUserVerified", isUserVerified=True)
+    sign_in(page, authenticator)
+
+
+def test_cancelled_sign_up_leaves_no_account(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """Who cancels while the passkey is made has no account, and can take the same name at once."""
+    authenticator("setUserVerified", isUserVerified=False)
+    page.goto(f"{site.url}/sign-up")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    button = page.get_by_role("button", name="Create an account with a passkey")
+    button.click()
+    expect(page.get_by_role("status")).to_have_text("No passkey was created, and no account. You can try again.")
+    authenticator("setUserVerified", isUserVerified=True)
+    button.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
+
+
+def test_name_taken(page: Page, site: Site, authenticator: Authenticator, watch: Watch) -> None:
+    """A name that somebody has, in whatever spelling, is refused before a passkey is made."""
+    sign_up(page, site, name="Ada")
+    sign_out(page, authenticator)
+    authenticator.present(True)
+    watch.expected_statuses = {409}
+    page.goto(f"{site.url}/sign-up")
+    page.get_by_label("Name", exact=True).fill("ADA")
+    page.get_by_role("button", name="Create an account with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text("This name is taken. Please choose another one.")
+    assert len(authenticator.credentials) == 1
+
+
+def test_step_up_in_the_middle_of_a_rename(
+    page: Page, site: Site, authenticator: Authenticator, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the last sign-in is too long ago, a rename asks for the passkey, then goes on by itself."""
+    with monkeypatch.context() as yesterday:
+        yesterday.setattr(sessions, "time", SimpleNamespace(time=lambda: time.time() - 86_400))
+        sign_up(page, site)
+    made = requests_of(page)
+    watch.expected_statuses = {403}
+    page.locator("summary", has_text="Rename").click()
+    page.get_by_label("New name").fill("My phone")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_have_text("The passkey has its new name.")
+    assert [request.method for request in made] == ["PATCH", "PUT", "POST", "PATCH"]
+    assert made[1].post_data_json == {"step_up": True}
+    assert rows(page) == ["My phone"]
+
+
+def test_duplicate_click_and_busy_button(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """While a ceremony runs its button is off and says so, and Enter does not start a second one."""
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    button = page.get_by_role("button", name="Sign in with a passkey")
+    button.click()
+    expect(button).to_be_disabled()
+    expect(page.locator("form[aria-busy=true]")).to_have_count(1)
+    expect(page.get_by_role("status")).to_have_text("Follow the steps that your browser or device shows.")
+    page.get_by_label("Name").press("Enter")
+    expect(button).to_be_disabled()
+
+
+def test_two_tabs_do_not_disturb_each_other(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """A sign-in that was begun in one tab finishes after another tab began one too."""
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    other = page.context.new_page()
+    with other.expect_response("**/session/authn"):
+        other.goto(f"{site.url}/sign-in")
+    page.bring_to_front()
+    sign_in(page, authenticator)
+
+
+def test_offer_after_a_passkey_from_another_device(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """Who signed in with another device's passkey is offered one on this device, until they have made it."""
+    page.add_init_script("PublicKeyCredential.getClientCapabilities = undefined")
+    page.add_init_script("PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable = async () => true")
+    authenticator.replace(transport="usb")
+    sign_up(page, site)
+    offer = page.get_by_role("button", name="Create a passkey on this device")
+    expect(offer).to_be_hidden()
+    sign_out(page, authenticator, autofill=False)
+    sign_in(page, authenticator)
+    expect(offer).to_be_visible()
+    authenticator.replace()
+    offer.click()
+    expect(page.get_by_text("Your new passkey is ready.")).to_be_visible()
+    expect(offer).to_be_hidden()
+    assert len(rows(page)) == 2
+
+
+def test_sign_in_when_every_answer_is_200(
+    page: Page, serve: Callable[..., Site], authenticator: Authenticator
+) -> None:
+    """With ``PASSKEY_HTTP_STATUS = False`` the module reads the envelope: refusals and successes look the same."""
+    site = serve(PASSKEY_HTTP_STATUS=False)
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    forget_passkeys(site)
+    authenticator.present(True)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("alert")).to_contain_text("This passkey is no longer registered here.")
+    assert authenticator.credentials == []
+
+
+def test_too_many_tries(page: Page, serve: Callable[..., Site], authenticator: Authenticator, watch: Watch) -> None:
+    """Who asks too often is told to wait, by the API in its envelope and by the page in words."""
+    site = serve(RATELIMIT_ENABLED=True)
+    authenticator("setUserVerified", isUserVerified=False)
+    page.goto(f"{site.url}/sign-up")
+    watch.expected_statuses = {429}
+    answers = page.evaluate(
+        """async () => {
+          const headers = { "Content-Type": "application/json" };
+          const ask = () => fetch("/user/authn", { method: "PUT", body: '{"name": "x"}', headers });
+          let answer;
+          for (let count = 0; count <= 20; count++) answer = await ask();
+          return [answer.status, (await answer.json()).code, answer.headers.get("Retry-After") !== null];
+        }"""
+    )
+    assert answers == [429, 429, True]
+    page.get_by_label("Name", exact=True).fill("Ada")
+    page.get_by_role("button", name="Create an account with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text("Too many tries. Please wait a minute.")
+
+
+def test_url_prefix(page: Page, serve: Callable[..., Site], authenticator: Authenticator) -> None:
+    """The module finds the routes under a prefix by its own address."""
+    site = serve(PASSKEY_URL_PREFIX="/api/v4")
+    made = requests_of(page)
+    sign_up(page, site)
+    assert {re.sub(r"^http://[^/]+", "", request.url) for request in made} == {"/api/v4/user/authn"}
