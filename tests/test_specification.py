@@ -46,6 +46,15 @@ def test_every_named_test_exists() -> None:
     assert not {f"{file}::{test}" for file, test in named if test not in defined(ROOT / "tests" / file)}
 
 
+def test_the_threat_model_names_tests_that_exist() -> None:
+    """Every test and test file that SECURITY.md names is there."""
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", text)
+    assert len(named) > 20
+    assert not {(file, test) for file, test in named if test and test not in defined(ROOT / "tests" / file)}
+    assert all((ROOT / "tests" / file).is_file() for file, _ in named)
+
+
 def test_every_named_place_exists() -> None:
     """Every function that the document names is where the document says it is."""
     named = set(re.findall(r"`([\w/]+\.py)` `([\w.]+)`", DOCUMENT))
