@@ -176,4 +176,4 @@ class GuardedSessions:
 def _replace(response: Response, other: Response) -> None:
     response.status_code = other.status_code
     response.set_data(other.get_data())
-    response.content_type = other.content_type
+    response.headers.update(other.headers)

@@ -138,14 +138,13 @@ def test_a_ceremony_of_one_app_is_unknown_to_the_other() -> None:
     apps = [session_app(PASSKEY_RP_ID=f"{name}.example", SESSION_CACHELIB=cache) for name in ("one", "two")]
     for app in apps:
         passkey.init_app(app)
-    client, other = (app.test_client() for app in apps)
-    begun = client.put("/session/authn")
-    name, _, value = begun.headers["Set-Cookie"].partition(";")[0].partition("=")
-    cookies = {"Cookie": f"{name}={value}"}
-    body = {"session_id": begun.get_json()["data"]["session_id"], "response": {}}
     passkey.get_current_user(lambda: None)
-    assert other.post("/session/authn", json=body, headers=cookies).get_json()["code"] == 404
-    assert client.post("/session/authn", json=body, headers=cookies).get_json()["code"] == 40025
+    one, two = (app.test_client(use_cookies=False) for app in apps)
+    begun = one.put("/session/authn")
+    body = {"session_id": begun.get_json()["data"]["session_id"], "response": {}}
+    cookies = {"Cookie": begun.headers["Set-Cookie"].partition(";")[0]}
+    assert two.post("/session/authn", json=body, headers=cookies).get_json()["code"] == 404
+    assert one.post("/session/authn", json=body, headers=cookies).get_json()["code"] == 40025
 
 
 def test_an_extension_for_each_app() -> None:
