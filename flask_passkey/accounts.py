@@ -79,17 +79,18 @@ class Accounts:
     def find(self, name: str) -> Any:
         """Return the user of this name, ``None`` where there is none or it may not sign in."""
         user = self._required("find_user")(name)
-        return user if user is not None and self._may_sign_in(user) else None
+        return user if user is not None and self.may_sign_in(user) else None
 
     def check(self, user: Any) -> None:
         """Ask the app's account check, by default the user's ``is_active``.
 
         :raises AccountRefused: it says no.
         """
-        if not self._may_sign_in(user):
+        if not self.may_sign_in(user):
             raise AccountRefused("the app's account check refuses this user")
 
-    def _may_sign_in(self, user: Any) -> bool:
+    def may_sign_in(self, user: Any) -> bool:
+        """Ask the app's account check, by default the user's ``is_active``."""
         return bool((self._hooks.check_account or _is_active)(user))
 
     def login(self, user: Any) -> Mapping[str, Any]:

@@ -57,11 +57,15 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A passkey was added; ``new_user`` where an account was created for it."""
+    """A passkey was added; ``new_user`` where an account was created for it.
+
+    Some apps approve accounts first; then the new user may not sign in yet.
+    """
 
     credential: CredentialRecord
     info: UserInfo
     new_user: Any = None
+    may_sign_in: bool = True
 
 
 @dataclass(frozen=True, slots=True)

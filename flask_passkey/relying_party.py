@@ -227,7 +227,7 @@ class RelyingParty:
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
-        return Registered(record, info, user)
+        return Registered(record, info, user, self.accounts.may_sign_in(user))
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
         """Require a passkey sign-in by the signed-in user not long ago, for anything that needs care.

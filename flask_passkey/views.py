@@ -92,7 +92,7 @@ def finish_registration() -> Response:
         visitor, str(body["session_id"]), body["response"], name=body["name"]
     )
     current = visitor.proof.credential_id if visitor.proof else None
-    if outcome.new_user is not None:
+    if outcome.new_user is not None and outcome.may_sign_in:
         _login(visitor, outcome)
         current = outcome.credential.id
     return answer(schemas.success(schemas.registered(outcome, current=current)))
@@ -287,7 +287,6 @@ for _rule, _methods in {
 
 
 def is_route(path: str, prefix: str) -> bool:
-    """Tell whether a path is one of ours, before Flask has looked."""
-    inside = path.removeprefix(prefix)
-    ours = ("/session/authn", "/user/authn", "/passkey/static/")
-    return inside.startswith(ours) or path in ("/.well-known/webauthn", "/.well-known/passkey-endpoints")
+    """Tell whether a path is one of the blueprint's, before Flask has looked."""
+    inside = path.removeprefix(prefix) if path.startswith(prefix) else ""
+    return inside in ("/session/authn", "/user/authn") or inside.startswith(("/user/authn/", "/passkey/static/"))

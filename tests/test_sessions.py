@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from flask_passkey.sessions import GuardedSessions
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
+from flask_passkey.views import is_route
 
 HTTPS = {"PASSKEY_RP_ID": "example.com", "PASSKEY_ORIGINS": ["https://example.com", "https://www.example.com"]}
 
@@ -360,6 +361,19 @@ def test_a_session_that_could_not_be_read_is_not_written(
         with client.get("/passkey/static/passkey.js") as response:
             assert response.status_code == 200
     assert "could not be read" in caplog.text and "could not be saved" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "ours"),
+    [
+        ("/api/session/authn", True), ("/api/user/authn", True), ("/api/user/authn/x", True),
+        ("/api/passkey/static/passkey.js", True), ("/session/authn", False), ("/api/user/authnx", False),
+        ("/api/session/authn/x", False), ("/user/authn", False),
+    ],
+)  # fmt: skip
+def test_only_the_blueprints_paths_are_guarded(path: str, ours: bool) -> None:
+    """An app's own routes are not taken for ours, however alike they look."""
+    assert is_route(path, "/api") is ours
 
 
 @pytest.mark.parametrize("broken", ["get", "set"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Final
 
 SIGN_IN: Final = "sign-in"
@@ -54,6 +54,10 @@ class Pending:
         """
         try:
             members = json.loads(data)
-            return cls(**{**members, "allowed": tuple(members.get("allowed", ()))})
-        except (TypeError, AttributeError, UnicodeDecodeError) as exc:
+            pending = cls(**{**members, "allowed": tuple(members.get("allowed", ()))})
+        except (TypeError, AttributeError, UnicodeDecodeError, RecursionError) as exc:
             raise ValueError("not a pending ceremony") from exc
+        *texts, allowed, expires_at = astuple(pending)
+        if not isinstance(expires_at, int | float) or not all(isinstance(text, str) for text in (*texts, *allowed)):
+            raise ValueError("not a pending ceremony")
+        return pending
