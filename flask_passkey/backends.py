@@ -275,7 +275,7 @@ class SQLAlchemyBackend(_Adapter):
 
     def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
         """Do the work in a transaction; again, when the database undid it only because of others."""
-        engine = self._interface.client.session.get_bind(self._interface.sql_session_model).engine
+        engine = self._interface.client.session.get_bind(self._interface.sql_session_model)
         try:
             with engine.begin() as connection:
                 return work(connection)

@@ -160,13 +160,15 @@ class TestEveryBackend:
         assert backend.claim(first) is None
         assert backend.claim(second) == b"second"
 
-    def test_sessions_are_not_disturbed(self, app: Flask, backend: CeremonyBackend) -> None:
-        """The app's sessions work beside pending ceremonies, and neither sees the other's records."""
+    def test_sessions_are_not_disturbed(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+        """The app's sessions work beside pending ceremonies and their sweeps; neither sees the other's records."""
         interface: Any = app.session_interface
         key = new_key()
         backend.put(key, b"value", lifetime=300)
         name = interface.key_prefix + "someone"
         interface._upsert_session(timedelta(days=31), interface.session_class({"user": 1}), name)
+        clock.now += 60
+        backend.put(new_key(), b"value", lifetime=300)
         assert backend.claim("someone") is None
         assert interface._retrieve_session_data(name) == {"user": 1}
         assert backend.claim(key) == b"value"
@@ -336,6 +338,12 @@ class TestFiles:
             backend.put(key, key.encode(), lifetime=300)
             app.config["SESSION_CACHELIB"].set(key, "a session", timeout=10**6)
         assert [backend.claim(key) for key in keys] == [key.encode() for key in keys]
+
+    def test_name_like_a_path(self, app: Flask, backend: CeremonyBackend) -> None:
+        """Whatever a name looks like, its file is in the folder."""
+        backend.put("../../escaped", b"value", lifetime=300)
+        assert len(list(folder_of(app).iterdir())) == 1
+        assert backend.claim("../../escaped") == b"value"
 
     def test_cleared_cache(self, app: Flask, backend: CeremonyBackend) -> None:
         """The cache takes our folder neither for a record of its own nor for rubbish."""
@@ -532,7 +540,7 @@ class TestSQL:
     def test_sweep_with_wildcards_in_the_prefix(self, app: Flask, clock: Clock) -> None:
         """A key prefix with characters that mean something to LIKE is taken literally."""
         interface: Any = app.session_interface
-        interface.key_prefix = "50%_\\:"
+        interface.key_prefix = "\\%_:"
         backend = backend_for(interface, clock=clock)
         backend.put(new_key(), b"value", lifetime=10)
         clock.now += 60
@@ -632,9 +640,11 @@ class TestBackendFor:
 
     def test_proxy(self, tmp_path: Path) -> None:
         """An interface that stands in front of another gets the adapter of the other."""
-        app = race.make_app(Place("files", str(tmp_path), "proxy"))
-        backend_for(Proxy(app.session_interface)).put("key", b"value", lifetime=300)
-        assert backend_for(app.session_interface).claim("key") == b"value"
+        for place in (Place("files", str(tmp_path), "proxy"), Place("sqlite", f"sqlite:///{tmp_path}/db", "proxy")):
+            app = race.make_app(place)
+            with app.app_context():
+                backend_for(Proxy(app.session_interface)).put("key", b"value", lifetime=300)
+                assert backend_for(app.session_interface).claim("key") == b"value"
         with pytest.raises(ConfigurationError, match="cookie"):
             backend_for(Proxy(SecureCookieSessionInterface()))
 
