@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -26,14 +26,22 @@ def init_app(app: Flask) -> None:
     options: dict[str, Any] = {"socket_connect_timeout": 2, "socket_timeout": 2} if redis else {}
     limiter = Limiter(
         get_remote_address,
-        storage_uri=redis or "memory://",
+        storage_uri=app.config.get("RATELIMIT_STORAGE_URI") or redis or "memory://",
         storage_options=options,
         in_memory_fallback_enabled=True,
         swallow_errors=True,
         headers_enabled=True,
     )
+    app.after_request(_retry_after_a_refusal_only)  # runs after the limiter's own, which was registered later
     limiter.init_app(app)
     app.extensions["demo_limiter"] = limiter  # the limited views hold it only weakly
     for endpoint, limit in LIMITS.items():
         limited: Any = limiter.limit(limit)(app.view_functions[endpoint])
         app.view_functions[endpoint] = limited
+
+
+def _retry_after_a_refusal_only(response: Response) -> Response:
+    """Remove what the limiter adds to every answer."""
+    if response.status_code < 400:
+        response.headers.pop("Retry-After", None)
+    return response

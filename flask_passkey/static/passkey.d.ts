@@ -211,10 +211,11 @@ export class PasskeyClient {
   >;
   /**
    * Sign in with the browser's dialog; call it from a click.
+   * @param options.userName only passkeys of this account; the app must have it switched on
    * @param options.uiMode `"immediate"`: only passkeys that are right here, else reject as `cancelled` without a dialog;
    *   ignored where the browser cannot
    */
-  authenticate(options?: { uiMode?: "immediate" }): Promise<SignedIn>;
+  authenticate(options?: { userName?: string; uiMode?: "immediate" }): Promise<SignedIn>;
   /** Confirm who is there with one of the account's passkeys. */
   reauthenticate(): Promise<SignedIn>;
   /** Add a passkey to the signed-in account. */

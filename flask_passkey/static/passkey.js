@@ -363,8 +363,9 @@ export class PasskeyClient {
   }
 
   /** Sign in with the browser's dialog. Call it from a click. */
-  authenticate({ uiMode } = {}) {
-    return this.#run("authenticate", () => this.#signIn("authenticate", uiMode));
+  authenticate({ userName, uiMode } = {}) {
+    const prepare = userName ? () => this.#prepare("authenticate", { user_name: userName }) : undefined;
+    return this.#run("authenticate", () => this.#signIn("authenticate", prepare, uiMode));
   }
 
   /** Confirm who is there, with one of the signed-in account's passkeys. */
@@ -493,10 +494,10 @@ export class PasskeyClient {
     return error;
   }
 
-  #signIn(action, uiMode) {
+  #signIn(action, prepare = () => this.prefetch(action), uiMode = undefined) {
     requireSupport();
     return alone(async (controller) => {
-      const ceremony = await this.prefetch(action);
+      const ceremony = await prepare();
       const options = { publicKey: this.#inTime(ceremony, parseRequestOptionsFromJSON) };
       const immediate = uiMode === "immediate" && (await this.capabilities()).immediateGet === true;
       if (immediate) options.uiMode = uiMode;

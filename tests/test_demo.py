@@ -1,0 +1,381 @@
+"""The demo as an app: where its settings come from, what it stores, what its answers refuse."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import stat
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from demo import create_app, settings
+from demo.accounts import Accounts, demo_account, name_key
+from flask_passkey import NameTaken
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up
+
+SITE = "http://localhost:5000"
+DEAD_REDIS = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the machine do not count here."""
+    for name in [name for name in os.environ if name.startswith("FLASK_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, Any]:
+    """Settings of a demo that keeps everything in a folder of the test."""
+    return {"INSTANCE_PATH": str(tmp_path / "instance")}
+
+
+@pytest.fixture
+def app(config: dict[str, Any]) -> Iterator[Flask]:
+    """The demo on its defaults."""
+    app = create_app(config)
+    yield app
+    close(app)
+
+
+def close(app: Flask) -> None:
+    """Close the app's database."""
+    with app.app_context():
+        app.extensions["passkey"].credentials.close()
+
+
+def client_of(app: Flask) -> FlaskClient:
+    """Return a browser at the demo's address."""
+    client = app.test_client()
+    client.environ_base |= {"SERVER_NAME": "localhost", "SERVER_PORT": "5000", "HTTP_ORIGIN": SITE}
+    return client
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without a past."""
+    return client_of(app)
+
+
+@pytest.fixture
+def authenticator() -> VirtualAuthenticator:
+    """An authenticator at the demo's address."""
+    return VirtualAuthenticator(SITE)
+
+
+def rows(app: Flask) -> list[Any]:
+    """Return the stored accounts."""
+    with app.app_context(), app.extensions["passkey"].credentials.transaction() as connection:
+        return list(connection.execute(demo_account.select()))
+
+
+# Settings
+
+
+def test_arguments_win_over_the_environment(
+    monkeypatch: pytest.MonkeyPatch, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """A setting is taken from ``create_app()``, else from ``FLASK_…``, else from the defaults."""
+    monkeypatch.setenv("FLASK_PASSKEY_RP_NAME", "From outside")
+    monkeypatch.setenv("FLASK_PASSKEY_TIMEOUT", "120000")
+    monkeypatch.setenv("FLASK_INSTANCE_PATH", str(tmp_path / "elsewhere"))
+    app = create_app({"PASSKEY_TIMEOUT": 60_000})
+    assert app.config["PASSKEY_RP_NAME"] == "From outside"
+    assert app.config["PASSKEY_TIMEOUT"] == 60_000
+    assert app.config["PASSKEY_RP_ID"] == "localhost"
+    assert app.instance_path == str(tmp_path / "elsewhere")
+    assert create_app(config).instance_path == config["INSTANCE_PATH"]
+
+
+def test_flask_run_adds_its_port(config: dict[str, Any]) -> None:
+    """Under ``flask run --port 8000`` the pages are expected there too; a setting wins over that."""
+    command = click.Command("run", params=[click.Option(["--port"], type=int)])
+    with click.Context(command, info_name="run") as context:
+        context.params["port"] = 8000
+        assert create_app(config).config["PASSKEY_ORIGINS"] == [SITE, "http://localhost:8000"]
+        given = {"PASSKEY_ORIGINS": ["http://localhost:1"]}
+        assert create_app(config | given).config["PASSKEY_ORIGINS"] == ["http://localhost:1"]
+    assert create_app(config).config["PASSKEY_ORIGINS"] == [SITE]
+
+
+def test_workers_agree_on_one_secret_key(tmp_path: Path) -> None:
+    """Workers that start at the same moment in an empty folder end up with one key, which nobody else can read."""
+    barrier = threading.Barrier(8)
+
+    def start(_: int) -> str:
+        barrier.wait()
+        return settings._secret_key(tmp_path)
+
+    with ThreadPoolExecutor(8) as workers:
+        (key,) = set(workers.map(start, range(8)))
+    assert len(key) >= 43
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_a_given_secret_key_is_not_written_down(config: dict[str, Any]) -> None:
+    """A key from the settings is used as it is, and no file is made."""
+    app = create_app(config | {"SECRET_KEY": "given"})
+    assert app.config["SECRET_KEY"] == "given"
+    assert not (Path(app.instance_path) / "secret_key").exists()
+
+
+def test_cookies_are_for_this_site_alone(client: FlaskClient, authenticator: VirtualAuthenticator) -> None:
+    """No cookie can be read by scripts or is sent from other sites."""
+    sign_up(client, authenticator, "ada")
+    cookies = client.put("/session/authn").headers.getlist("Set-Cookie")
+    assert cookies
+    assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
+
+
+def test_cookies_are_secure_where_the_site_is(config: dict[str, Any]) -> None:
+    """Behind https the session cookie never travels in the clear, and the address of the client is the proxy's word."""
+    app = create_app(config | {"PASSKEY_RP_ID": "example.com", "TRUSTED_PROXIES": 1})
+    assert app.config["SESSION_COOKIE_SECURE"] is True
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    response = app.test_client().get("/sign-in", base_url="http://example.com", headers=headers)
+    assert response.headers["Strict-Transport-Security"]
+    assert "Passkeys do not work" not in response.text
+
+
+# Accounts
+
+
+def test_sign_up_and_sign_in(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """An account made by a sign-up is signed in, and its passkey signs it in again."""
+    sign_up(client, authenticator, "ada", display_name="Ada Lovelace")
+    assert "Ada Lovelace" in client.get("/passkeys").text
+    client.post("/sign-out")
+    assert client.get("/passkeys").status_code == 302
+    assert sign_in(client, authenticator)["user"] == {
+        "id": rows(app)[0].id,
+        "name": "ada",
+        "display_name": "Ada Lovelace",
+    }
+
+
+def test_no_account_without_a_passkey(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """When the passkey cannot be stored the account is not either: both are one transaction."""
+    sign_up(client, authenticator, "ada")
+    (credential,) = authenticator.credentials
+    twin = VirtualAuthenticator(SITE, credentials=[])
+    with pytest.raises(Refused) as refused:
+        sign_up(client_of(app), twin, "bob", credential_id=credential.id)
+    assert refused.value.code == 409
+    assert [row.name for row in rows(app)] == ["ada"]
+
+
+@pytest.mark.parametrize("other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström"])
+def test_one_name_in_all_its_spellings(client: FlaskClient, app: Flask, other: str) -> None:
+    """Upper case and composed letters do not make another person."""
+    sign_up(client, VirtualAuthenticator(SITE), "ada ångström")
+    with pytest.raises(Refused) as refused:
+        sign_up(client_of(app), VirtualAuthenticator(SITE), other)
+    assert refused.value.code == 409
+    assert len(rows(app)) == 1
+
+
+def test_the_database_decides_who_gets_a_name(app: Flask) -> None:
+    """When two people take a name at the same moment, the second is refused by the database, not by a look before."""
+    with app.app_context():
+        accounts = Accounts(app.extensions["passkey"])
+        accounts.create("ada", "")
+        with pytest.raises(NameTaken):
+            accounts.create("Ada", "")
+
+
+def test_name_keys_fit_their_column() -> None:
+    """The longest name there can be, made longer by folding, still has a key of 64 characters."""
+    assert len(name_key("ΐ" * 255)) == 64
+
+
+def _start_worker(folder: str, uris: list[str], barrier: Any, results: Any) -> None:
+    """Start the demo on each of the databases, together with the other workers."""
+    for uri in uris:
+        barrier.wait()
+        app = create_app({"INSTANCE_PATH": folder, "PASSKEY_DATABASE_URI": uri})
+        with app.app_context():
+            results.put((app.config["SECRET_KEY"], Accounts(app.extensions["passkey"]).is_available("ada")))
+
+
+@pytest.mark.services
+def test_workers_start_together(tmp_path: Path, postgresql_url: str) -> None:
+    """Workers that meet an empty folder and an empty database share one key, and one table, whoever makes them."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(3), spawn.Queue()
+    arguments = (str(tmp_path), [f"sqlite:///{tmp_path}/accounts.sqlite3", postgresql_url], barrier, results)
+    workers = [spawn.Process(target=_start_worker, args=arguments) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    found = [results.get(timeout=120) for _ in range(6)]
+    for worker in workers:
+        worker.join()
+    assert found == [(found[0][0], True)] * 6
+
+
+# What is down
+
+
+def test_starts_while_the_database_is_down(config: dict[str, Any]) -> None:
+    """The demo starts without its database, serves its pages, and says of the rest that it is unavailable."""
+    client = client_of(create_app(config | {"PASSKEY_DATABASE_URI": "postgresql+psycopg://x@127.0.0.1:1/x"}))
+    assert client.get("/sign-in").status_code == 200
+    response = client.put("/user/authn", json={"name": "ada"})
+    assert (response.status_code, response.get_json()["code"]) == (503, 50001)
+
+
+def test_pages_while_the_database_is_down(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """Who is signed in reads that the service is unavailable, not a stack of errors."""
+    sign_up(client, authenticator, "ada")
+    repository = app.extensions["passkey"]
+    with app.app_context():
+        repository.credentials.close()
+    database = Path(app.instance_path) / "passkey.sqlite3"
+    for file in database.parent.glob("passkey.sqlite3*"):
+        file.unlink()
+    database.mkdir()
+    response = client.get("/passkeys")
+    assert response.status_code == 503
+    assert "The service is unavailable for the moment." in response.text
+
+
+def test_limits_do_not_stop_people_while_redis_is_down(config: dict[str, Any]) -> None:
+    """A limiter whose store is down counts by itself; what is refused is what really cannot be done."""
+    client = client_of(create_app(config | {"REDIS_URL": DEAD_REDIS}))
+    assert client.get("/sign-in").status_code == 200
+    response = client.put("/session/authn")
+    assert (response.status_code, response.get_json()["code"]) == (503, 50006)
+    client.set_cookie("demo_session", "known to nobody")
+    response = client.get("/passkeys")
+    assert response.status_code == 500
+    assert "Something went wrong" in response.text
+
+
+# Answers
+
+
+def test_limits_answer_in_the_envelope(client: FlaskClient) -> None:
+    """The 61st sign-in of a minute is refused with code 429 and says how long to wait; the 60 before do not."""
+    answers = [client.put("/session/authn") for _ in range(61)]
+    assert {answer.status_code for answer in answers[:60]} == {200}
+    assert not any("Retry-After" in answer.headers for answer in answers[:60])
+    assert answers[60].status_code == 429
+    assert answers[60].get_json()["code"] == 429
+    assert 1 <= int(answers[60].headers["Retry-After"]) <= 60
+
+
+def test_limits_can_be_switched_off(config: dict[str, Any]) -> None:
+    """With ``RATELIMIT_ENABLED = False`` nobody is counted."""
+    client = client_of(create_app(config | {"RATELIMIT_ENABLED": False}))
+    assert {client.put("/session/authn").status_code for _ in range(70)} == {200}
+
+
+def test_sessions_and_limits_move_to_redis(config: dict[str, Any], redis_url: str) -> None:
+    """With ``REDIS_URL`` two apps share sessions, ceremonies and limits, and nothing of it is in files."""
+    first, second = (create_app(config | {"REDIS_URL": redis_url}) for _ in range(2))
+    authenticator, client = VirtualAuthenticator(SITE), client_of(first)
+    sign_up(client, authenticator, "ada")
+    begun = client.put("/session/authn").get_json()["data"]
+    other = client_of(second)
+    other._cookies = client._cookies
+    response = authenticator.get(begun["options"])
+    answer = other.post("/session/authn", json={"session_id": begun["session_id"], "response": response})
+    assert answer.status_code == 200
+    assert "Your passkeys" in other.get("/passkeys").text
+    assert not (Path(first.instance_path) / "sessions").exists()
+    for app in (first, second):
+        close(app)
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/passkeys", "/nowhere", "/static/demo.css"])
+def test_headers(client: FlaskClient, path: str) -> None:
+    """Every answer refuses foreign scripts, frames and guessed types; pages are kept by nobody."""
+    response = client.get(path)
+    response.close()
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+    assert "publickey-credentials-get=(self)" in response.headers["Permissions-Policy"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert (response.headers.get("Cache-Control") == "no-store") == (response.mimetype == "text/html")
+
+
+def test_pages_have_nothing_inline(client: FlaskClient, authenticator: VirtualAuthenticator) -> None:
+    """No page has a script, a style or a handler in its text."""
+    pages = [client.get(path).text for path in ("/sign-in", "/sign-up", "/nowhere")]
+    sign_up(client, authenticator, "ada")
+    for page in (*pages, client.get("/passkeys").text):
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=", page)
+        for attributes, body in re.findall(r"<script([^>]*)>(.*?)</script>", page, re.S):
+            assert not body or 'type="application/json"' in attributes
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site", "Origin": ""}]
+)
+def test_forms_of_other_sites_are_refused(
+    client: FlaskClient, authenticator: VirtualAuthenticator, headers: dict[str, str]
+) -> None:
+    """A form on another site can sign nobody out and delete nothing."""
+    sign_up(client, authenticator, "ada")
+    response = client.post("/sign-out", headers=headers)
+    assert response.status_code == 403
+    assert "This was not allowed" in response.text
+    assert client.get("/passkeys").status_code == 200
+
+
+def test_forms_change_only_what_is_ones_own(app: Flask, client: FlaskClient) -> None:
+    """With somebody else's passkey ID the forms find nothing."""
+    stranger = client_of(app)
+    theirs = sign_up(stranger, VirtualAuthenticator(SITE), "eve")["id"]
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    for action in ("rename", "delete"):
+        client.post(f"/passkeys/{theirs}/{action}", data={"name": "mine"})
+        assert "This passkey is no longer in your list." in client.get("/passkeys").text
+    assert "Passkey" in stranger.get("/passkeys").text
+    assert "mine" not in stranger.get("/passkeys").text
+
+
+def test_the_last_passkey_stays(client: FlaskClient, authenticator: VirtualAuthenticator) -> None:
+    """The only passkey cannot be deleted, with or without a button; of two, one can."""
+    only = sign_up(client, authenticator, "ada")["id"]
+    client.post(f"/passkeys/{only}/delete")
+    assert "This is your only passkey. Add another one before you delete it." in client.get("/passkeys").text
+    authenticator.credentials.clear()
+    add_passkey(client, authenticator)
+    client.post(f"/passkeys/{only}/delete")
+    assert "The passkey was deleted here." in client.get("/passkeys").text
+
+
+def test_names_are_text(client: FlaskClient, authenticator: VirtualAuthenticator) -> None:
+    """Names with markup in them are shown as they are."""
+    sign_up(client, authenticator, "<i>ada</i>", passkey_name="\"><script>alert('1')</script>")
+    page = client.get("/passkeys").text
+    assert "<i>ada" not in page
+    assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("http://127.0.0.1:5000/sign-up?a=1", "http://localhost:5000/sign-up?a=1"),
+        ("http://[::1]:8000/", "http://localhost:8000/"),
+        ("http://192.168.1.7/sign-in", None),
+        ("http://evil.example/sign-in", None),
+    ],
+)
+def test_only_this_machines_address_is_redirected(app: Flask, url: str, location: str | None) -> None:
+    """From an address of this machine pages lead to localhost; no other Host header leads anywhere."""
+    response = app.test_client().get(url)
+    assert response.headers.get("Location") == location
+    if location is None:
+        assert "Passkeys do not work at this address" in response.text
