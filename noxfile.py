@@ -64,6 +64,21 @@ def browser(session: nox.Session) -> None:
     session.run("pytest", "-m", "browser", *session.posargs)
 
 
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Send 100,000 bent requests to every route, and kill a worker 1,000 times."""
+    _install(session, ".[test]")
+    session.run("pytest", "-s", "tests/test_fuzz.py", *session.posargs, env={"PASSKEY_TEST_FUZZ": "100000"})
+    session.run("pytest", "-s", "tests/test_kill.py", *session.posargs, env={"PASSKEY_TEST_KILLS": "1000"})
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def coverage_fuzz(session: nox.Session) -> None:
+    """Let atheris look for a response that the finish functions stumble over, for ten minutes."""
+    _install(session, ".[test]", "atheris")
+    session.run("python", "tests/fuzz_finish.py", *(session.posargs or ["-max_total_time=600"]))
+
+
 @nox.session(reuse_venv=False)
 def demo(session: nox.Session) -> None:
     """Build the wheel, install it alone with the extra ``demo``, start it in both ways and begin a sign-in."""
