@@ -19,6 +19,7 @@ nox.options.download_python = "never"
 # A Python that is not here is skipped; .ci/run names the one that must be.
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests", "lowest", "browser", "demo"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 DEMO_IS_UP_WITHIN = 60  # seconds

@@ -12,6 +12,7 @@ import copy
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +25,32 @@ with atheris.instrument_imports(include=["flask_passkey", "webauthn"], enable_lo
     from flask_passkey.errors import Refusal
     from flask_passkey.testing import b64url_decode, b64url_encode
 
+#: A good response, and what finishes its ceremony with it or with another.
+Seed = tuple[Any, Callable[[Any], object]]
 SIGNED = ("clientDataJSON", "authenticatorData", "signature", "userHandle")
 
 
-def registrations() -> list[tuple[Any, Callable[[Any], object]]]:
+def registrations() -> list[Seed]:
     """Return good responses to registrations, and what finishes each."""
-    found = []
+    found: list[Seed] = []
     for kind in ("none", "packed", "packed-x5c"):
         for algorithm in (-7, -8, -257):
             options, pending = begin_registration()
             authenticator = browser(algorithm=algorithm, attestation=kind)
             response = authenticator.create(options | {"attestation": "direct"})
-            found.append((response, lambda bent, pending=pending: finish_registration(pending, bent)))
+            found.append((response, partial(finish_registration, pending)))
     return found
 
 
-def sign_ins() -> list[tuple[Any, Callable[[Any], object]]]:
+def sign_ins() -> list[Seed]:
     """Return good responses to sign-ins, and what finishes each."""
-    found = []
+    found: list[Seed] = []
     for algorithm in (-7, -8, -257):
         authenticator = browser(algorithm=algorithm)
         record = register(authenticator)
         options, pending = authentication.begin(config=CONFIG)
         response = authenticator.get(options)
-        found.append((response, lambda bent, pending=pending, record=record: finish_sign_in(pending, bent, record)))
+        found.append((response, partial(finish_sign_in, pending, record=record)))
     return found
 
 
