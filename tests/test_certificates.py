@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from cryptography import x509
@@ -27,6 +28,9 @@ NAMES = {
 }
 DAYS = (datetime(2024, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
 
+#: Makes a bend of a certificate and its key.
+Statement = Callable[[bytes, ec.EllipticCurvePrivateKey], Callable[[RegistrationCeremony], None]]
+
 
 def certificate(
     names: dict[x509.ObjectIdentifier, str], *, ca: bool | None
@@ -46,21 +50,41 @@ def attested(leaf: bytes, key: ec.EllipticCurvePrivateKey) -> Callable[[Registra
     def bend(ceremony: RegistrationCeremony) -> None:
         ceremony.client_data_json = ceremony.build_client_data_json()
         ceremony.authenticator_data = ceremony.build_authenticator_data()
-        digest = hashes.Hash(hashes.SHA256())
-        digest.update(ceremony.client_data_json)
-        signature = key.sign(ceremony.authenticator_data + digest.finalize(), ec.ECDSA(hashes.SHA256()))
+        message = ceremony.authenticator_data + sha256(ceremony.client_data_json).digest()
+        signature = key.sign(message, ec.ECDSA(hashes.SHA256()))
         ceremony.attestation_format = "packed"
         ceremony.attestation_statement = {"alg": -7, "sig": signature, "x5c": [leaf]}
 
     return bend
 
 
-def register(names: dict[x509.ObjectIdentifier, str], *, ca: bool | None = False) -> None:
-    """Register a passkey whose authenticator has a certificate like this."""
+def u2f(leaf: bytes, key: ec.EllipticCurvePrivateKey) -> Callable[[RegistrationCeremony], None]:
+    """Return a bend that makes the statement of a U2F key (section 8.6) with this certificate."""
+
+    def bend(ceremony: RegistrationCeremony) -> None:
+        ceremony.client_data_json = ceremony.build_client_data_json()
+        public_key = ceremony.public_key
+        point = bytes(public_key[-2]) + bytes(public_key[-3])
+        digest = sha256(ceremony.client_data_json).digest()
+        message = b"\0" + ceremony.rp_id_hash + digest + ceremony.credential_id + b"\4" + point
+        ceremony.attestation_format = "fido-u2f"
+        ceremony.attestation_statement = {"sig": key.sign(message, ec.ECDSA(hashes.SHA256())), "x5c": [leaf]}
+
+    return bend
+
+
+def register(
+    names: dict[x509.ObjectIdentifier, str],
+    *,
+    ca: bool | None = False,
+    statement: Statement = attested,
+    form: str = "packed",
+) -> None:
+    """Register a passkey whose authenticator has a certificate like this, trusting its maker for one format."""
     options, pending = begin_registration(CONFIG)
-    response = browser(algorithm=-7).create(options, bend=attested(*certificate(names, ca=ca)))
+    response = browser(algorithm=-7).create(options, bend=statement(*certificate(names, ca=ca)))
     root = x509.load_pem_x509_certificate(AUTHORITY.root_pem).public_bytes(Encoding.DER)
-    finish_registration(pending, response, config=CONFIG, trust=Trust({"packed": [root]}))
+    finish_registration(pending, response, config=CONFIG, trust=Trust({form: [root]}))
 
 
 def test_good_certificate_is_trusted() -> None:
@@ -96,3 +120,14 @@ def test_statement_must_be_signed_with_its_certificate() -> None:
     response = browser(algorithm=-7).create(options, bend=attested(leaf, stranger))
     with pytest.raises(RegistrationRejected, match="signature"):
         finish_registration(pending, response, config=CONFIG)
+
+
+def test_roots_are_for_their_format_only() -> None:
+    """Step 23: a maker who is trusted for one format is not trusted for another, for which no root is known."""
+    with pytest.raises(RegistrationRejected, match="no root is known for attestation of format 'packed'"):
+        register(NAMES, form="tpm")
+
+
+def test_other_formats_have_other_certificates() -> None:
+    """Step 22: what section 8.2.1 wants is wanted of packed attestation, and not of the first security keys."""
+    register({NameOID.COMMON_NAME: "Old key"}, ca=None, statement=u2f, form="fido-u2f")
