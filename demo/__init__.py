@@ -49,5 +49,6 @@ def _connect_accounts(app: Flask, passkey: Passkey) -> None:
     manager.login_view = "pages.sign_in"
     manager.login_message = None
     manager.user_loader(accounts.get)
+    app.extensions["demo_accounts"] = accounts
     passkey.create_user(accounts.create)
     passkey.name_available(accounts.is_available)

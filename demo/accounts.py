@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from sqlalchemy import Column, Connection, DateTime, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Connection, DateTime, MetaData, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from flask_passkey import NameTaken, Passkey
@@ -97,6 +97,12 @@ class Accounts:
         except IntegrityError as exc:
             raise NameTaken("another account has this name") from exc
         return account
+
+    def call(self, account_id: str, display_name: str) -> None:
+        """Change what an account likes to be called."""
+        with self._connection() as connection:
+            same = demo_account.c.id == account_id
+            connection.execute(update(demo_account).where(same).values(display_name=display_name))
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

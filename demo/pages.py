@@ -20,7 +20,9 @@ from flask_passkey.errors import (
     MalformedRequest,
     StepUpRequired,
 )
-from flask_passkey.schemas import RenameRequest, read_credential_id
+from flask_passkey.schemas import BeginRegistrationRequest, RenameRequest, read_credential_id
+
+from .accounts import Accounts
 
 blueprint = Blueprint("pages", __name__)
 
@@ -29,7 +31,7 @@ WORDS: dict[type[Refusal], str] = {
     StepUpRequired: "First confirm that it is you, then make the change again.",
     LastCredential: "This is your only passkey. Add another one before you delete it.",
     CredentialNotFound: "This passkey is no longer in your list.",
-    MalformedRequest: "A name has 1 to 64 characters.",
+    MalformedRequest: "This name is empty, too long, or has characters that cannot be shown.",
 }
 ERRORS = {
     403: ("This was not allowed", "The request came from another site, or from an address that is not set up here."),
@@ -83,7 +85,8 @@ def passkeys() -> str:
     """List the visitor's passkeys."""
     passkey = _passkey()
     kept = passkey.relying_party.list_credentials(passkey.visitor())
-    return render_template("passkeys.html", rows=[_row(record, current=kept.current) for record in kept.credentials])
+    rows = [_row(record, current=kept.current) for record in kept.credentials]
+    return render_template("passkeys.html", rows=rows, sync=session.pop("sync", False))
 
 
 @blueprint.post("/passkeys/<credential_id>/rename")
@@ -93,8 +96,7 @@ def rename(credential_id: str) -> Response:
     passkey = _passkey()
     name = RenameRequest().read({"name": request.form.get("name", "")})["name"]
     passkey.relying_party.rename(passkey.visitor(), _id(credential_id), name)
-    flash("The passkey has its new name.")
-    return redirect(url_for("pages.passkeys"))
+    return _done("The passkey has its new name.")
 
 
 @blueprint.post("/passkeys/<credential_id>/delete")
@@ -105,7 +107,23 @@ def delete(credential_id: str) -> Response:
     outcome = passkey.relying_party.delete(passkey.visitor(), [_id(credential_id)])
     for refusal in outcome.refused.values():
         raise refusal
-    flash("The passkey was deleted here. Delete it from your password manager too.")
+    return _done("The passkey was deleted here. Delete it from your password manager too.")
+
+
+@blueprint.post("/account")
+@login_required  # type: ignore[untyped-decorator]
+def account() -> Response:
+    """Change what the visitor likes to be called; the page that follows tells the password manager."""
+    names = {"name": current_user.name, "display_name": request.form.get("display_name", "")}
+    accounts: Accounts = current_app.extensions["demo_accounts"]
+    accounts.call(current_user.id, BeginRegistrationRequest().read(names)["display_name"])
+    return _done("Your name was changed.")
+
+
+def _done(text: str) -> Response:
+    """Go back to the list, which says what was done and brings the password manager up to date."""
+    flash(text)
+    session["sync"] = True
     return redirect(url_for("pages.passkeys"))
 
 

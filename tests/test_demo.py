@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import threading
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import NullPool, create_engine, make_url, text
 
 from demo import create_app, settings
 from demo.accounts import Accounts, demo_account, name_key
@@ -210,9 +212,14 @@ def _start_worker(folder: str, uris: list[str], barrier: Any, results: Any) -> N
 @pytest.mark.services
 def test_workers_start_together(tmp_path: Path, postgresql_url: str) -> None:
     """Workers that meet an empty folder and an empty database share one key, and one table, whoever makes them."""
+    empty = make_url(postgresql_url).set(database=f"demo_{uuid.uuid4().hex}")
+    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {empty.database}"))
+    uris = [f"sqlite:///{tmp_path}/accounts.sqlite3", empty.render_as_string(hide_password=False)]
     spawn = multiprocessing.get_context("spawn")
     barrier, results = spawn.Barrier(3), spawn.Queue()
-    arguments = (str(tmp_path), [f"sqlite:///{tmp_path}/accounts.sqlite3", postgresql_url], barrier, results)
+    arguments = (str(tmp_path), uris, barrier, results)
     workers = [spawn.Process(target=_start_worker, args=arguments) for _ in range(3)]
     for worker in workers:
         worker.start()

@@ -258,5 +258,13 @@ declare global {
     "passkey:success": CustomEvent<any>;
     /** Prevent the default, and nothing is said. */
     "passkey:error": CustomEvent<PasskeyError>;
+    /** On the document, for every answer of the server: to look at while developing. */
+    "passkey:exchange": CustomEvent<{
+      method: string;
+      path: string;
+      body?: any;
+      status: number;
+      envelope?: Envelope<any>;
+    }>;
   }
 }

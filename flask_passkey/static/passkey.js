@@ -556,6 +556,7 @@ export class PasskeyClient {
     } catch (cause) {
       if (cause?.name !== "SyntaxError") throw new PasskeyError("network", { cause });
     }
+    globalThis.document && dispatch(document, "exchange", { method, path, body, status: answer.status, envelope });
     if (envelope?.code === 0) {
       if (envelope.data?.signals) await sendSignals(envelope.data.signals);
       return envelope.data;
@@ -697,6 +698,7 @@ function setUp() {
   if (words) Object.assign(passkey.messages, JSON.parse(words));
   listen();
   show();
+  if (document.querySelector("[data-passkey-sync]")) passkey.list().catch(() => {});
   const field = document.querySelector("[data-passkey-autofill]");
   if (field) {
     const onSuccess = (data) => succeed(field, "authenticate", data);

@@ -24,6 +24,8 @@ for (const method of ["get", "create"]) {
   };
 }
 """
+#: Autofill answers at once while somebody is there; a test of the button may not want that.
+NO_AUTOFILL = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
 
 
 @dataclass(slots=True)

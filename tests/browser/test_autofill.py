@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import uuid
 
-from browser.chromium import Authenticator, Site, Watch, requests_of, sign_in, sign_out, sign_up, wait_for_autofill
+from browser.chromium import (
+    NO_AUTOFILL,
+    Authenticator,
+    Site,
+    Watch,
+    requests_of,
+    sign_in,
+    sign_out,
+    sign_up,
+    wait_for_autofill,
+)
 from playwright.sync_api import Page, Request, Route, expect
 
 LIFE = 300_000
@@ -117,7 +127,7 @@ def test_an_expired_ceremony_is_retried_once(
 def test_not_armed_where_the_browser_has_none(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A browser that says no to conditional mediation is not asked for it; the button works."""
     sign_up(page, site)
-    page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
+    page.add_init_script(NO_AUTOFILL)
     sign_out(page, authenticator, autofill=False)
     sign_in_button = page.get_by_role("button", name="Sign in with a passkey")
     expect(sign_in_button).to_be_visible()

@@ -47,7 +47,7 @@ def test_without_javascript_everything_else_works(
     plain_page.goto(f"{site.url}/passkeys")
     plain_page.locator("summary", has_text="Rename").first.click()
     plain_page.get_by_label("New name").first.fill("Phone")
-    plain_page.get_by_role("button", name="Save").click()
+    plain_page.get_by_role("button", name="Save").first.click()
     expect(plain_page.get_by_role("status").first).to_have_text("The passkey has its new name.")
     plain_page.get_by_role("button", name="Delete “Phone”").click()
     dialog = plain_page.get_by_role("dialog", name="Delete “Phone”?")
@@ -68,8 +68,8 @@ def test_without_javascript_refusals_are_said_in_words(
     plain_page.goto(f"{site.url}/passkeys")
     plain_page.locator("summary", has_text="Rename").click()
     plain_page.get_by_label("New name").fill(" ")
-    plain_page.get_by_role("button", name="Save").click()
-    expect(plain_page.get_by_role("alert").first).to_have_text("A name has 1 to 64 characters.")
+    plain_page.get_by_role("button", name="Save").first.click()
+    expect(plain_page.get_by_role("alert").first).to_contain_text("This name is empty")
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
@@ -78,7 +78,7 @@ def test_without_the_browsers_help(page: Page, site: Site, path: str) -> None:
     page.add_init_script("delete window.PublicKeyCredential")
     page.goto(site.url + path)
     expect(page.get_by_text("This browser cannot use passkeys here.")).to_be_visible()
-    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
 def test_plain_http_is_explained(page: Page, site: Site) -> None:
@@ -86,7 +86,7 @@ def test_plain_http_is_explained(page: Page, site: Site) -> None:
     page.goto(f"{site.url.replace('localhost', 'insecure.test')}/sign-in")
     expect(page.get_by_text("Passkeys need a secure (https) address.")).to_be_visible()
     expect(page.get_by_role("complementary").get_by_role("link", name=site.url)).to_be_visible()
-    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
 def test_the_ip_address_leads_to_localhost(page: Page, site: Site) -> None:
@@ -102,4 +102,4 @@ def test_an_ip_address_as_rp_id_is_explained(page: Page, serve: Callable[..., Si
     expect(page.get_by_role("heading", name="Passkeys do not work at this address")).to_be_visible()
     expect(page.get_by_role("complementary").get_by_role("link")).to_have_attribute("href", f"{site.url}/")
     expect(page.get_by_text("Passkeys do not work on this address.")).to_be_visible()
-    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)

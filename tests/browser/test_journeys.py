@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from browser.chromium import Authenticator, Site, Watch, requests_of, sign_in, sign_out, sign_up
+from browser.chromium import NO_AUTOFILL, Authenticator, Site, Watch, requests_of, sign_in, sign_out, sign_up
 from playwright.sync_api import Page, expect
 
 from demo.accounts import demo_account
@@ -142,8 +142,9 @@ def test_bad_response_is_refused_in_words(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch, quirk: str
 ) -> None:
     """A response that does not verify is refused with one sentence, keeps its passkey, and a good one works next."""
+    page.add_init_script(NO_AUTOFILL)
     sign_up(page, site)
-    sign_out(page, authenticator)
+    sign_out(page, authenticator, autofill=False)
     watch.expected_statuses = {401}
     authenticator("setResponseOverrideBits", **{quirk: True})
     authenticator.present(True)
@@ -152,6 +153,54 @@ def test_bad_response_is_refused_in_words(
     authenticator("setResponseOverrideBits", isBogusSignature=False, isBadUV=False, isBadUP=False)
     assert len(authenticator.credentials) == 1
     sign_in(page, authenticator)
+
+
+def test_a_copied_security_key_is_refused_in_words(
+    page: Page, site: Site, authenticator: Authenticator, watch: Watch
+) -> None:
+    """A security key whose counter went backwards may be a copy: it is refused with the same sentence."""
+    authenticator.replace(**SECURITY_KEY)
+    sign_up(page, site)
+    (credential,) = authenticator.credentials
+    authenticator("setCredentialProperties", credentialId=credential["credentialId"], signCount=100)
+    sign_out(page, authenticator, autofill=False)
+    sign_in(page, authenticator)
+    authenticator("setCredentialProperties", credentialId=credential["credentialId"], signCount=3)
+    sign_out(page, authenticator, autofill=False)
+    watch.expected_statuses = {401}
+    authenticator.present(True)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text("The passkey could not be verified. Please try again.")
+
+
+def test_new_name_reaches_the_password_manager(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """A changed display name is changed in the authenticator too, so that its dialogs show the one in use."""
+    sign_up(page, site, name="ada", display_name="Ada King")
+    field = page.get_by_label("What should we call you?")
+    field.fill("Ada Lovelace")
+    with page.expect_response("**/user/authn"):
+        field.press("Enter")
+    expect(page.get_by_role("status").first).to_have_text("Your name was changed.")
+    expect(page.get_by_role("banner")).to_contain_text("Ada Lovelace")
+    page.wait_for_load_state("networkidle")
+    (credential,) = authenticator.credentials
+    assert (credential["userName"], credential["userDisplayName"]) == ("ada", "Ada Lovelace")
+
+
+def test_what_just_happened_is_shown_when_asked_for(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """Developers who ask for it see the requests and answers of the last ceremony, decoded; nobody else does."""
+    sign_up(page, site)
+    expect(page.get_by_text("What just happened")).to_be_hidden()
+    page.get_by_role("button", name="Show what happens").click()
+    sign_out(page, authenticator)
+    sign_in(page, authenticator)
+    items = page.locator("[data-panel-list] li")
+    expect(items).to_have_count(2)
+    items.first.get_by_text("Request").click()
+    for text in ('"type": "webauthn.get"', '"signCount": ', '"UV"'):
+        expect(items.first).to_contain_text(text)
+    page.get_by_role("button", name="Show what happens").click()
+    expect(page.get_by_text("What just happened")).to_be_hidden()
 
 
 def test_cancel_then_sign_in(page: Page, site: Site, authenticator: Authenticator) -> None:
@@ -208,7 +257,7 @@ def test_step_up_in_the_middle_of_a_rename(
     watch.expected_statuses = {403}
     page.locator("summary", has_text="Rename").click()
     page.get_by_label("New name").fill("My phone")
-    page.get_by_role("button", name="Save").click()
+    page.locator("details[open]").get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").first).to_have_text("The passkey has its new name.")
     assert [request.method for request in made] == ["PATCH", "PUT", "POST", "PATCH"]
     assert made[1].post_data_json == {"step_up": True}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser.chromium import Authenticator, Site, Watch, sign_in, sign_out, sign_up
+from browser.chromium import NO_AUTOFILL, Authenticator, Site, Watch, sign_in, sign_out, sign_up
 from playwright.sync_api import Page, expect
 
 Check = Callable[[Page], None]
@@ -54,7 +54,7 @@ def test_error_message(
     """So do the pages while they say what went wrong, calmly or not."""
     sign_up(page, site)
     sign_out(page, authenticator)
-    page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
+    page.add_init_script(NO_AUTOFILL)
     page.reload()
     authenticator("setUserVerified", isUserVerified=False)
     authenticator.present(True)
@@ -82,6 +82,7 @@ def test_your_passkeys(page: Page, site: Site, authenticator: Authenticator, ass
     expect(page.get_by_role("status").first).not_to_be_empty()
     page.locator("summary", has_text="Rename").first.click()
     assert_fine(page)
+    page.get_by_role("button", name="Show what happens").click()
     page.get_by_role("button", name="Delete").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
     assert_fine(page)
