@@ -37,6 +37,7 @@ from .errors import (
     UnknownCredential,
 )
 from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn, Visitor
+from .providers import automatic_name
 
 
 def _utc_now() -> datetime:
@@ -182,9 +183,13 @@ class RelyingParty:
         )
         return self._begin(visitor, *begun)
 
-    def finish_registration(self, visitor: Visitor, session_id: str, response: object, *, name: str) -> Registered:
+    def finish_registration(
+        self, visitor: Visitor, session_id: str, response: object, *, name: str = "", user_agent: str = ""
+    ) -> Registered:
         """Verify the response to a registration or sign-up and store the credential, with its account.
 
+        :param name: the user's own label; if empty, one is made from the provider or the browser.
+        :param user_agent: what the browser calls itself.
         :raises CeremonyNotFound: no such ceremony is pending for this visitor.
         :raises RegistrationRejected: it did not verify.
         :raises CredentialExists: its credential ID is registered already.
@@ -202,6 +207,7 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
+        record = replace(record, name=name or automatic_name(record.aaguid, user_agent))
         registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
         signals.registered.send(
             self._sender,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,10 +12,14 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from .ceremonies import base64url
 from .credentials import CredentialRecord
 from .errors import MalformedRequest, Refusal
-from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn
+from .outcomes import Begun, CredentialList, Deleted, SignedIn
+from .providers import provider_of
 
 MAX_LABEL = 64
 MAX_NAME = 255
+
+#: Gives the address of a provider's icon by AAGUID and theme.
+IconURL = Callable[[str, str], str]
 
 
 class Label(fields.String):
@@ -75,7 +79,7 @@ class FinishRequest(RequestSchema):
 
     session_id = fields.UUID(required=True)
     response = fields.Raw(required=True, allow_none=True)
-    name = Label(load_default="Passkey", validate=validate.Length(1, MAX_LABEL))
+    name = Label(load_default="", validate=validate.Length(0, MAX_LABEL))
 
 
 class RenameRequest(RequestSchema):
@@ -114,7 +118,6 @@ class CredentialSchema(Schema):
     created_at = Timestamp()
     used_at = Timestamp(attribute="last_used_at")
     aaguid = fields.String()
-    provider = fields.Constant(None)
     transports = fields.List(fields.String())
     backup_eligible = fields.Boolean()
     backup_state = fields.Boolean()
@@ -165,12 +168,22 @@ def partly_done(
     return cast("dict[str, Any]", _envelope.dump(members))
 
 
-def credential(record: CredentialRecord, *, current: bytes | None) -> dict[str, Any]:
+def credential(record: CredentialRecord, *, current: bytes | None, icon_url: IconURL) -> dict[str, Any]:
     """Return the JSON of a credential.
 
     :param current: ID of the one this session signed in with.
+    :param icon_url: gives the address of an icon by AAGUID and theme.
     """
-    return {**cast("dict[str, Any]", _credential.dump(record)), "current": record.id == current}
+    members = cast("dict[str, Any]", _credential.dump(record))
+    return {**members, "provider": _provider(record.aaguid, icon_url), "current": record.id == current}
+
+
+def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
+    known = provider_of(aaguid)
+    if known is None:
+        return None
+    icons = {f"icon_{theme}": icon_url(aaguid, theme) for theme in ("light", "dark") if known.has_icon}
+    return {"name": known.name, **icons}
 
 
 def begun(outcome: Begun) -> dict[str, Any]:
@@ -178,25 +191,20 @@ def begun(outcome: Begun) -> dict[str, Any]:
     return {"session_id": outcome.session_id, "options": {"publicKey": outcome.options}}
 
 
-def signed_in(outcome: SignedIn, extra: Mapping[str, Any]) -> dict[str, Any]:
+def signed_in(outcome: SignedIn, extra: Mapping[str, Any], *, icon_url: IconURL) -> dict[str, Any]:
     """Return the data of a sign-in, with what the app adds to it."""
     info = outcome.info
     return {
         **extra,
         "user": {"id": info.id, "name": info.name, "display_name": info.display_name},
-        "credential": credential(outcome.credential, current=outcome.credential.id),
+        "credential": credential(outcome.credential, current=outcome.credential.id, icon_url=icon_url),
         "signals": outcome.signals,
     }
 
 
-def registered(outcome: Registered, *, current: bytes | None) -> dict[str, Any]:
-    """Return the data of a registration."""
-    return credential(outcome.credential, current=current)
-
-
-def credential_list(outcome: CredentialList) -> dict[str, Any]:
+def credential_list(outcome: CredentialList, *, icon_url: IconURL) -> dict[str, Any]:
     """Return the data of a list of credentials."""
-    records = [credential(record, current=outcome.current) for record in outcome.credentials]
+    records = [credential(record, current=outcome.current, icon_url=icon_url) for record in outcome.credentials]
     return {"credentials": records, "signals": outcome.signals}
 
 

@@ -9,7 +9,7 @@ import logging
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from . import schemas, sessions, signals
@@ -26,6 +26,7 @@ from .errors import (
     TooManyRequests,
 )
 from .outcomes import Registered, SignedIn, Visitor
+from .providers import icon_of
 from .strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def finish_sign_in() -> Response:
     body = schemas.FinishRequest().read(_body())
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_sign_in(visitor, str(body["session_id"]), body["response"])
-    return answer(schemas.success(schemas.signed_in(outcome, _login(visitor, outcome))))
+    return answer(schemas.success(schemas.signed_in(outcome, _login(visitor, outcome), icon_url=_icon_url)))
 
 
 # Registration and sign-up
@@ -89,13 +90,17 @@ def finish_registration() -> Response:
     body = schemas.FinishRequest().read(_body())
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_registration(
-        visitor, str(body["session_id"]), body["response"], name=body["name"]
+        visitor,
+        str(body["session_id"]),
+        body["response"],
+        name=body["name"],
+        user_agent=request.user_agent.string,
     )
     current = visitor.proof.credential_id if visitor.proof else None
     if outcome.new_user is not None and outcome.may_sign_in:
         _login(visitor, outcome)
         current = outcome.credential.id
-    return answer(schemas.success(schemas.registered(outcome, current=current)))
+    return answer(schemas.success(schemas.credential(outcome.credential, current=current, icon_url=_icon_url)))
 
 
 # The user's own credentials
@@ -105,7 +110,7 @@ def finish_registration() -> Response:
 def list_credentials() -> Response:
     """List the signed-in user's passkeys."""
     outcome = _passkey().relying_party.list_credentials(_passkey().visitor())
-    return answer(schemas.success(schemas.credential_list(outcome)))
+    return answer(schemas.success(schemas.credential_list(outcome, icon_url=_icon_url)))
 
 
 @blueprint.patch("/user/authn/<credential_id>")
@@ -115,7 +120,7 @@ def rename_credential(credential_id: str) -> Response:
     visitor = _passkey().visitor()
     record = _passkey().relying_party.rename(visitor, _known(credential_id), body["name"])
     current = visitor.proof.credential_id if visitor.proof else None
-    return answer(schemas.success(schemas.credential(record, current=current)))
+    return answer(schemas.success(schemas.credential(record, current=current, icon_url=_icon_url)))
 
 
 @blueprint.delete("/user/authn/<credential_id>")
@@ -152,6 +157,27 @@ def _known(credential_id: str) -> bytes:
     return decoded
 
 
+# Icons of providers
+
+
+@blueprint.get("/passkey/icons/<aaguid>/<theme>")
+def provider_icon(aaguid: str, theme: str) -> Response:
+    """Show the icon of a passkey's provider, for an ``<img>``."""
+    icon = icon_of(aaguid, theme)
+    if icon is None:
+        raise CredentialNotFound("no icon is known for this AAGUID and theme")
+    response = Response(icon[0], mimetype=icon[1])
+    response.headers["Cache-Control"] = "public, max-age=604800"
+    # Drawings of others: opened by themselves they may neither run nor load anything.
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _icon_url(aaguid: str, theme: str) -> str:
+    return url_for("passkey.provider_icon", aaguid=aaguid, theme=theme)
+
+
 # The well-known documents, bare and at the site root
 
 
@@ -171,7 +197,7 @@ def passkey_endpoints() -> Response:
 @blueprint.before_request
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
-    if request.endpoint != "passkey.static":
+    if request.endpoint not in ("passkey.static", "passkey.provider_icon"):
         refuse_cross_site()
         sessions.require_available()
 
@@ -289,4 +315,4 @@ for _rule, _methods in {
 def is_route(path: str, prefix: str) -> bool:
     """Tell whether a path is one of the blueprint's, before Flask has looked."""
     inside = path.removeprefix(prefix) if path.startswith(prefix) else ""
-    return inside in ("/session/authn", "/user/authn") or inside.startswith(("/user/authn/", "/passkey/static/"))
+    return inside in ("/session/authn", "/user/authn") or inside.startswith(("/user/authn/", "/passkey/"))

@@ -25,7 +25,7 @@ FLOORS = (
     ("origins", "credentials", "strict_json"),
     ("config", "contracts"),
     ("ceremonies", "backends", "sql", "signals"),
-    ("accounts", "challenges", "decoys", "trust"),
+    ("accounts", "challenges", "decoys", "providers", "trust"),
     ("outcomes",),
     ("relying_party",),
     ("schemas",),

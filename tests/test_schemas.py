@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flask_passkey import CredentialRecord, UserInfo, schemas
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, ResponseRejected
-from flask_passkey.outcomes import Begun, CredentialList, Deleted, Registered, SignedIn
+from flask_passkey.outcomes import Begun, CredentialList, Deleted, SignedIn
 
 SESSION_ID = "5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e"
 
@@ -51,6 +51,11 @@ SHOWN = {
 }
 
 SIGNALS = {"rpId": "example.com", "userId": "aGg", "allAcceptedCredentialIds": [], "name": "ada", "displayName": ""}
+
+
+def no_icon(aaguid: str, theme: str) -> str:
+    """Fail: nobody made the passkey here."""
+    raise AssertionError(f"asked for {aaguid}, {theme}")
 
 
 def refused_field(schema: schemas.RequestSchema, body: object) -> str:
@@ -106,7 +111,7 @@ def test_begin_registration() -> None:
 def test_a_response_is_left_as_it_came(response: object) -> None:
     """It is looked at only after its ceremony was claimed, so anything there passes."""
     body = schemas.FinishRequest().read({"session_id": SESSION_ID, "response": response})
-    assert body == {"session_id": uuid.UUID(SESSION_ID), "response": response, "name": "Passkey"}
+    assert body == {"session_id": uuid.UUID(SESSION_ID), "response": response, "name": ""}
 
 
 @pytest.mark.parametrize("session_id", [None, "", "x", 5, [], {}, SESSION_ID + "0", SESSION_ID.replace("5", "g")])
@@ -221,15 +226,16 @@ def test_read_credential_id(text: str, credential_id: bytes | None) -> None:
 
 def test_a_credential_as_its_owner_sees_it() -> None:
     """Exactly the members of the contract, and never key material or a user handle."""
-    assert schemas.credential(RECORD, current=None) == SHOWN
-    assert schemas.credential(RECORD, current=b"other") == SHOWN
-    assert schemas.credential(RECORD, current=RECORD.id) == SHOWN | {"current": True}
+    assert schemas.credential(RECORD, current=None, icon_url=no_icon) == SHOWN
+    assert schemas.credential(RECORD, current=b"other", icon_url=no_icon) == SHOWN
+    assert schemas.credential(RECORD, current=RECORD.id, icon_url=no_icon) == SHOWN | {"current": True}
 
 
 def test_times_are_utc() -> None:
     """Times are RFC 3339 in UTC to the millisecond, wherever they were read."""
     used = datetime(2026, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2)))
-    assert schemas.credential(replace(RECORD, last_used_at=used), current=None)["used_at"] == "2026-01-02T03:04:05.000Z"
+    shown = schemas.credential(replace(RECORD, last_used_at=used), current=None, icon_url=no_icon)
+    assert shown["used_at"] == "2026-01-02T03:04:05.000Z"
 
 
 def test_success() -> None:
@@ -259,13 +265,11 @@ def test_partly_done() -> None:
 
 def test_outcomes() -> None:
     """Each outcome becomes the data of its route."""
-    info = UserInfo("17", "ada", "Ada")
     assert schemas.begun(Begun("id", {"challenge": "x"})) == {
         "session_id": "id",
         "options": {"publicKey": {"challenge": "x"}},
     }
-    assert schemas.registered(Registered(RECORD, info), current=RECORD.id) == SHOWN | {"current": True}
-    listed = schemas.credential_list(CredentialList([RECORD], SIGNALS, None))
+    listed = schemas.credential_list(CredentialList([RECORD], SIGNALS, None), icon_url=no_icon)
     assert listed == {"credentials": [SHOWN], "signals": SIGNALS}
     assert schemas.deleted(Deleted([RECORD.id], {}, SIGNALS)) == {"deleted": ["__79"], "signals": SIGNALS}
 
@@ -274,7 +278,7 @@ def test_what_the_app_adds_replaces_nothing() -> None:
     """An app's login hook adds members to a sign-in's data, and cannot change ours."""
     outcome = SignedIn(object(), UserInfo("17", "ada", "Ada"), RECORD, SIGNALS, "sign-in")
     extra: dict[str, Any] = {"next": "/", "user": "mallory", "signals": None, "credential": 5}
-    assert schemas.signed_in(outcome, extra) == {
+    assert schemas.signed_in(outcome, extra, icon_url=no_icon) == {
         "next": "/",
         "user": {"id": "17", "name": "ada", "display_name": "Ada"},
         "credential": SHOWN | {"current": True},

