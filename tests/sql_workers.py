@@ -16,7 +16,7 @@ Step = Callable[[SQLCredentialRepository], object]
 Script = Sequence[Step]
 
 #: Seconds until somebody who does not come to the meeting point is given up.
-PATIENCE = 60
+PATIENCE = 180
 #: Where so many threads meet; the same in all processes.
 _meeting_points: Mapping[int, threading.Barrier] = {}
 
@@ -79,18 +79,25 @@ def look_then_add(repository: SQLCredentialRepository, number: int) -> None:
         repository.add(new_record(b"%d" % number))
 
 
-def use_before_and_after_fork(uri: str) -> tuple[str, ...]:
-    """Read, fork, read in both processes; return what the parent and the child say."""
+def use_before_and_after_fork(uri: str) -> tuple[str, str]:
+    """Use a repository, fork, and use it in both processes; return what the child and the parent say."""
     repository = SQLCredentialRepository.from_uri(uri)
-    before = repository.list("ada")
+    with repository.transaction() as connection:
+        connection.info["opened by"] = os.getpid()  # stays with the connection while that is in the pool
     reader, writer = os.pipe()
     if not (child := os.fork()):
-        os.write(writer, b"the same" if repository.list("ada") == before else b"different")
+        os.write(writer, _say(repository).encode())
         os._exit(0)
     os.close(writer)
     with open(reader, "rb") as answers:
         answer = answers.read().decode()
     os.waitpid(child, 0)
-    same = "the same" if repository.list("ada") == before else "different"
+    answers_of_both = answer, _say(repository)
     repository.close()
-    return answer, same
+    return answers_of_both
+
+
+def _say(repository: SQLCredentialRepository) -> str:
+    with repository.transaction() as connection:
+        mine = "my old" if "opened by" in connection.info else "a new"
+        return f"{len(repository.list('ada'))} credentials on {mine} connection"

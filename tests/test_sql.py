@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -454,6 +455,27 @@ def test_list_of_one_moment(repository: SQLCredentialRepository) -> None:
     """Records of the same moment are listed in the order of their IDs, whatever the database likes."""
     fill(repository, b"7", b"3", b"9", b"1")
     assert [record.id for record in repository.list("ada")] == [b"1", b"3", b"7", b"9"]
+
+
+@pytest.mark.services
+def test_forgetting_waits_for_a_registration(postgresql: Engine) -> None:
+    """An account that is deleted while a credential is being added to it is gone afterwards, and so is that."""
+    repository = SQLCredentialRepository(postgresql)
+    fill(repository)
+    thread = threading.Thread(target=repository.delete_user, args=("ada",))
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    with repository.transaction():
+        repository.add(new_record(b"new"))
+        thread.start()
+        deadline = time.monotonic() + services.PATIENCE
+        with postgresql.connect() as other:
+            while not other.execute(waiting).scalar_one() and time.monotonic() < deadline:
+                other.rollback()
+    thread.join(services.PATIENCE)
+    assert repository.get_user_handle("ada") is None
+    assert repository.list("ada") == []
+    with postgresql.connect() as other:
+        assert other.execute(passkey_credential.select()).all() == []
 
 
 # Speed

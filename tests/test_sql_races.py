@@ -143,4 +143,6 @@ def test_forked_workers_have_their_own_connections(
 ) -> None:
     """A repository that was used before a fork (gunicorn --preload) works in parent and child."""
     repository.add(new_record())
-    assert racers.run(use_before_and_after_fork, uri) == ("the same", "the same")
+    child, parent = racers.run(use_before_and_after_fork, uri)
+    assert child == "1 credentials on a new connection"
+    assert parent == "1 credentials on my old connection"
