@@ -20,6 +20,7 @@ from flask_passkey.errors import (
     MalformedRequest,
     StepUpRequired,
 )
+from flask_passkey.providers import provider_of
 from flask_passkey.schemas import BeginRegistrationRequest, RenameRequest, read_credential_id
 
 from .accounts import Accounts
@@ -140,9 +141,12 @@ def _id(text: str) -> bytes:
 
 
 def _row(record: CredentialRecord, *, current: bytes | None) -> dict[str, Any]:
+    maker = provider_of(record.aaguid)
     return {
         "id": base64.urlsafe_b64encode(record.id).rstrip(b"=").decode(),
         "name": record.name,
+        "maker": maker and maker.name,
+        "icon_of": record.aaguid if maker and maker.has_icon else None,
         "created_at": record.created_at,
         "used_at": record.last_used_at,
         "only_here": not record.backup_state,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from browser.chromium import SPY, Authenticator, Site, Watch
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from services import find
 from werkzeug.serving import make_server
 
@@ -47,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     """Chromium: ``CHROMIUM``, or the one on the PATH."""
     program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or find("chromium")
+    expect.set_options(timeout=15_000)  # a busy machine is no failure
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
         yield chromium
@@ -76,7 +77,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         defaults = {"PASSKEY_ORIGINS": [url], "INSTANCE_PATH": str(tmp_path), "RATELIMIT_ENABLED": False}
         server.app = app = create_app({**defaults, **config})
         prepare(app)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
 
         def stop() -> None:
@@ -112,7 +113,7 @@ def watch() -> Iterator[Watch]:
 def context(browser: Browser, watch: Watch, serve: Callable[..., Site]) -> Iterator[BrowserContext]:
     """A browser without a past, closed before the servers stop."""
     made = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
-    made.set_default_timeout(10_000)
+    made.set_default_timeout(15_000)
     made.add_init_script(SPY)
     made.on("page", watch.follow)
     yield made

@@ -105,6 +105,7 @@ def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: 
     sign_up(page, site)
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
     expect(page.get_by_text("This is your only passkey, so it cannot be deleted.")).to_be_visible()
+    first = rows(page)
     add_security_key(page, authenticator)
     expect(page.get_by_text("This device only")).to_have_count(1)
     page.locator("summary", has_text="Rename").nth(1).click()
@@ -118,7 +119,7 @@ def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: 
     page.get_by_role("button", name="Delete “Blue key”").click()
     dialog.get_by_role("button", name="Delete passkey").click()
     expect(page.get_by_role("status").first).to_contain_text("The passkey was deleted here.")
-    assert rows(page) == ["Passkey"]
+    assert rows(page) == first
     assert authenticator.credentials == [], "the security key was told that its passkey is gone"
 
 
