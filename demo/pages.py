@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -20,8 +19,7 @@ from flask_passkey.errors import (
     MalformedRequest,
     StepUpRequired,
 )
-from flask_passkey.providers import provider_of
-from flask_passkey.schemas import BeginRegistrationRequest, RenameRequest, read_credential_id
+from flask_passkey.schemas import BeginRegistrationRequest, RenameRequest, credential, read_credential_id
 
 from .accounts import Accounts
 
@@ -141,17 +139,16 @@ def _id(text: str) -> bytes:
 
 
 def _row(record: CredentialRecord, *, current: bytes | None) -> dict[str, Any]:
-    maker = provider_of(record.aaguid)
+    """Return what the API tells of a credential, with its times to be written out."""
     return {
-        "id": base64.urlsafe_b64encode(record.id).rstrip(b"=").decode(),
-        "name": record.name,
-        "maker": maker and maker.name,
-        "icon_of": record.aaguid if maker and maker.has_icon else None,
-        "created_at": record.created_at,
-        "used_at": record.last_used_at,
-        "only_here": not record.backup_state,
-        "current": record.id == current,
+        **credential(record, current=current, icon_url=_icon_url),
+        "created": record.created_at,
+        "used": record.last_used_at,
     }
+
+
+def _icon_url(aaguid: str, theme: str) -> str:
+    return url_for("passkey.provider_icon", aaguid=aaguid, theme=theme)
 
 
 # What every page goes through
