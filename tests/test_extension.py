@@ -68,7 +68,7 @@ def test_the_app_knows_its_extension() -> None:
 
 
 def test_only_the_routes_of_the_contract_are_added() -> None:
-    """An app gets the contract's routes and the script's folder, and nothing else."""
+    """An app gets the contract's routes, the script's folder and the icons, and nothing else."""
     app = session_app()
     before = {rule.rule for rule in app.url_map.iter_rules()}
     memory_passkey(app)
@@ -77,6 +77,7 @@ def test_only_the_routes_of_the_contract_are_added() -> None:
         "/user/authn",
         "/user/authn/<credential_id>",
         "/passkey/static/<path:filename>",
+        "/passkey/icons/<aaguid>/<theme>",
     }
 
 
