@@ -63,7 +63,7 @@ def finish_sign_in() -> Response:
     """Sign in with the browser's response."""
     body = schemas.FinishRequest().read(_body())
     visitor = _passkey().visitor()
-    outcome = _passkey().relying_party.finish_sign_in(visitor, str(body["session_id"]), body["response"])
+    outcome = _passkey().relying_party.finish_sign_in(visitor, body["session_id"], body["response"])
     return answer(schemas.success(schemas.signed_in(outcome, _login(visitor, outcome), icon_url=_icon_url)))
 
 
@@ -91,7 +91,7 @@ def finish_registration() -> Response:
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_registration(
         visitor,
-        str(body["session_id"]),
+        body["session_id"],
         body["response"],
         name=body["name"],
         user_agent=request.user_agent.string,

@@ -7,6 +7,8 @@ import gc
 import logging
 import weakref
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +208,12 @@ def test_hooks_may_be_coroutines(monkeypatch: pytest.MonkeyPatch) -> None:
         async def call(*values: Any) -> Any:
             return await function(*values)
 
-        return lambda *values: asyncio.run(call(*values))
+        def run(*values: Any) -> Any:
+            # In a thread of its own: the browser tests leave a loop running in this one.
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(copy_context().run, asyncio.run, call(*values)).result()
+
+        return run
 
     site = make_app()
     monkeypatch.setattr(site.app, "async_to_sync", async_to_sync)
