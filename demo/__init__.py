@@ -31,7 +31,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     Session(app)
     passkey = Passkey(app)
     with app.app_context():
-        app.config["SESSION_COOKIE_SECURE"] = passkey.config.https_only
+        app.config["SESSION_COOKIE_SECURE"] = app.config["SESSION_COOKIE_SECURE"] or passkey.config.https_only
     _connect_accounts(app, passkey)
     limits.init_app(app)
     security.init_app(app)

@@ -41,6 +41,7 @@ def load(app: Flask, config: dict[str, Any] | None) -> None:
     app.config.update(config or {})
     if not app.config.get("PASSKEY_ORIGINS") and app.config["PASSKEY_RP_ID"] == "localhost":
         app.config["PASSKEY_ORIGINS"] = _local_origins()
+    app.config["RATELIMIT_ENABLED"] = str(app.config["RATELIMIT_ENABLED"]).strip().lower() in ("true", "1", "yes", "on")
     _keep_sessions(app)
     app.config["SECRET_KEY"] = str(app.config["SECRET_KEY"] or _secret_key(_folder(app)))
 
@@ -54,7 +55,8 @@ def _local_origins() -> list[str]:
 
 def _keep_sessions(app: Flask) -> None:
     """Configure Flask-Session: Redis where there is one, else files; anything set by hand stays."""
-    if app.config.get("SESSION_TYPE"):
+    kind = app.config.get("SESSION_TYPE")
+    if kind and (kind != "redis" or app.config.get("SESSION_REDIS") or not app.config["REDIS_URL"]):
         return
     if app.config["REDIS_URL"]:
         from redis import Redis

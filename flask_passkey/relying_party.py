@@ -39,6 +39,11 @@ from .errors import (
 from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn, Visitor
 from .providers import automatic_name
 
+_EVENTS = {
+    "counter-regressed": signals.counter_regressed,
+    "backup-eligibility-changed": signals.backup_eligibility_changed,
+}
+
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -117,6 +122,8 @@ class RelyingParty:
     def finish_sign_in(self, visitor: Visitor, session_id: str, response: object) -> SignedIn:
         """Verify the response to a sign-in or step-up and store what it changed.
 
+        The app then signs the user in, and calls :meth:`tell_signed_in`.
+
         :raises CeremonyNotFound: no such ceremony is pending for this visitor.
         :raises UnknownCredential: its credential is not registered.
         :raises ResponseRejected: it did not verify.
@@ -131,7 +138,8 @@ class RelyingParty:
         user = self.accounts.load(record.user_id)
         info = self.accounts.describe(user)
         signed_in = SignedIn(user, info, verified.record, self._store_use(verified, info), pending.purpose)
-        self._tell_sign_in(signed_in, verified.events)
+        for event in verified.events:
+            signals.tell(_EVENTS[event], self._sender, user=user, credential=verified.record)
         return signed_in
 
     def _store_use(self, verified: Authenticated, info: UserInfo) -> dict[str, Any]:
@@ -140,14 +148,10 @@ class RelyingParty:
                 raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
             return self._signals(info)
 
-    def _tell_sign_in(self, signed_in: SignedIn, events: Iterable[str]) -> None:
-        about = {"user": signed_in.user, "credential": signed_in.credential}
-        for event in events:
-            {
-                "counter-regressed": signals.counter_regressed,
-                "backup-eligibility-changed": signals.backup_eligibility_changed,
-            }[event].send(self._sender, **about)
-        signals.signed_in.send(self._sender, **about, purpose=signed_in.purpose)
+    def tell_signed_in(self, outcome: SignedIn) -> None:
+        """Send the signal of a sign-in, after the app has signed the user in."""
+        about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
+        signals.tell(signals.signed_in, self._sender, **about)
 
     # Registration and sign-up
 
@@ -209,7 +213,8 @@ class RelyingParty:
         )
         record = replace(record, name=name or automatic_name(record.aaguid, user_agent))
         registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
-        signals.registered.send(
+        signals.tell(
+            signals.registered,
             self._sender,
             user=registered.new_user or visitor.user,
             credential=registered.credential,
@@ -267,7 +272,7 @@ class RelyingParty:
         """
         info = self._stepped_up(visitor)
         record = self.credentials.rename(credential_id, user_id=info.id, name=name)
-        signals.renamed.send(self._sender, user=visitor.user, credential=record)
+        signals.tell(signals.renamed, self._sender, user=visitor.user, credential=record)
         return record
 
     def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
@@ -288,7 +293,7 @@ class RelyingParty:
                     refused[credential_id] = refusal
             result = Deleted(deleted, refused, self._signals(info))
         if deleted:
-            signals.deleted.send(self._sender, user=visitor.user, credential_ids=deleted)
+            signals.tell(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
         return result
 
     def try_ceremony_store(self) -> None:

@@ -26,7 +26,7 @@ from .outcomes import Proof, Visitor
 _PROOF = "_passkey"
 _UNAVAILABLE = "passkey.session_unavailable"
 # Two first requests at once give a browser two secrets; more than a few are somebody's game.
-_MAX_SECRETS = 4
+_MAX_SECRETS = 16
 
 
 def visitor(accounts: Accounts) -> Visitor:

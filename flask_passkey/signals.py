@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
-from blinker import Namespace
+import logging
+from typing import Any
+
+from blinker import NamedSignal, Namespace
+
+log = logging.getLogger(__name__)
 
 _signals = Namespace()
 
@@ -24,3 +29,11 @@ counter_regressed = _signals.signal("passkey-counter-regressed")
 backup_eligibility_changed = _signals.signal("passkey-backup-eligibility-changed")
 #: A request was refused. ``error`` (:class:`~flask_passkey.errors.Refusal`), ``correlation_id``.
 refused = _signals.signal("passkey-refused")
+
+
+def tell(signal: NamedSignal, sender: object, **about: Any) -> None:
+    """Send a signal of something that has happened; a receiver that fails cannot undo it, and is logged."""
+    try:
+        signal.send(sender, **about)
+    except Exception:  # whatever the app's receivers do
+        log.exception("A receiver of the signal %s failed.", signal.name)

@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, current_app, request, url_for
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, default_exceptions
 
 from . import schemas, sessions, signals
 from .errors import (
@@ -64,7 +64,9 @@ def finish_sign_in() -> Response:
     body = schemas.FinishRequest().read(_body())
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_sign_in(visitor, body["session_id"], body["response"])
-    return answer(schemas.success(schemas.signed_in(outcome, _login(visitor, outcome), icon_url=_icon_url)))
+    added = _login(visitor, outcome)
+    _passkey().relying_party.tell_signed_in(outcome)
+    return answer(schemas.success(schemas.signed_in(outcome, added, icon_url=_icon_url)))
 
 
 # Registration and sign-up
@@ -221,7 +223,7 @@ def refuse_cross_site() -> None:
 def _body(*, optional: bool = False) -> Any:
     """Return the JSON of the request's body, ``{}`` for an empty one where it is optional."""
     request.max_content_length = _passkey().config.max_body
-    data = request.get_data(cache=False)
+    data = request.get_data()  # kept, for the app's hooks may want to read it too
     if not data:
         if optional:
             return {}
@@ -257,23 +259,24 @@ def _status(status: int) -> int:
 
 
 def refuse(refusal: Refusal) -> Response:
-    """Answer a refusal, and tell log and signal its reason under the same correlation id."""
+    """Answer a refusal."""
+    return answer(_failure(refusal), _status(refusal.status))
+
+
+def _failure(refusal: Refusal) -> dict[str, Any]:
+    """Return the envelope of a refusal, and tell log and signal its reason under the same correlation id."""
     correlation_id = str(uuid.uuid4())
     level = logging.ERROR if refusal.status >= 500 else logging.INFO
     cause = refusal.__cause__ if level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    signals.refused.send(app, error=refusal, correlation_id=correlation_id)
-    members = schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
-    return answer(members, _status(refusal.status))
+    signals.tell(signals.refused, app, error=refusal, correlation_id=correlation_id)
+    return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
 
 
 def _partly_done(data: dict[str, Any], refused: dict[str, Refusal]) -> Response:
     correlation_id = str(uuid.uuid4())
-    failures = {
-        text: schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
-        for text, refusal in refused.items()
-    }
+    failures = {text: _failure(refusal) for text, refusal in refused.items()}
     log.info("Deleted %s, refused %s [%s]", len(data["deleted"]), len(refused), correlation_id)
     return answer(schemas.partly_done(data, failures, correlation_id=correlation_id), _status(207))
 
@@ -288,6 +291,11 @@ def handle_error(error: Exception) -> Response:
     misconfigured = Misconfigured(f"{type(error).__name__} in a hook of the app or in Flask-Passkey: {error}")
     misconfigured.__cause__ = error
     return refuse(misconfigured)
+
+
+# By code as well: Flask asks the app's own handlers of a code before the blueprint's of a class.
+for _code in default_exceptions:
+    blueprint.register_error_handler(_code, handle_error)
 
 
 def _from_http(error: HTTPException) -> Refusal:
@@ -312,7 +320,10 @@ for _rule, _methods in {
     blueprint.add_url_rule(_rule, "method_not_allowed", _not_allowed, methods=_methods)
 
 
+_FOLDERS = ("/user/authn/", "/passkey/static/", "/passkey/icons/")
+
+
 def is_route(path: str, prefix: str) -> bool:
     """Tell whether a path is one of the blueprint's, before Flask has looked."""
     inside = path.removeprefix(prefix) if path.startswith(prefix) else ""
-    return inside in ("/session/authn", "/user/authn") or inside.startswith(("/user/authn/", "/passkey/"))
+    return inside in ("/session/authn", "/user/authn") or inside.startswith(_FOLDERS)

@@ -1,0 +1,85 @@
+"""What an app does in its hooks and receivers, and what it may not break."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from apps import SITE, App, User, make_app
+from flask import abort, request, session
+
+from flask_passkey import signals
+from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
+
+
+@pytest.fixture
+def site() -> App:
+    """Return an app with sign-up and nobody in it."""
+    return make_app()
+
+
+def test_hooks_can_read_the_request(site: App) -> None:
+    """A hook can read more members of the body, say whether to remember the user."""
+    seen: list[Any] = []
+
+    @site.passkey.login_user
+    def login_user(user: User) -> None:
+        seen.append(request.get_json()["session_id"])
+        session["user_id"] = user.id
+
+    ada = VirtualAuthenticator(SITE)
+    sign_up(site.app.test_client(), ada, "ada")
+    sign_in(site.app.test_client(), ada)
+    assert len(seen) == 2
+
+
+def test_a_receiver_that_fails_undoes_nothing(site: App, caplog: pytest.LogCaptureFixture) -> None:
+    """A signal tells what has happened: when its receiver fails that is logged, and the answer is a success."""
+
+    def fail(sender: object, **about: object) -> None:
+        raise OSError("no mail today")
+
+    ada = VirtualAuthenticator(SITE)
+    with signals.registered.connected_to(fail), signals.signed_in.connected_to(fail), caplog.at_level(logging.ERROR):
+        sign_up(site.app.test_client(), ada, "ada")
+        assert sign_in(site.app.test_client(), ada)["user"]["name"] == "ada"
+    assert "passkey-registered" in caplog.text and "passkey-signed-in" in caplog.text
+
+
+def test_a_sign_in_that_the_app_refuses_is_not_told(site: App) -> None:
+    """There is no signal of a sign-in that the app's own hook refused."""
+    ada = VirtualAuthenticator(SITE)
+    sign_up(site.app.test_client(), ada, "ada")
+    site.passkey.login_user(lambda user: False)
+    told: list[object] = []
+    with signals.signed_in.connected_to(lambda sender, **about: told.append(about)), pytest.raises(Refused):
+        sign_in(site.app.test_client(), ada)
+    assert not told
+
+
+@pytest.mark.parametrize("code", [413, 429, 403])
+def test_the_apps_own_error_pages_are_not_ours(site: App, code: int) -> None:
+    """An app's handler for a status answers its own pages; our routes stay with the envelope."""
+    site.app.register_error_handler(code, lambda error: ("<h1>Sorry</h1>", code))
+    site.app.before_request(lambda: abort(code))
+    site.app.add_url_rule("/page", "page", lambda: "page")
+    client = site.app.test_client()
+    assert client.get("/page").text == "<h1>Sorry</h1>"
+    answer = client.put("/session/authn")
+    assert (answer.status_code, answer.get_json()["code"]) == (code, code)
+
+
+def test_each_failure_of_a_batch_is_told(site: App) -> None:
+    """Every failure in a batch has its own correlation id, which is in its signal."""
+    client = site.app.test_client()
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    told: list[Any] = []
+
+    def note(sender: object, **about: Any) -> None:
+        told.append(about["correlation_id"])
+
+    with signals.refused.connected_to(note):
+        envelope = client.delete("/user/authn?id=AAAA&id=BBBB").get_json()
+    assert sorted(told) == sorted(failure["correlation_id"] for failure in envelope["aggregated_error"].values())
+    assert len(set(told)) == 2
