@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 
 from .errors import MalformedRequest
 
+#: A response with all its extension outputs has some tens.
+MAX_BRACKETS = 256
+
 
 def parse_json(data: bytes, *, field: str = "body") -> Any:
     """Parse JSON strictly: UTF-8, no member twice, no NaN, no text that cannot be stored.
@@ -16,14 +19,24 @@ def parse_json(data: bytes, *, field: str = "body") -> Any:
     :raises MalformedRequest: anything else.
     """
     try:
+        refuse_deep(data)
         value = json.loads(
             data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
         )
         if b"\\u" in data:  # the only way to write half of a surrogate pair
             json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise MalformedRequest(field, f"not strict JSON: {exc}") from exc
     return value
+
+
+def refuse_deep(data: bytes) -> None:
+    """Refuse JSON that could be nested deeper than any of ours, before a parser runs out of stack on it.
+
+    :raises ValueError: it has too many brackets.
+    """
+    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+        raise ValueError("too many brackets")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, astuple, dataclass
 from typing import Final
 
+from ..strict_json import refuse_deep
+
 SIGN_IN: Final = "sign-in"
 STEP_UP: Final = "step-up"
 REGISTRATION: Final = "registration"
@@ -53,9 +55,10 @@ class Pending:
         :raises ValueError: it is something else.
         """
         try:
+            refuse_deep(data)
             members = json.loads(data)
             pending = cls(**{**members, "allowed": tuple(members.get("allowed", ()))})
-        except (TypeError, AttributeError, UnicodeDecodeError, RecursionError) as exc:
+        except (TypeError, AttributeError, UnicodeDecodeError) as exc:
             raise ValueError("not a pending ceremony") from exc
         *texts, allowed, expires_at = astuple(pending)
         if not isinstance(expires_at, int | float) or not all(isinstance(text, str) for text in (*texts, *allowed)):

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..config import PasskeyConfig
 from ..errors import MalformedRequest, ResponseRejected
-from ..strict_json import parse_json
+from ..strict_json import parse_json, refuse_deep
 from . import base64url
 from .pending import Pending
 
@@ -97,8 +97,9 @@ def check_client_data(data: bytes, *, kind: str, pending: Pending, config: Passk
 
 def _client_data(data: bytes) -> dict[str, Any]:
     try:
+        refuse_deep(data)
         client_data = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as exc:
+    except ValueError as exc:
         raise ResponseRejected("clientDataJSON is not JSON in UTF-8") from exc
     if not isinstance(client_data, dict):
         raise ResponseRejected("clientDataJSON is not an object")
