@@ -9,6 +9,8 @@ import random
 import pytest
 from fuzz import Fuzzer
 
+pytestmark = pytest.mark.load
+
 COUNT = int(os.environ.get("PASSKEY_TEST_FUZZ", "5000"))
 
 
