@@ -17,8 +17,6 @@ from sqlalchemy import create_engine, text
 
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up
 
-pytestmark = pytest.mark.load
-
 
 def assert_unavailable(answer: nodes.Answer, code: int) -> None:
     """Check that an answer is the envelope of a store that is down."""

@@ -9,8 +9,6 @@ import random
 import pytest
 from fuzz import Fuzzer
 
-pytestmark = pytest.mark.load
-
 COUNT = int(os.environ.get("PASSKEY_TEST_FUZZ", "5000"))
 
 

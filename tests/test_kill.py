@@ -15,11 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import nodes
-import pytest
 
 from flask_passkey.testing import VirtualAuthenticator, b64url_decode, b64url_encode, sign_in, sign_up
-
-pytestmark = pytest.mark.load
 
 POINTS = int(os.environ.get("PASSKEY_TEST_KILLS", "200"))
 #: What a client sees when the process that worked for it is gone.

@@ -13,8 +13,6 @@ import pytest
 
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-pytestmark = pytest.mark.load
-
 FINISHES = 16
 ROUNDS = 5
 

@@ -17,8 +17,6 @@ from flask_passkey.credentials import CredentialRecord
 from flask_passkey.errors import CredentialExists, LastCredential
 from flask_passkey.sql import SQLCredentialRepository, metadata
 
-pytestmark = pytest.mark.load
-
 NOON = new_record().created_at
 
 
