@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -129,7 +129,7 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
             for answer in visit.finish_all():
                 assert answer.status_code == 503 and answer.json["code"] in (50001, 50006)
             assert_unavailable(nodes.Browser(node.url).put("/session/authn"), 50006)
-        with sqlite3.connect(node.instance / "passkey.sqlite3") as connection:
+        with closing(sqlite3.connect(node.instance / "passkey.sqlite3")) as connection:
             assert connection.execute("SELECT name FROM demo_account").fetchall() == [("ada",)]
         visit.works_again()
 

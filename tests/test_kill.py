@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ class Chaos:
 
 def rows(node: nodes.Node, query: str) -> list[Any]:
     """Ask the node's SQLite file."""
-    with sqlite3.connect(node.instance / "passkey.sqlite3") as connection:
+    with closing(sqlite3.connect(node.instance / "passkey.sqlite3")) as connection:
         return connection.execute(query).fetchall()
 
 
