@@ -87,12 +87,14 @@ def trusted_roots(attestation_object: bytes, trust: Trust) -> dict[str, list[byt
 
 
 def _is_for_attestation(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate meets section 8.2.1, which the library does not look at."""
+    """Tell whether a certificate meets section 8.2.1, which the library does not look at.
+
+    Its version is 3, as no other has extensions.
+    """
     names = {attribute.oid: attribute.value for attribute in certificate.subject}
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     return (
-        certificate.version is x509.Version.v3
-        and names.get(NameOID.ORGANIZATIONAL_UNIT_NAME) == "Authenticator Attestation"
+        names.get(NameOID.ORGANIZATIONAL_UNIT_NAME) == "Authenticator Attestation"
         and {NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME} <= names.keys()
         and not constraints.ca
     )
