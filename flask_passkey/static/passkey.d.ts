@@ -131,7 +131,7 @@ export class PasskeyError extends Error {
   );
   readonly code: PasskeyErrorCode;
   /** What the client was asked to do. */
-  action?: string;
+  action?: Action;
   /** HTTP status, where the server refused. */
   readonly status?: number;
   /** The server's answer, where there is one. */
@@ -140,8 +140,17 @@ export class PasskeyError extends Error {
   readonly retryAfter?: number;
 }
 
-/** One sentence for each code; `"action.code"` comes before `"code"`. */
-export const MESSAGES: Readonly<Record<string, string>>;
+/** What a client is asked to do, as in `data-passkey`. */
+export type Action = "authenticate" | "reauthenticate" | "register" | "sign-up" | "rename" | "remove" | "list";
+
+/** What there is a sentence for: a code, or what is said while an action runs and when it is done. */
+export type Sayable = PasskeyErrorCode | "waiting" | "done";
+
+/** A key of the messages: `"cancelled"` for all actions, `"register.cancelled"` for one, which comes first. */
+export type MessageKey = Sayable | `${Action}.${Sayable}`;
+
+/** Every sentence that this module can show, in English. */
+export const MESSAGES: Readonly<Record<Sayable, string> & Partial<Record<MessageKey, string>>>;
 
 /* 2. The same, bound to the routes of the blueprint */
 
@@ -193,8 +202,11 @@ export interface PasskeyClientOptions {
   /** CSRF token of the app; by default the content of `<meta name="csrf-token">`. */
   csrf?: string | (() => string | undefined);
   csrfHeader?: string;
-  /** Sentences instead of those of {@link MESSAGES}. */
-  messages?: Partial<Record<string, string>>;
+  /**
+   * Sentences instead of those of {@link MESSAGES}, and of those in the page:
+   * `<script type="application/json" data-passkey-messages>{"cancelled": "…"}</script>`.
+   */
+  messages?: Partial<Record<MessageKey, string>>;
   fetch?: typeof fetch;
 }
 
@@ -204,7 +216,7 @@ export interface PasskeyClientOptions {
  */
 export class PasskeyClient {
   constructor(options?: PasskeyClientOptions);
-  readonly messages: Record<string, string>;
+  readonly messages: Record<Sayable, string> & Partial<Record<MessageKey, string>>;
   /** What browser and device can do, by the names of `getClientCapabilities()`. Never rejects. */
   capabilities(): Promise<
     { passkeys: boolean; conditionalGet: boolean; platform: boolean } & Partial<Record<string, boolean>>

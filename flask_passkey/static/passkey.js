@@ -339,6 +339,21 @@ function withPreset(publicKey, preset) {
   return { ...publicKey, hints: [hint], authenticatorSelection };
 }
 
+/** The page's own sentences: every <script type="application/json" data-passkey-messages>, the later one wins. */
+function pageMessages() {
+  const found = {};
+  for (const { textContent } of globalThis.document?.querySelectorAll("script[data-passkey-messages]") ?? []) {
+    try {
+      Object.assign(found, JSON.parse(textContent));
+    } catch (error) {
+      console.warn("Flask-Passkey: data-passkey-messages is not JSON.", error);
+    }
+  }
+  return found;
+}
+
+const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? messages[code];
+
 export class PasskeyClient {
   #kept = {}; // options fetched ahead and not spent yet, by action
   #autofill;
@@ -347,7 +362,7 @@ export class PasskeyClient {
     this.base = base ?? HERE.origin + HERE.pathname.replace(/\/passkey\/static\/[^/]*$/, "");
     this.csrf = csrf ?? (() => globalThis.document?.querySelector("meta[name='csrf-token']")?.content);
     this.csrfHeader = csrfHeader;
-    this.messages = { ...MESSAGES, ...messages };
+    this.messages = { ...MESSAGES, ...pageMessages(), ...messages };
     this.fetch = fetch ?? ((...request) => globalThis.fetch(...request));
   }
 
@@ -490,7 +505,7 @@ export class PasskeyClient {
   #inWords(problem, action) {
     const error = toPasskeyError(problem);
     error.action ??= action;
-    error.message = this.messages[`${error.action}.${error.code}`] ?? this.messages[error.code] ?? error.message;
+    error.message = sentence(this.messages, error.action, error.code) ?? error.message;
     return error;
   }
 
@@ -621,7 +636,7 @@ function succeed(element, action, data) {
   if (!dispatch(element, "success", data)) return;
   const next = data?.next ?? element.dataset.passkeyNext;
   if (next !== undefined) go(next);
-  else tell(element, passkey.messages[`${action}.done`] ?? passkey.messages.done, "done");
+  else tell(element, sentence(passkey.messages, action, "done"), "done");
 }
 
 function fail(element, error) {
@@ -636,7 +651,7 @@ async function act(element, button) {
   if (element.getAttribute("aria-busy") === "true") return;
   const hadFocus = document.activeElement === button;
   if (action === "rename" || action === "remove") tell(element);
-  else tell(element, passkey.messages.waiting, "waiting");
+  else tell(element, sentence(passkey.messages, action, "waiting"), "waiting");
   element.setAttribute("aria-busy", "true");
   if (button) button.disabled = true;
   try {
@@ -694,8 +709,6 @@ export async function show(root = document) {
 }
 
 function setUp() {
-  const words = document.querySelector("script[data-passkey-messages]")?.textContent;
-  if (words) Object.assign(passkey.messages, JSON.parse(words));
   listen();
   show();
   if (document.querySelector("[data-passkey-sync]")) passkey.list().catch(() => {});

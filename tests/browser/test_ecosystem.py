@@ -37,6 +37,10 @@ export async function sample(json: PublicKeyCredentialRequestOptionsJSON): Promi
 }
 // @ts-expect-error there is no such code
 new PasskeyError("nonsense");
+// @ts-expect-error there is no such action
+new PasskeyClient({ messages: { "regster.cancelled": "Nichts passiert." } });
+new PasskeyClient({ messages: { "register.done": "Fertig." } });
+all.MESSAGES.waiting.length;
 """
 
 
