@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import traceback
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required, logout_user
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from flask_passkey import CredentialRecord, Passkey, Refusal
@@ -32,6 +33,8 @@ WORDS: dict[type[Refusal], str] = {
     CredentialNotFound: "This passkey is no longer in your list.",
     MalformedRequest: "This name is empty, too long, or has characters that cannot be shown.",
 }
+#: Seconds after which a page that is not available may be tried again.
+RETRY_AFTER = 10
 ERRORS = {
     403: ("This was not allowed", "The request came from another site, or from an address that is not set up here."),
     404: ("Page not found", "There is nothing at this address."),
@@ -215,18 +218,27 @@ def _back_to_the_list(refusal: Refusal) -> Response:
     return redirect(url_for("pages.passkeys"))
 
 
-def _refusal_page(refusal: Refusal) -> tuple[str, int]:
+def _refusal_page(refusal: Refusal) -> Response:
     current_app.logger.warning("Refused a page: %s", refusal.reason, exc_info=refusal.__cause__)
     return _page(403 if isinstance(refusal, CrossSiteRequest) else refusal.status)
 
 
-def _error_page(error: HTTPException) -> tuple[str, int] | HTTPException:
+def _error_page(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error
-    return _page(error.code)
+    cause = error.original_exception if isinstance(error, InternalServerError) else None
+    return _page(503 if _is_of_the_session(cause) else error.code)
 
 
-def _page(status: int) -> tuple[str, int]:
+def _is_of_the_session(error: BaseException | None) -> bool:
+    """Tell whether Flask could not read or save the session, which it does outside of all views."""
+    frames = traceback.walk_tb(error.__traceback__ if error else None)
+    return any(frame.f_code.co_name in ("open_session", "save_session") for frame, _ in frames)
+
+
+def _page(status: int) -> Response:
     """Render the page of an error without looking at session and user: reading those may be what failed."""
     title, text = ERRORS.get(status, ("Something went wrong", "Please go back and try again."))
-    return current_app.jinja_env.get_template("error.html").render(title=title, text=text), status
+    page = current_app.jinja_env.get_template("error.html").render(title=title, text=text)
+    headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+    return current_app.make_response((page, status, headers))

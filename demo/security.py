@@ -1,8 +1,12 @@
-"""What every answer tells the browser to refuse."""
+"""What every answer tells the browser to refuse, and what is answered without a look at cookies."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, Response, request
+
+from flask_passkey import Passkey
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -25,9 +29,24 @@ HEADERS = {
 }
 
 
-def init_app(app: Flask) -> None:
-    """Add the headers to all answers."""
+def init_app(app: Flask, passkey: Passkey) -> None:
+    """Add the headers to all answers, and keep cookies from what is the same for everybody."""
     app.after_request(_add_headers)
+    with app.app_context():
+        prefix = passkey.config.url_prefix
+    _keep_cookies_from(app, ("/static/", f"{prefix}/passkey/", "/.well-known/"))
+
+
+def _keep_cookies_from(app: Flask, paths: tuple[str, ...]) -> None:
+    """Hide the cookies of requests for some paths: no session is read or renewed for them, and none is missed."""
+    inner = app.wsgi_app
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        if environ.get("PATH_INFO", "").startswith(paths):
+            environ.pop("HTTP_COOKIE", None)
+        return inner(environ, start_response)
+
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
 
 
 def _add_headers(response: Response) -> Response:

@@ -11,6 +11,8 @@ import click
 from cachelib.file import FileSystemCache
 from flask import Flask
 
+from flask_passkey import PasskeyConfig
+
 #: All but what depends on other settings. Flask-Passkey's own are explained in ``flask_passkey/config.py``.
 DEFAULTS: dict[str, Any] = {
     "PASSKEY_RP_ID": "localhost",
@@ -41,6 +43,7 @@ def load(app: Flask, config: dict[str, Any] | None) -> None:
     app.config.update(config or {})
     if not app.config.get("PASSKEY_ORIGINS") and app.config["PASSKEY_RP_ID"] == "localhost":
         app.config["PASSKEY_ORIGINS"] = _local_origins()
+    _publish_pages(app)
     app.config["RATELIMIT_ENABLED"] = str(app.config["RATELIMIT_ENABLED"]).strip().lower() in ("true", "1", "yes", "on")
     _keep_sessions(app)
     app.config["SECRET_KEY"] = str(app.config["SECRET_KEY"] or _secret_key(_folder(app)))
@@ -53,6 +56,14 @@ def _local_origins() -> list[str]:
     return [f"http://localhost:{number}" for number in dict.fromkeys((5000, port or 5000))]
 
 
+def _publish_pages(app: Flask) -> None:
+    """Let password managers link to the list of passkeys, where its address is one they take: one with https."""
+    given = {key: app.config.get(key) for key in ("PASSKEY_RP_ID", "PASSKEY_ORIGINS")}
+    site = PasskeyConfig.from_mapping(given).origins[0]
+    if not app.config.get("PASSKEY_ENDPOINTS") and site.startswith("https://"):
+        app.config["PASSKEY_ENDPOINTS"] = dict.fromkeys(("enroll", "manage"), f"{site}/passkeys")
+
+
 def _keep_sessions(app: Flask) -> None:
     """Configure Flask-Session: Redis where there is one, else files; anything set by hand stays."""
     kind = app.config.get("SESSION_TYPE")
@@ -62,7 +73,9 @@ def _keep_sessions(app: Flask) -> None:
         from redis import Redis
 
         app.config["SESSION_TYPE"] = "redis"
-        app.config["SESSION_REDIS"] = Redis.from_url(app.config["REDIS_URL"], socket_timeout=5)
+        app.config["SESSION_REDIS"] = Redis.from_url(
+            app.config["REDIS_URL"], socket_connect_timeout=2, socket_timeout=5
+        )
     else:
         app.config["SESSION_TYPE"] = "cachelib"
         folder = _folder(app) / "sessions"

