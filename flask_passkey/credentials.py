@@ -7,6 +7,7 @@ Python spelling, plus what people need to tell their passkeys apart.
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -100,7 +101,7 @@ class CredentialRepository(Protocol):
     def list(self, user_id: str) -> list[CredentialRecord]:
         """Return the account's records, oldest first."""
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> bool:
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
         """Store what a sign-in changed, in one step that cannot go backwards.
 
         Takes ``sign_count``, ``backup_state``, ``last_used_at``, ``uv_initialized`` and ``backup_eligible``
@@ -108,7 +109,9 @@ class CredentialRepository(Protocol):
         ``backup_eligible`` are only ever set.
 
         :param counter_must_grow: change nothing unless the counter is greater than the stored one or both are 0.
-        :returns: whether it was stored; ``False`` when the credential is gone or the counter did not grow.
+        :returns: the IDs of all the account's credentials, in any order, as they are when it is stored: an older
+            list could lack a new passkey, and browsers hide what is not in the list. ``None`` when nothing was
+            stored, as the credential is gone or the counter did not grow.
         """
 
     def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
@@ -174,11 +177,11 @@ class MemoryCredentialRepository:
             records = [record for record in self._records.values() if record.user_id == user_id]
         return sorted(records, key=lambda record: record.created_at)
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> bool:
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
         with self._lock:
             stored = self._records.get(record.id)
             if stored is None or (counter_must_grow and not counter_grows(stored.sign_count, record.sign_count)):
-                return False
+                return None
             self._records[record.id] = replace(
                 stored,
                 sign_count=max(stored.sign_count, record.sign_count),
@@ -187,7 +190,7 @@ class MemoryCredentialRepository:
                 uv_initialized=stored.uv_initialized or record.uv_initialized,
                 last_used_at=max(filter(None, (stored.last_used_at, record.last_used_at)), default=None),
             )
-            return True
+            return [each.id for each in self.list(stored.user_id)]
 
     def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
         with self._lock:

@@ -17,7 +17,6 @@ from . import signals
 from .accounts import Accounts, UserInfo
 from .ceremonies import authentication, base64url, registration
 from .ceremonies.attestation import Trust
-from .ceremonies.authentication import Authenticated
 from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
 from .challenges import Binding, ChallengeStore
 from .config import PasskeyConfig
@@ -137,16 +136,13 @@ class RelyingParty:
         verified = authentication.finish(pending, read, record, config=self.config, now=self._clock())
         user = self.accounts.load(record.user_id)
         info = self.accounts.describe(user)
-        signed_in = SignedIn(user, info, verified.record, self._store_use(verified, info), pending.purpose)
+        ids = self.credentials.record_use(verified.record, counter_must_grow=verified.counter_must_grow)
+        if ids is None:
+            raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
+        signed_in = SignedIn(user, info, verified.record, self._signals(info, record.user_handle, ids), pending.purpose)
         for event in verified.events:
             signals.tell(_EVENTS[event], self._sender, user=user, credential=verified.record)
         return signed_in
-
-    def _store_use(self, verified: Authenticated, info: UserInfo) -> dict[str, Any]:
-        with self.credentials.transaction():
-            if not self.credentials.record_use(verified.record, counter_must_grow=verified.counter_must_grow):
-                raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
-            return self._signals(info)
 
     def tell_signed_in(self, outcome: SignedIn) -> None:
         """Send the signal of a sign-in, after the app has signed the user in."""
@@ -262,7 +258,7 @@ class RelyingParty:
         records = self.credentials.list(info.id)
         proof = visitor.proof
         current = proof.credential_id if proof and proof.user_id == info.id else None
-        return CredentialList(records, self._signals(info, records), current)
+        return CredentialList(records, self._signals_of(info, records), current)
 
     def rename(self, visitor: Visitor, credential_id: bytes, name: str) -> CredentialRecord:
         """Give one of the signed-in user's credentials another name.
@@ -291,7 +287,7 @@ class RelyingParty:
                     deleted.append(credential_id)
                 except (CredentialNotFound, LastCredential) as refusal:
                     refused[credential_id] = refusal
-            result = Deleted(deleted, refused, self._signals(info))
+            result = Deleted(deleted, refused, self._signals_of(info, self.credentials.list(info.id)))
         if deleted:
             signals.tell(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
         return result
@@ -337,14 +333,19 @@ class RelyingParty:
         if not wanted:
             raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
 
-    def _signals(self, info: UserInfo, records: list[CredentialRecord] | None = None) -> dict[str, Any]:
-        """Return the arguments of the browser's Signal API (section 5.1.10); the list is always complete."""
-        records = self.credentials.list(info.id) if records is None else records
+    def _signals_of(self, info: UserInfo, records: list[CredentialRecord]) -> dict[str, Any]:
         handle = records[0].user_handle if records else self.credentials.get_user_handle(info.id)
+        return self._signals(info, handle or b"", [record.id for record in records])
+
+    def _signals(self, info: UserInfo, user_handle: bytes, ids: Iterable[bytes]) -> dict[str, Any]:
+        """Return the arguments of the browser's Signal API (section 5.1.10).
+
+        :param ids: all of the account's credentials: browsers hide those that are missing.
+        """
         return {
             "rpId": self.config.rp_id,
-            "userId": base64url.encode(handle or b""),
-            "allAcceptedCredentialIds": [base64url.encode(record.id) for record in records],
+            "userId": base64url.encode(user_handle),
+            "allAcceptedCredentialIds": [base64url.encode(id_) for id_ in ids],
             "name": info.name,
             "displayName": info.display_name,
         }

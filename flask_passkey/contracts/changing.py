@@ -29,9 +29,37 @@ class Using(Contract):
             "backup_eligible": True,
         }
         also: dict[str, Any] = {"name": "x", "public_key": b"x", "transports": ("x",), "aaguid": "x", "algorithm": -8}
-        assert repository.record_use(replace(before, **used, **also), counter_must_grow=True) is True
+        assert repository.record_use(replace(before, **used, **also), counter_must_grow=True) is not None
         assert repository.get(before.id) == replace(before, **used)
         assert repository.get(b"other") == new_record(b"other")
+
+    def test_use_answers_with_the_accounts_credentials(self, repository: CredentialRepository) -> None:
+        """A sign-in is told the IDs of all credentials of its account, and of no other, as they are by then."""
+        others = [bytes([number]) * 1023 for number in range(3)]
+        self.add(repository, new_record(b"id"), *map(new_record, others[:2]), new_record(b"bob's", user_id="bob"))
+        assert self.use(repository, 1) == sorted([b"id", *others[:2]])
+        self.add(repository, new_record(others[2]))
+        repository.delete(others[0], user_id="ada", keep_last=False)
+        assert self.use(repository, 2) == sorted([b"id", *others[1:]])
+
+    def test_use_sees_what_simultaneous_changes_have_done(self, repository: CredentialRepository) -> None:
+        """A credential that was there before a sign-in was stored is never missing from what the sign-in is told."""
+        self.add(repository, new_record())
+        for turn in range(1, ROUNDS + 1):
+            added = [b"%d %d" % (turn, number) for number in range(CALLERS // 2)]
+            use = partial(self.add_and_use, repository, turn)
+            for id_, ids in zip(added, self.together([partial(use, id_) for id_ in added]), strict=True):
+                assert isinstance(ids, list) and id_ in ids, ids
+
+    def add_and_use(self, repository: CredentialRepository, count: int, added: bytes) -> list[bytes]:
+        repository.add(new_record(added))
+        return self.use(repository, count, counter_must_grow=False)
+
+    def use(self, repository: CredentialRepository, count: int, *, counter_must_grow: bool = True) -> list[bytes]:
+        """Record a use and return what it is told, sorted."""
+        ids = repository.record_use(new_record(sign_count=count), counter_must_grow=counter_must_grow)
+        assert ids is not None
+        return sorted(ids)
 
     def test_use_never_goes_backwards(self, repository: CredentialRepository) -> None:
         """A sign-in that is recorded after a later one lowers no counter and no time and clears no lasting flag."""
@@ -43,14 +71,14 @@ class Using(Contract):
             backup_eligible=False,
             backup_state=False,
         )
-        assert repository.record_use(late, counter_must_grow=False) is True
+        assert repository.record_use(late, counter_must_grow=False) is not None
         assert repository.get(b"id") == new_record(sign_count=9, last_used_at=NOON, backup_state=False)
 
     def test_use_without_time_keeps_the_time(self, repository: CredentialRepository) -> None:
         """Recording a use with no time leaves the last use as it was."""
         self.add(repository, new_record(b"1"), new_record(b"2", last_used_at=NOON))
         for id_, expected in ((b"1", None), (b"2", NOON)):
-            assert repository.record_use(new_record(id_, sign_count=1), counter_must_grow=True) is True
+            assert repository.record_use(new_record(id_, sign_count=1), counter_must_grow=True) is not None
             found = repository.get(id_)
             assert found is not None
             assert found.last_used_at == expected
@@ -64,7 +92,7 @@ class Using(Contract):
         before = new_record(sign_count=stored)
         self.add(repository, before)
         after = replace(before, sign_count=received, last_used_at=NOON, backup_state=True)
-        assert repository.record_use(after, counter_must_grow=True) is grows
+        assert (repository.record_use(after, counter_must_grow=True) is not None) is grows
         assert repository.get(b"id") == (after if grows else before)
 
     @pytest.mark.parametrize("must_grow", [True, False])
@@ -72,7 +100,7 @@ class Using(Contract):
         """A credential that was deleted during its sign-in is not brought back."""
         self.add(repository, new_record())
         repository.delete(b"id", user_id="ada", keep_last=False)
-        assert repository.record_use(new_record(sign_count=1), counter_must_grow=must_grow) is False
+        assert repository.record_use(new_record(sign_count=1), counter_must_grow=must_grow) is None
         assert repository.get(b"id") is None
 
     def test_one_of_simultaneous_equal_counters_is_stored(self, repository: CredentialRepository) -> None:
@@ -81,7 +109,7 @@ class Using(Contract):
         for count in range(1, ROUNDS + 1):
             use = new_record(sign_count=count)
             answers = self.together([partial(repository.record_use, use, counter_must_grow=True)] * CALLERS)
-            assert sorted(answers, key=bool) == [False] * (CALLERS - 1) + [True]
+            assert sorted(answers, key=bool) == [None] * (CALLERS - 1) + [[b"id"]]
 
     @pytest.mark.parametrize("must_grow", [True, False])
     def test_simultaneous_uses_keep_the_highest(self, repository: CredentialRepository, must_grow: bool) -> None:

@@ -66,7 +66,7 @@ class Transactions(Contract):
                 repository.delete(b"1", user_id="ada", keep_last=True)
             with pytest.raises(CredentialNotFound):
                 repository.rename(b"1", user_id="bob", name="Mine")
-            assert repository.record_use(new_record(b"no"), counter_must_grow=False) is False
+            assert repository.record_use(new_record(b"no"), counter_must_grow=False) is None
             self.add(repository, new_record(b"3"))
         assert [record.id for record in repository.list("ada")] == [b"1", b"3"]
         assert repository.get(b"2") == new_record(b"2", user_id="bob")

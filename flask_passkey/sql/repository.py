@@ -149,10 +149,10 @@ class SQLCredentialRepository:
             rows = connection.execute(statements.LIST, {"owner": user_id}).all()
         return [statements.record_of(row) for row in rows]
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> bool:
-        statement = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
+        record_use = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
         with self._calling() as connection:
-            return connection.execute(statement, statements.use_of(record)).rowcount == 1
+            return record_use(connection, statements.use_of(record))
 
     def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
         change = {"key": credential_id, "owner": user_id, "new_name": name}

@@ -17,11 +17,14 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Update,
     and_,
     bindparam,
     case,
     delete,
+    func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -56,7 +59,7 @@ _count = bindparam("new_count", type_=BigInteger)
 _time = bindparam("new_time", type_=DateTime(timezone=True))
 _stored = credential.c
 #: Comparisons and maxima are the database's, so that no sign-in can undo a later one.
-RECORD_USE = (
+_record_use = (
     update(credential)
     .where(_stored.id == _key)
     .values(
@@ -69,7 +72,46 @@ RECORD_USE = (
         ),
     )
 )
-RECORD_USE_IF_GROWN = RECORD_USE.where(or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _count == 0)))
+_has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _count == 0))
+
+
+# Under another name, for an UPDATE that answers calls its own columns by their bare names.
+_theirs = credential.alias("theirs").c
+_is_theirs = _theirs.user_handle == bindparam("handle", type_=LargeBinary)
+_IDS = select(_theirs.id).where(_is_theirs)
+#: The same as one text: hexadecimal numbers with commas between them.
+_IDS_AS_TEXT = {
+    "sqlite": func.group_concat(func.hex(_theirs.id)),
+    "postgresql": func.string_agg(func.encode(_theirs.id, literal_column("'hex'")), literal_column("','")),
+}
+
+
+class RecordUse:
+    """Stores a use and finds the account's credentials, in one statement where the database can answer an UPDATE.
+
+    :param update: changes one row or none.
+    """
+
+    def __init__(self, update: Update) -> None:
+        self._update = update
+        self._by_dialect = {
+            name: update.returning(select(text).where(_is_theirs).scalar_subquery())
+            for name, text in _IDS_AS_TEXT.items()
+        }
+
+    def __call__(self, connection: Connection, values: dict[str, Any]) -> list[bytes] | None:
+        """Store the use; return the IDs of all the account's credentials, ``None`` if nothing was stored."""
+        dialect = connection.dialect
+        if dialect.update_returning and (statement := self._by_dialect.get(dialect.name)) is not None:
+            text = connection.execute(statement, values).scalar()
+            return None if text is None else [bytes.fromhex(id_) for id_ in text.split(",")]
+        if connection.execute(self._update, values).rowcount != 1:
+            return None
+        return list(connection.execute(_IDS, {"handle": values["handle"]}).scalars())
+
+
+RECORD_USE = RecordUse(_record_use)
+RECORD_USE_IF_GROWN = RecordUse(_record_use.where(_has_grown))
 
 
 class InsertIfNew:
@@ -138,6 +180,7 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
     """Return the parameters of :data:`RECORD_USE`."""
     return {
         "key": record.id,
+        "handle": record.user_handle,
         "new_count": record.sign_count,
         "new_state": record.backup_state,
         "new_eligible": record.backup_eligible,
