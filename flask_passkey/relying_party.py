@@ -256,8 +256,7 @@ class RelyingParty:
         """
         info = self._signed_in(visitor)
         records = self.credentials.list(info.id)
-        proof = visitor.proof
-        current = proof.credential_id if proof and proof.user_id == info.id else None
+        current = visitor.proof.credential_id if visitor.proof else None
         return CredentialList(records, self._signals_of(info, records), current)
 
     def rename(self, visitor: Visitor, credential_id: bytes, name: str) -> CredentialRecord:

@@ -28,7 +28,10 @@ PACKAGE = ROOT / "flask_passkey"
 FILES = ("ceremonies/*.py", "challenges.py", "relying_party.py", "views.py")
 #: The quick tests: those of the ceremonies, which can see nothing of other files, and those of whole apps.
 PURE = "authentication registration policies keys base64url pending certificates vectors responses"
-APPS = "views challenges accounts approval sessions attestation step_up decoys providers extension hooks_and_signals"
+APPS = (
+    "views relying_party challenges accounts approval sessions attestation step_up decoys providers extension cli "
+    "hooks_and_signals"
+)
 PRELOADED = ("flask", "flask_login", "flask_session", "webauthn", "sqlalchemy", "marshmallow", "cbor2")
 SECONDS = 600
 

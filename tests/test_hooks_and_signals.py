@@ -70,6 +70,31 @@ def test_the_apps_own_error_pages_are_not_ours(site: App, code: int) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (code, code)
 
 
+@pytest.mark.parametrize(("error", "code"), [(418, 40001), (502, 50005)])
+def test_what_a_hook_aborts_with_is_translated(site: App, error: int, code: int) -> None:
+    """An abort in a hook is answered in the envelope: the request's fault below 500, the app's fault otherwise."""
+
+    site.passkey.get_current_user(lambda: abort(error))
+    answer = site.app.test_client().get("/user/authn")
+    assert (answer.status_code, answer.get_json()["code"]) == (400 if code == 40001 else 500, code)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def test_only_faults_of_ours_are_errors_in_the_log(site: App, caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal is a line at level INFO without a traceback; a broken hook is an ERROR with the cause's."""
+    client = site.app.test_client()
+    with caplog.at_level(logging.DEBUG):
+        client.post("/session/authn", json={"session_id": "x", "response": "{"})
+        site.passkey.get_current_user(lambda: _raise(OSError("no such disk")))
+        client.get("/user/authn")
+    refusal, fault = (record for record in caplog.records if record.name == "flask_passkey.views")
+    assert (refusal.levelno, refusal.exc_info) == (logging.INFO, None)
+    assert fault.levelno == logging.ERROR and "no such disk" in caplog.text and fault.exc_info is not None
+
+
 def test_each_failure_of_a_batch_is_told(site: App) -> None:
     """Every failure in a batch has its own correlation id, which is in its signal."""
     client = site.app.test_client()

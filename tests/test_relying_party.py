@@ -1,0 +1,196 @@
+"""What the use cases promise when something happens between their steps, and what they tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from apps import SITE, App, User, make_app
+from flask.testing import FlaskClient
+
+from flask_passkey import MemoryCredentialRepository, signals
+from flask_passkey.accounts import Accounts, Hooks
+from flask_passkey.backends import backend_for
+from flask_passkey.challenges import ChallengeStore
+from flask_passkey.config import PasskeyConfig
+from flask_passkey.outcomes import Visitor
+from flask_passkey.relying_party import RelyingParty
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_decode, sign_in, sign_up
+
+
+@pytest.fixture
+def site() -> App:
+    """Return an app with sign-up and nobody in it."""
+    return make_app()
+
+
+@pytest.fixture
+def client(site: App) -> FlaskClient:
+    """Return a browser."""
+    return site.app.test_client()
+
+
+@pytest.fixture
+def ada(client: FlaskClient) -> VirtualAuthenticator:
+    """Return the authenticator of Ada, who has just signed up."""
+    authenticator = VirtualAuthenticator(SITE)
+    sign_up(client, authenticator, "ada")
+    return authenticator
+
+
+@pytest.fixture
+def told() -> list[dict[str, Any]]:
+    """Return where :func:`note` writes."""
+    return []
+
+
+def begin(client: FlaskClient, path: str = "/session/authn", body: object = None) -> dict[str, Any]:
+    """Begin a ceremony."""
+    answer = client.put(path, json=body) if body is not None else client.put(path)
+    data: dict[str, Any] = answer.get_json()["data"]
+    return data
+
+
+def finish(client: FlaskClient, begun: dict[str, Any], response: object, path: str = "/session/authn") -> Any:
+    """Finish a ceremony and return the envelope."""
+    return client.post(path, json={"session_id": begun["session_id"], "response": response}).get_json()
+
+
+# Between begin and finish
+
+
+def test_sign_up_that_was_switched_off_meanwhile_creates_nothing(site: App, client: FlaskClient) -> None:
+    """The switch counts when the account would be created, also for a sign-up that had begun before."""
+    begun = begin(client, "/user/authn", {"name": "ada"})
+    with site.app.app_context():
+        party = site.passkey.relying_party
+    party.config = replace(party.config, sign_up=False)
+    envelope = finish(client, begun, VirtualAuthenticator(SITE).create(begun["options"]), "/user/authn")
+    assert envelope["code"] == 40019 and not site.users
+    assert client.get("/user/authn").get_json()["code"] == 401
+
+
+def test_a_passkey_that_is_deleted_during_its_sign_in_lets_nobody_in(
+    site: App, client: FlaskClient, ada: VirtualAuthenticator
+) -> None:
+    """The use is stored only if the credential is still there; otherwise nobody is signed in."""
+    user, browser = site.user("ada"), site.app.test_client()
+
+    @site.passkey.check_account
+    def delete_meanwhile(user: User) -> bool:
+        for record in site.passkey.credentials.list(user.id):
+            site.passkey.credentials.delete(record.id, user_id=user.id, keep_last=False)
+        return True
+
+    begun = begin(browser)
+    assert finish(browser, begun, ada.get(begun["options"]))["code"] == 40025
+    assert browser.get("/user/authn").get_json()["code"] == 401 and user.id in site.users
+
+
+def test_an_id_that_is_given_out_again_inherits_no_passkeys(
+    site: App, client: FlaskClient, ada: VirtualAuthenticator
+) -> None:
+    """A new account with the id of a deleted one, whose passkeys were not forgotten, is a misconfiguration."""
+    former = site.user("ada")
+
+    @site.passkey.create_user
+    def create_user(name: str, display_name: str) -> User:
+        return User(name, display_name, id=former.id)
+
+    with pytest.raises(Refused) as refused:
+        sign_up(site.app.test_client(), VirtualAuthenticator(SITE), "eve")
+    assert refused.value.code == 50005
+    assert [record.id for record in site.passkey_records("ada")] == [ada.credentials[0].id]
+
+
+# Accounts without passkeys
+
+
+def let_in(site: App, client: FlaskClient, name: str) -> User:
+    """Sign in a user who has never had a passkey, in the app's own way."""
+    user = User(name)
+    site.users[user.id] = user
+    with client.session_transaction() as session:
+        session["user_id"] = user.id
+    return user
+
+
+def test_nobody_can_step_up_without_a_passkey(site: App, client: FlaskClient) -> None:
+    """An account without a passkey is told so."""
+    let_in(site, client, "bob")
+    answer = client.put("/session/authn", json={"step_up": True})
+    assert (answer.status_code, answer.get_json()["code"]) == (404, 404)
+
+
+def test_the_user_handle_comes_with_the_first_passkey_and_stays(site: App, client: FlaskClient) -> None:
+    """An account gets a random handle when its first passkey is begun, and keeps it for all others."""
+    bob = let_in(site, client, "bob")
+    handles = {begin(client, "/user/authn")["options"]["publicKey"]["user"]["id"] for _ in range(2)}
+    add_passkey(client, authenticator := VirtualAuthenticator(SITE))
+    sign_in(client, authenticator)
+    (handle,) = handles | {begin(client, "/user/authn")["options"]["publicKey"]["user"]["id"]}
+    assert len(b64url_decode(handle)) == 64 and bob.id not in handle
+
+
+def test_it_can_be_composed_without_the_extension(site: App) -> None:
+    """A relying party made of its parts by hand asks for no attestation roots and registers as usual."""
+    backend, repository = backend_for(site.app.session_interface), MemoryCredentialRepository()
+    party = RelyingParty(
+        config=PasskeyConfig.from_mapping({"PASSKEY_RP_ID": "localhost"}, development=False),
+        accounts=Accounts(Hooks(create_user=User)),
+        credentials=repository,
+        challenges=ChallengeStore(lambda: backend, rp_id="localhost"),
+    )
+    visitor = Visitor(("s" * 43,))
+    begun = party.begin_sign_up(visitor, name="ada", display_name="")
+    response = VirtualAuthenticator(SITE).create({"publicKey": begun.options})
+    registered = party.finish_registration(visitor, begun.session_id, response)
+    assert repository.get(registered.credential.id) == registered.credential
+
+
+# What is told
+
+
+def test_changes_are_told_with_user_and_credential(
+    site: App, client: FlaskClient, ada: VirtualAuthenticator, told: list[dict[str, Any]]
+) -> None:
+    """Receivers of registered, renamed and deleted get the user and what it is about, once each."""
+
+    def note(sender: object, **about: Any) -> None:
+        told.append(about)
+
+    user = site.user("ada")
+    first, second = ada.credentials[0].id, VirtualAuthenticator(SITE)
+    with (
+        signals.registered.connected_to(note),
+        signals.renamed.connected_to(note),
+        signals.deleted.connected_to(note),
+    ):
+        path = "/user/authn/" + add_passkey(client, second)["id"]
+        assert client.patch(path, json={"name": "Key"}).status_code == 200
+        assert client.delete(path).status_code == 200
+        sign_up(site.app.test_client(), VirtualAuthenticator(SITE), "eve")
+    assert [about["user"] for about in told] == [user, user, user, site.user("eve")]
+    added, renamed, deleted, signed_up = told
+    assert added["credential"].id == renamed["credential"].id == second.credentials[0].id
+    assert (added["purpose"], signed_up["purpose"], renamed["credential"].name) == ("registration", "sign-up", "Key")
+    assert deleted["credential_ids"] == [second.credentials[0].id] and first != second.credentials[0].id
+
+
+def test_what_policies_let_through_is_told(
+    site: App, client: FlaskClient, ada: VirtualAuthenticator, told: list[dict[str, Any]]
+) -> None:
+    """A passkey that turns out to be one that is synced signs in, and the app hears of it."""
+
+    def note(sender: object, **about: Any) -> None:
+        told.append(about)
+
+    with site.app.app_context():
+        (record,) = site.passkey_records("ada")
+        changed = replace(record, backup_eligible=False, backup_state=False)
+        site.passkey.credentials.delete(record.id, user_id=record.user_id, keep_last=False)
+        site.passkey.credentials.add(changed)
+    with signals.backup_eligibility_changed.connected_to(note):
+        sign_in(site.app.test_client(), ada)
+    assert [(about["user"], about["credential"].backup_eligible) for about in told] == [(site.user("ada"), True)]
