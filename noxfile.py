@@ -73,6 +73,13 @@ def fuzz(session: nox.Session) -> None:
     session.run("pytest", "-s", "tests/test_kill.py", *session.posargs, env={"PASSKEY_TEST_KILLS": "1000"})
 
 
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Leave each check out once, and see that a test fails."""
+    _install(session, "-e", ".[test]")
+    session.run("python", "tests/mutants.py", *session.posargs)
+
+
 @nox.session(python=["3.11", "3.12", "3.13"])
 def coverage_fuzz(session: nox.Session) -> None:
     """Let atheris look for a response that the finish functions stumble over, for ten minutes."""

@@ -66,7 +66,7 @@ class RelyingParty:
         accounts: Accounts,
         credentials: CredentialRepository,
         challenges: ChallengeStore,
-        trust: Trust | None = None,
+        trust: Trust,
         secret: bytes = b"",
         sender: object = None,
         clock: Callable[[], datetime] = _utc_now,
@@ -75,7 +75,7 @@ class RelyingParty:
         self.accounts = accounts
         self.credentials = credentials
         self._challenges = challenges
-        self._trust = trust or Trust()
+        self._trust = trust
         self._secret = secret
         self._sender = sender
         self._clock = clock

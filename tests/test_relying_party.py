@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from flask_passkey import MemoryCredentialRepository, signals
 from flask_passkey.accounts import Accounts, Hooks
 from flask_passkey.backends import backend_for
+from flask_passkey.ceremonies.attestation import Trust
 from flask_passkey.challenges import ChallengeStore
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.outcomes import Visitor
@@ -141,6 +142,7 @@ def test_it_can_be_composed_without_the_extension(site: App) -> None:
         accounts=Accounts(Hooks(create_user=User)),
         credentials=repository,
         challenges=ChallengeStore(lambda: backend, rp_id="localhost"),
+        trust=Trust(),
     )
     visitor = Visitor(("s" * 43,))
     begun = party.begin_sign_up(visitor, name="ada", display_name="")
