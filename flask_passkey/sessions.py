@@ -88,6 +88,18 @@ def rotate(*, previous_user_id: str | None, user_id: str) -> None:
         session.clear()
 
 
+@contextmanager
+def undone_on_error() -> Iterator[None]:
+    """Put back what was in the session when signing in fails half-way: who was signed in still is, and nobody else."""
+    before = dict(session)
+    try:
+        yield
+    except Exception:
+        session.clear()
+        session.update(before)
+        raise
+
+
 def remember_proof(*, user_id: str, credential_id: bytes) -> None:
     """Note in the session that this user signed in with this passkey now."""
     session[_PROOF] = {"user_id": user_id, "credential_id": base64url.encode(credential_id), "at": time.time()}

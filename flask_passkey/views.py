@@ -237,10 +237,12 @@ def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
     """Rotate the session, let the app sign the user in, and note when; return what the app adds."""
     accounts = _passkey().accounts
     previous = None if visitor.user is None else accounts.describe(visitor.user).id
-    sessions.rotate(previous_user_id=previous, user_id=outcome.info.id)
     user = outcome.user if isinstance(outcome, SignedIn) else outcome.new_user
-    extra = accounts.login(user)
-    sessions.remember_proof(user_id=outcome.info.id, credential_id=outcome.credential.id)
+    with sessions.undone_on_error():
+        sessions.rotate(previous_user_id=previous, user_id=outcome.info.id)
+        extra = accounts.login(user)
+        current_app.json.dumps(extra)  # what cannot be answered must be known before the session is saved
+        sessions.remember_proof(user_id=outcome.info.id, credential_id=outcome.credential.id)
     return extra
 
 

@@ -58,6 +58,27 @@ def test_a_sign_in_that_the_app_refuses_is_not_told(site: App) -> None:
     assert not told
 
 
+@pytest.mark.parametrize("added", [{"key": object()}, "text"])
+def test_a_login_that_fails_half_way_signs_nobody_in(site: App, added: object) -> None:
+    """A hook that signed in and then gave what cannot be answered is a fault; who was signed in before still is."""
+    ada, eve = VirtualAuthenticator(SITE), VirtualAuthenticator(SITE)
+    sign_up(site.app.test_client(), ada, "ada")
+    client = site.app.test_client()
+    sign_up(client, eve, "eve")
+
+    @site.passkey.login_user
+    def login_user(user: User) -> object:
+        session["user_id"] = user.id
+        return added
+
+    for browser, code in ((client, 0), (site.app.test_client(), 401)):
+        with pytest.raises(Refused) as refused:
+            sign_in(browser, ada)
+        assert refused.value.code == 50005
+        listed = browser.get("/user/authn").get_json()
+        assert listed["code"] == code and (code or listed["data"]["signals"]["name"] == "eve")
+
+
 @pytest.mark.parametrize("code", [413, 429, 403])
 def test_the_apps_own_error_pages_are_not_ours(site: App, code: int) -> None:
     """An app's handler for a status answers its own pages; our routes stay with the envelope."""
