@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from apps import SITE, App, make_app
 from flask.testing import FlaskClient
 
-from flask_passkey import ConfigurationError
+from flask_passkey import ConfigurationError, CredentialRepository, MemoryCredentialRepository, SQLCredentialRepository
 from flask_passkey.decoys import decoys
 from flask_passkey.testing import Refused, VirtualAuthenticator, b64url_decode, sign_in, sign_up
 
@@ -20,8 +21,13 @@ SECRET = b"s" * 32
 
 @pytest.fixture
 def site() -> App:
+    """Return the app of :func:`populated`, with its credentials in memory."""
+    return populated(MemoryCredentialRepository())
+
+
+def populated(credentials: CredentialRepository) -> App:
     """Return an app with sign-in by name, where Ada has a passkey, Bob is disabled and Cy has none."""
-    site = make_app({"PASSKEY_USERNAME_FIRST": True}, find_user=True)
+    site = make_app({"PASSKEY_USERNAME_FIRST": True}, credentials=credentials, find_user=True)
     for name in ("ada", "bob", "cy"):
         sign_up(site.app.test_client(), VirtualAuthenticator(SITE), name)
     site.user("bob").is_active = False
@@ -97,8 +103,11 @@ def test_sign_in_by_name_is_off_by_default() -> None:
         make_app({"PASSKEY_USERNAME_FIRST": True, "SECRET_KEY": None})
 
 
-def test_timing_is_reported(site: App, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kept", ["memory", "SQLite"])
+def test_timing_is_reported(kept: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The time to answer is measured for real, disabled, passkey-less and unknown names, in turns; never judged."""
+    database = SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/passkeys.sqlite3")
+    site = populated(database if kept == "SQLite" else MemoryCredentialRepository())
     client, names = site.app.test_client(), ("ada", "bob", "cy", "nobody")
     client.put("/session/authn")
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -110,5 +119,6 @@ def test_timing_is_reported(site: App, capsys: pytest.CaptureFixture[str]) -> No
     with capsys.disabled():
         for name, kind in zip(names, ("real", "disabled", "no passkeys", "unknown"), strict=True):
             low, median, high = statistics.quantiles(times[name], n=4)
-            print(f"\n{kind:>12}: median {median:.0f} us, middle half {low:.0f} to {high:.0f}", end="")
+            print(f"\n{kept}, {kind:>12}: median {median:.0f} us, middle half {low:.0f} to {high:.0f}", end="")
+    database.close()
     assert all(len(series) == 150 for series in times.values())
