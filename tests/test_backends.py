@@ -410,7 +410,7 @@ class TestFiles:
 
         key = new_key()
         with monkeypatch.context() as patch:
-            patch.setattr("flask_passkey.backends.os.utime", no_space)
+            patch.setattr("flask_passkey.backends.files.os.utime", no_space)
             with pytest.raises(CeremonyStoreUnavailable, match="No space left"):
                 backend.put(key, b"value", lifetime=300)
         clock.now = time.time() + 1

@@ -1,0 +1,82 @@
+"""What a store of pending ceremonies promises, and what our adapters for such stores share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Protocol
+
+from ..errors import CeremonyStoreUnavailable
+
+log = logging.getLogger(__name__)
+
+#: Seconds from one sweep of expired records to the next.
+SWEEP_EVERY = 60
+
+
+class CeremonyBackend(Protocol):
+    """A place that keeps pending ceremonies.
+
+    .. versionadded:: 0.1
+    """
+
+    def put(self, key: str, value: bytes, *, lifetime: int) -> None:
+        """Keep a value for ``lifetime`` whole seconds, at least one, under a key that was never used before.
+
+        :raises CeremonyStoreUnavailable: the store cannot be reached; the value is not kept.
+        """
+
+    def claim(self, key: str) -> bytes | None:
+        """Remove a value and return it; ``None`` when there is none, or no more.
+
+        However many ask at the same time, exactly one of them gets it.
+
+        :raises CeremonyStoreUnavailable: the store cannot be reached.
+        """
+
+
+class Adapter:
+    """What all adapters share: names of records, errors, and when to sweep."""
+
+    serves: ClassVar[str]  # Top package and name of the class of the session interface, or of the cache in it.
+    setting: ClassVar[str]  # What an app writes to get it.
+    errors: tuple[type[Exception], ...]  # What the store's library raises when the store does not answer.
+
+    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
+        self._interface = interface
+        self._clock = clock
+        self._prefix = f"{getattr(interface, 'key_prefix', '')}passkey:"
+        self._next_sweep = 0.0
+
+    def put(self, key: str, value: bytes, *, lifetime: int) -> None:
+        with self._store_errors():
+            # None at all means "for ever" to some stores and is an error to others.
+            self._put(self._prefix + key, value, max(1, int(lifetime)))
+        if (now := self._clock()) >= self._next_sweep:
+            self._next_sweep = now + SWEEP_EVERY
+            try:
+                self._sweep(now)
+            except self.errors as exc:
+                log.warning("Expired ceremonies could not be removed from the store: %s", exc)
+
+    def claim(self, key: str) -> bytes | None:
+        with self._store_errors():
+            return self._claim(self._prefix + key)
+
+    @contextmanager
+    def _store_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self.errors as exc:
+            first_line = str(exc).partition("\n")[0]
+            raise CeremonyStoreUnavailable(f"{type(self).__name__}: {type(exc).__name__}: {first_line}") from exc
+
+    def _put(self, name: str, value: bytes, lifetime: int) -> None:
+        raise NotImplementedError
+
+    def _claim(self, name: str) -> bytes | None:
+        raise NotImplementedError
+
+    def _sweep(self, now: float) -> None:
+        """Remove expired records. Nothing to do where the store does."""

@@ -1,0 +1,78 @@
+"""SQL databases through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from .base import Adapter
+
+
+class SQLAlchemyBackend(Adapter):
+    """The session table, through connections of our own: the app's ``db.session`` and its work stay untouched.
+
+    A request that also uses ``db.session`` thus takes two connections from the pool. SQLite in memory has only
+    one, shared by everyone: it is good for tests with one thread, and for nothing else.
+    """
+
+    serves = "flask_session.SqlAlchemySessionInterface"
+    setting = 'SESSION_TYPE = "sqlalchemy"'
+    errors = (SQLAlchemyError,)
+
+    @property
+    def _table(self) -> Any:
+        return self._interface.sql_session_model.__table__
+
+    def _put(self, name: str, value: bytes, lifetime: int) -> None:
+        # MySQL cuts fractions of a second off, so that the last second would be missing.
+        expiry = _naive_utc(math.ceil(self._clock() + lifetime))
+        insert = self._table.insert().values(session_id=name, data=value, expiry=expiry)
+        self._run(lambda connection: connection.execute(insert))
+
+    def _claim(self, name: str) -> bytes | None:
+        columns = self._table.c
+        wanted = (columns.session_id == name) & (columns.expiry > _naive_utc(self._clock()))
+        delete, select = self._table.delete().where(wanted), self._table.select().where(wanted)
+
+        def claim(connection: Connection) -> Any:
+            if connection.dialect.delete_returning:
+                return connection.execute(delete.returning(columns.data)).scalar()
+            row = connection.execute(select).mappings().first()
+            return row["data"] if row and connection.execute(delete).rowcount == 1 else None
+
+        return cast("bytes | None", self._run(claim))
+
+    def _sweep(self, now: float) -> None:
+        # The range lets the index be used; in a database that sorts as people do it alone would be too wide.
+        name, last = self._table.c.session_id, self._prefix + 64 * "z"
+        ours = (name >= self._prefix) & (name <= last) & name.startswith(self._prefix, autoescape=True)
+        expired = self._table.delete().where(ours, self._table.c.expiry <= _naive_utc(now))
+        self._run(lambda connection: connection.execute(expired))
+
+    def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
+        """Do the work in a transaction; again, when the database undid it only because of others."""
+        engine = self._interface.client.session.get_bind(self._interface.sql_session_model)
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as exc:
+            exc.hide_parameters = True  # They hold the challenge, and a traceback would show them.
+            if attempts == 1 or not _worth_repeating(exc):
+                raise
+        return self._run(work, attempts=attempts - 1)
+
+
+def _worth_repeating(exc: DBAPIError) -> bool:
+    """Tell a serialization failure or deadlock (SQLSTATE or MySQL's number), or a connection that had died."""
+    orig: Any = exc.orig
+    code = getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or next(iter(orig.args), None)
+    return exc.connection_invalidated or code in {"40001", "40P01", 1213}
+
+
+def _naive_utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
