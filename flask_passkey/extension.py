@@ -165,6 +165,29 @@ class Passkey:
 
         return decorate
 
+    def offer_upgrade(self) -> None:
+        """Offer the user a passkey; call it where the app has just let them in with a password.
+
+        The page they see next asks the browser to make one by itself: see :meth:`upgrade_offered`. Do not call it
+        after a sign-in by a link in a mail, or by another site: the browser makes one only beside a password.
+
+        :raises RuntimeError: nobody is signed in.
+        """
+        user = self.accounts.current()
+        if user is None:
+            raise RuntimeError("Nobody is signed in yet: call passkey.offer_upgrade() after the app's own sign-in.")
+        sessions.offer_upgrade(self.accounts.describe(user).id)
+
+    def upgrade_offered(self) -> bool:
+        """Tell a page whether to have ``data-passkey-upgrade``: after an offer, for an account without a passkey.
+
+        The offer is good for one try within five minutes. While the credentials cannot be read there is none.
+        """
+        try:
+            return self.relying_party.may_upgrade(self.visitor())
+        except Refusal:
+            return False
+
     def forget_user(self, user_id: str) -> None:
         """Forget an account's passkeys; call it when the app deletes the account.
 

@@ -33,6 +33,8 @@ class Visitor:
     user: Any = None
     #: The last passkey sign-in of this session, or ``None``.
     proof: Proof | None = None
+    #: Id of the user whom the app has just let in with a password, and who may be given a passkey unasked.
+    upgrade_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

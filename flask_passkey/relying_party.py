@@ -151,13 +151,18 @@ class RelyingParty:
 
     # Registration and sign-up
 
-    def begin_registration(self, visitor: Visitor) -> Begun:
+    def begin_registration(self, visitor: Visitor, *, conditional: bool = False) -> Begun:
         """Begin to add a passkey to the signed-in user's account.
 
+        :param conditional: the browser will be asked to make it without asking the user; only where
+            :meth:`may_upgrade`.
         :raises SignInRequired: nobody is signed in.
         :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises FeatureOff: ``conditional``, and the app has not offered that.
         """
         info = self._stepped_up(visitor)
+        if conditional and visitor.upgrade_of != info.id:
+            raise FeatureOff("no upgrade is on offer: call passkey.offer_upgrade() after a password sign-in")
         handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
         begun = registration.begin(
             config=self.config,
@@ -166,8 +171,20 @@ class RelyingParty:
             user_handle=handle,
             user_id=info.id,
             exclude=self.credentials.list(info.id),
+            conditional=conditional,
         )
         return self._begin(visitor, *begun)
+
+    def may_upgrade(self, visitor: Visitor) -> bool:
+        """Tell whether the browser may be asked to make a passkey by itself.
+
+        It may after the app has offered it to the signed-in user, and if this would be the account's first: who has
+        one signs in with that before another is added.
+        """
+        if visitor.user is None:
+            return False
+        user_id = self.accounts.describe(visitor.user).id
+        return visitor.upgrade_of == user_id and not self.credentials.list(user_id)
 
     def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str) -> Begun:
         """Begin to create an account with a passkey.

@@ -70,6 +70,10 @@ class BeginSignInRequest(RequestSchema):
     step_up = fields.Boolean(truthy={True}, falsy={False})
 
 
+class BeginAddingRequest(RequestSchema):
+    conditional = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
 class BeginRegistrationRequest(RequestSchema):
     name = Label(required=True, validate=validate.Length(1, MAX_NAME))
     display_name = Label(load_default="", validate=validate.Length(0, MAX_NAME))

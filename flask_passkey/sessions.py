@@ -24,6 +24,9 @@ from .errors import CeremonyStoreUnavailable
 from .outcomes import Proof, Visitor
 
 _PROOF = "_passkey"
+_UPGRADE = "_passkey_upgrade"
+# Seconds after a password sign-in in which its landing page must be there.
+_UPGRADE_AGE = 300
 _UNAVAILABLE = "passkey.session_unavailable"
 # Two first requests at once give a browser two secrets; more than a few are somebody's game.
 _MAX_SECRETS = 16
@@ -31,7 +34,7 @@ _MAX_SECRETS = 16
 
 def visitor(accounts: Accounts) -> Visitor:
     """Return who is asking by the current request."""
-    return Visitor(_browser_secrets(), accounts.current(), _proof())
+    return Visitor(_browser_secrets(), accounts.current(), _proof(), _upgrade_of())
 
 
 def known_browser(asking: Visitor, config: PasskeyConfig) -> Visitor:
@@ -108,6 +111,25 @@ def remember_proof(*, user_id: str, credential_id: bytes) -> None:
 def forget_proof(*_: object, **__: object) -> None:
     """Forget the last passkey sign-in: who comes next with a password only has not made it."""
     session.pop(_PROOF, None)
+
+
+def offer_upgrade(user_id: str) -> None:
+    """Note in the session that this user signed in with a password now and may get a passkey, once."""
+    session[_UPGRADE] = {"user_id": user_id, "at": time.time()}
+
+
+def _upgrade_of() -> str:
+    """Return who may get one."""
+    try:
+        kept = session[_UPGRADE]
+        return str(kept["user_id"]) if time.time() - kept["at"] < _UPGRADE_AGE else ""
+    except (KeyError, TypeError):
+        return ""
+
+
+def forget_upgrade() -> None:
+    """Forget the offer: it was taken."""
+    session.pop(_UPGRADE, None)
 
 
 @contextmanager

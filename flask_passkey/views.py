@@ -78,11 +78,14 @@ def begin_registration() -> Response:
     body = _body(optional=True)
     party, visitor = _passkey().relying_party, sessions.known_browser(_passkey().visitor(), _passkey().config)
     if visitor.user is not None:
-        return answer(schemas.success(schemas.begun(party.begin_registration(visitor))))
-    if not body:
+        adding = schemas.BeginAddingRequest().read(body)
+        begun = party.begin_registration(visitor, **adding)
+        if adding["conditional"]:
+            sessions.forget_upgrade()
+    elif body:
+        begun = party.begin_sign_up(visitor, **schemas.BeginRegistrationRequest().read(body))
+    else:
         raise SignInRequired("nobody is signed in, and the request names no account to create")
-    account = schemas.BeginRegistrationRequest().read(body)
-    begun = party.begin_sign_up(visitor, name=account["name"], display_name=account["display_name"])
     return answer(schemas.success(schemas.begun(begun)))
 
 
@@ -91,13 +94,7 @@ def finish_registration() -> Response:
     """Add the passkey the browser made; after a sign-up its account is signed in."""
     body = schemas.FinishRequest().read(_body())
     visitor = _passkey().visitor()
-    outcome = _passkey().relying_party.finish_registration(
-        visitor,
-        body["session_id"],
-        body["response"],
-        name=body["name"],
-        user_agent=request.user_agent.string,
-    )
+    outcome = _passkey().relying_party.finish_registration(visitor, **body, user_agent=request.user_agent.string)
     current = visitor.proof.credential_id if visitor.proof else None
     if outcome.new_user is not None and outcome.may_sign_in:
         _login(visitor, outcome)

@@ -30,7 +30,7 @@ FILES = ("ceremonies/*.py", "challenges.py", "relying_party.py", "views.py")
 PURE = "authentication registration policies keys base64url pending certificates vectors responses"
 APPS = (
     "views relying_party challenges accounts approval sessions attestation step_up decoys providers extension cli "
-    "hooks_and_signals"
+    "hooks_and_signals upgrade"
 )
 PRELOADED = ("flask", "flask_login", "flask_session", "webauthn", "sqlalchemy", "marshmallow", "cbor2")
 SECONDS = 600

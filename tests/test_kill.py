@@ -129,6 +129,7 @@ class Chaos:
         """Send every finish once more; return how many succeeded that had succeeded before."""
         for browser, _, _, _ in self.finishes:
             browser.cookies.pop("demo_session", None)
+
         def succeeds(browser: nodes.Browser, route: str, body: Any) -> bool:
             return browser.post(route, json=body).status_code == 200
 

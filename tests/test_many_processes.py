@@ -35,9 +35,7 @@ def race(url: str, authenticator: VirtualAuthenticator) -> Counter[tuple[int, in
 
 
 @pytest.mark.parametrize("store", ["files", "redis"])
-def test_one_of_many_simultaneous_finishes_succeeds(
-    store: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_one_of_many_simultaneous_finishes_succeeds(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Of 16 simultaneous finishes of one assertion, one signs in and 15 are not found, every time."""
     config = {"REDIS_URL": request.getfixturevalue("redis_url")} if store == "redis" else {}
     with nodes.node(tmp_path, **config) as node:

@@ -21,6 +21,7 @@ PENDING = st.builds(
     user_handle=st.text(),
     name=st.text(),
     display_name=st.text(),
+    mediation=st.sampled_from(["", "conditional"]),
     allowed=st.lists(st.text()).map(tuple),
     expires_at=st.floats(0, 1e12),
 )

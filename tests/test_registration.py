@@ -390,6 +390,27 @@ def test_user_must_be_present() -> None:
     refused("User presence", user_present=False, config=configured(user_verification="discouraged"))
 
 
+def test_a_conditional_creation_needs_nobody() -> None:
+    """Steps 15 and 16: asked to make a passkey unasked, the browser may do so without touch and verification."""
+    options, pending = begin_registration(conditional=True)
+    assert options["authenticatorSelection"]["userVerification"] == "preferred"
+    record = finish_registration(pending, browser().create(options, user_present=False, user_verified=False))
+    assert (record.user_id, record.uv_initialized) == (ADA, False)
+    for other in (begin_registration(), begin_registration(user_id="")):
+        response = browser().create(other[0], user_present=False)
+        with pytest.raises(RegistrationRejected, match="User presence"):
+            finish_registration(other[1], response)
+
+
+@pytest.mark.parametrize("mediation", ["", "optional", "required", "silent", "CONDITIONAL"])
+def test_nothing_else_does_without_the_user(mediation: str) -> None:
+    """Step 15: whatever else may stand in the store where a ceremony was kept, the user must be present."""
+    options, pending = begin_registration()
+    response = browser().create(options, user_present=False)
+    with pytest.raises(RegistrationRejected, match="User presence"):
+        finish_registration(dataclasses.replace(pending, mediation=mediation), response)
+
+
 def test_user_must_be_verified_where_required() -> None:
     """Step 16: with ``required`` a mere touch is refused, whatever the browser says it did."""
     refused("User verification", user_verified=False)

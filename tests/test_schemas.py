@@ -72,6 +72,7 @@ def refused_field(schema: schemas.RequestSchema, body: object) -> str:
     "schema",
     [
         schemas.BeginSignInRequest(),
+        schemas.BeginAddingRequest(),
         schemas.BeginRegistrationRequest(),
         schemas.FinishRequest(),
         schemas.RenameRequest(),
@@ -95,6 +96,14 @@ def test_begin_sign_in() -> None:
 def test_a_wish_is_a_boolean(step_up: object) -> None:
     """What a client means to be true must be true."""
     assert refused_field(schemas.BeginSignInRequest(), {"step_up": step_up}) == "step_up"
+    assert refused_field(schemas.BeginAddingRequest(), {"conditional": step_up}) == "conditional"
+
+
+def test_begin_adding() -> None:
+    """Nothing is needed; a wish to ask nobody is known."""
+    read = schemas.BeginAddingRequest().read
+    assert read({}) == read({"conditional": False, "name": 5}) == {"conditional": False}
+    assert read({"conditional": True}) == {"conditional": True}
 
 
 def test_begin_registration() -> None:

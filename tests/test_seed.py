@@ -77,9 +77,7 @@ def test_answer_is_like_the_example(app: Flask) -> None:
     """Every member of the example is there with the same type; only the browser's options may have more."""
     envelope = begin(app).get_json()
     options = envelope["data"]["options"]["publicKey"]
-    envelope["data"]["options"]["publicKey"] = {
-        name: options[name] for name in EXAMPLE["data"]["options"]["publicKey"]
-    }
+    envelope["data"]["options"]["publicKey"] = {name: options[name] for name in EXAMPLE["data"]["options"]["publicKey"]}
     assert shape(envelope) == shape(EXAMPLE)
 
 

@@ -13,6 +13,8 @@ STEP_UP: Final = "step-up"
 REGISTRATION: Final = "registration"
 SIGN_UP: Final = "sign-up"
 
+CONDITIONAL: Final = "conditional"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
@@ -39,6 +41,8 @@ class Pending:
     name: str = ""
     #: Display name of the account to create, in a sign-up.
     display_name: str = ""
+    #: ``conditional`` where the browser was told that it need not ask anybody, as after a password sign-in.
+    mediation: str = ""
     #: Credential IDs that may answer; empty for any.
     allowed: tuple[str, ...] = ()
     #: End of life in seconds since 1970, set by the store.

@@ -32,7 +32,7 @@ from . import base64url
 from .attestation import Trust, check_model, trusted_roots
 from .authentication import descriptor
 from .keys import check_public_key
-from .pending import REGISTRATION, SIGN_UP, Pending
+from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, Pending
 from .responses import Response, check_client_data, quoted
 
 _ANY = Trust()
@@ -48,13 +48,17 @@ def begin(
     user_handle: bytes,
     user_id: str = "",
     exclude: Sequence[CredentialRecord] = (),
+    conditional: bool = False,
 ) -> tuple[dict[str, Any], Pending]:
     """Make the options of a registration or, without ``user_id``, of a sign-up.
 
     :param exclude: what the account has already, so that no authenticator makes a second one over it.
+    :param conditional: the browser will be asked to make it by itself, with nobody touching or confirming anything.
     :returns: ``PublicKeyCredentialCreationOptionsJSON`` (section 5.1.8) and what to remember.
     """
-    options = _options(config, name, user_handle)
+    # A browser that may not ask anybody cannot verify anybody either: where it must, it does nothing (section 5.1.3).
+    user_verification = "preferred" if conditional else config.user_verification
+    options = _options(config, name, user_handle, user_verification)
     options["user"]["displayName"] = display_name
     options["excludeCredentials"] = [descriptor(record) for record in exclude]
     options["extensions"] = {"credProps": True}
@@ -62,16 +66,17 @@ def begin(
         purpose=REGISTRATION if user_id else SIGN_UP,
         rp_id=config.rp_id,
         challenge=options["challenge"],
-        user_verification=config.user_verification,
+        user_verification=user_verification,
         user_id=user_id,
         user_handle=base64url.encode(user_handle),
         name="" if user_id else name,
         display_name="" if user_id else display_name,
+        mediation=CONDITIONAL if conditional else "",
     )
     return options, pending
 
 
-def _options(config: PasskeyConfig, name: str, user_handle: bytes) -> dict[str, Any]:
+def _options(config: PasskeyConfig, name: str, user_handle: bytes, user_verification: str) -> dict[str, Any]:
     return options_to_json_dict(
         generate_registration_options(
             rp_id=config.rp_id,
@@ -83,7 +88,7 @@ def _options(config: PasskeyConfig, name: str, user_handle: bytes) -> dict[str, 
             attestation=AttestationConveyancePreference(config.attestation),
             authenticator_selection=AuthenticatorSelectionCriteria(
                 resident_key=ResidentKeyRequirement.REQUIRED,
-                user_verification=UserVerificationRequirement(config.user_verification),
+                user_verification=UserVerificationRequirement(user_verification),
             ),
             supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
         )
@@ -147,6 +152,7 @@ def _verify(
             expected_challenge=base64url_to_bytes(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
+            require_user_presence=pending.mediation != CONDITIONAL,
             require_user_verification=pending.user_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
             pem_root_certs_bytes_by_fmt={AttestationFormat(form): list(pems) for form, pems in roots.items()},

@@ -85,6 +85,7 @@ def add_passkey(
     authenticator: VirtualAuthenticator,
     *,
     passkey_name: str | None = None,
+    conditional: bool = False,
     prefix: str = "",
     **bends: Unpack[RegistrationBends],
 ) -> dict[str, Any]:
@@ -92,6 +93,8 @@ def add_passkey(
 
     :param client: a Flask test client.
     :param passkey_name: the user's label for the passkey.
+    :param conditional: as a browser does it by itself after a password sign-in; ``user_present=False`` and
+        ``user_verified=False`` go with it.
     :param prefix: the app's ``PASSKEY_URL_PREFIX``.
     :param bends: for :meth:`VirtualAuthenticator.create`.
     :raises Refused: if the app does not answer with success.
@@ -100,8 +103,9 @@ def add_passkey(
     .. versionadded:: 0.1
     """
     extra = _without_none(name=passkey_name)
+    body: dict[str, Any] | None = {"conditional": True} if conditional else None
     path = prefix + "/user/authn"
-    return _ceremony(client, authenticator, path, None, extra, lambda o: authenticator.create(o, **bends))
+    return _ceremony(client, authenticator, path, body, extra, lambda o: authenticator.create(o, **bends))
 
 
 def sign_in(

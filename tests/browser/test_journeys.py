@@ -307,9 +307,7 @@ def test_offer_after_a_passkey_from_another_device(page: Page, site: Site, authe
     assert len(rows(page)) == 2
 
 
-def test_sign_in_when_every_answer_is_200(
-    page: Page, serve: Callable[..., Site], authenticator: Authenticator
-) -> None:
+def test_sign_in_when_every_answer_is_200(page: Page, serve: Callable[..., Site], authenticator: Authenticator) -> None:
     """With ``PASSKEY_HTTP_STATUS = False`` the module reads the envelope: refusals and successes look the same."""
     site = serve(PASSKEY_HTTP_STATUS=False)
     sign_up(page, site)

@@ -48,9 +48,7 @@ def test_pages_for_everybody(
     assert_fine(page)
 
 
-def test_error_message(
-    page: Page, site: Site, watch: Watch, authenticator: Authenticator, assert_fine: Check
-) -> None:
+def test_error_message(page: Page, site: Site, watch: Watch, authenticator: Authenticator, assert_fine: Check) -> None:
     """So do the pages while they say what went wrong, calmly or not."""
     sign_up(page, site)
     sign_out(page, authenticator)
@@ -159,9 +157,10 @@ def test_twice_the_text_size(page: Page, site: Site, authenticator: Authenticato
 def test_texts_name_no_technology(page: Page, site: Site, authenticator: Authenticator) -> None:
     """No page and no sentence of the module speaks of WebAuthn, FIDO or authenticators to people."""
     sign_up(page, site)
-    texts = [page.inner_text("body"), *page.evaluate(
-        "async () => Object.values((await import('/passkey/static/passkey.js')).MESSAGES)"
-    )]
+    texts = [
+        page.inner_text("body"),
+        *page.evaluate("async () => Object.values((await import('/passkey/static/passkey.js')).MESSAGES)"),
+    ]
     sign_out(page, authenticator)
     texts.append(page.inner_text("body"))
     sign_in(page, authenticator)
