@@ -10,6 +10,7 @@ from flask import Flask
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 import flask_passkey
+from demo.accounts import demo_account
 
 #: The script under test.
 MODULE = Path(flask_passkey.__file__).parent / "static" / "passkey.js"
@@ -34,6 +35,7 @@ class Site:
 
     app: Flask
     url: str
+    port: int
 
 
 @dataclass
@@ -140,3 +142,19 @@ def requests_of(page: Page) -> list[Request]:
     made: list[Request] = []
     page.on("request", lambda request: made.append(request) if "/authn" in request.url else None)
     return made
+
+
+def account_id(site: Site) -> str:
+    """Return the id of the only account."""
+    with site.app.app_context(), site.app.extensions["passkey"].credentials.transaction() as connection:
+        found: str = connection.execute(demo_account.select()).one().id
+        return found
+
+
+def forget_passkeys(site: Site) -> None:
+    """Delete all passkeys on the server, behind the browser's back."""
+    user_id = account_id(site)
+    with site.app.app_context():
+        credentials = site.app.extensions["passkey"].credentials
+        for record in credentials.list(user_id):
+            credentials.delete(record.id, user_id=user_id, keep_last=False)

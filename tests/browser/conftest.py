@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -44,14 +45,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium: ``CHROMIUM``, or the one on the PATH."""
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Start Chromium with some flags of its own: ``CHROMIUM``, or the one on the PATH."""
     program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or find("chromium")
     expect.set_options(timeout=15_000)  # a busy machine is no failure
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
-        yield chromium
-        chromium.close()
+        yield lambda *flags: playwright.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    """The Chromium of most tests."""
+    chromium = launch()
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +75,13 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """Start the demo with some settings of its own, on a free port of localhost."""
+    """Start the demo with some settings of its own, on a free port of localhost, behind TLS where asked for."""
     stops: list[Callable[[], None]] = []
 
-    def start(prepare: Callable[[Flask], None] = lambda app: None, **config: Any) -> Site:
-        server = make_server("127.0.0.1", 0, Flask("not yet"), threaded=True)
+    def start(
+        prepare: Callable[[Flask], None] = lambda app: None, tls: ssl.SSLContext | None = None, **config: Any
+    ) -> Site:
+        server = make_server("127.0.0.1", 0, Flask("not yet"), threaded=True, ssl_context=tls)
         url = f"http://localhost:{server.port}"
         defaults = {"PASSKEY_ORIGINS": [url], "INSTANCE_PATH": str(tmp_path), "RATELIMIT_ENABLED": False}
         server.app = app = create_app({**defaults, **config})
@@ -88,7 +97,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
                 app.extensions["passkey"].credentials.close()
 
         stops.append(stop)
-        return Site(app, url)
+        return Site(app, url, server.port)
 
     yield start
     for stop in stops:

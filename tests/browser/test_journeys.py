@@ -8,10 +8,19 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from browser.chromium import NO_AUTOFILL, Authenticator, Site, Watch, requests_of, sign_in, sign_out, sign_up
+from browser.chromium import (
+    NO_AUTOFILL,
+    Authenticator,
+    Site,
+    Watch,
+    forget_passkeys,
+    requests_of,
+    sign_in,
+    sign_out,
+    sign_up,
+)
 from playwright.sync_api import Page, expect
 
-from demo.accounts import demo_account
 from flask_passkey import sessions
 
 #: What the authenticator of a phone or a security key is like that the first one is not.
@@ -28,22 +37,6 @@ def add_security_key(page: Page, authenticator: Authenticator) -> None:
     authenticator.replace(**SECURITY_KEY)
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_text("Your new passkey is ready.")).to_be_visible()
-
-
-def account_id(site: Site) -> str:
-    """Return the id of the only account."""
-    with site.app.app_context(), site.app.extensions["passkey"].credentials.transaction() as connection:
-        found: str = connection.execute(demo_account.select()).one().id
-        return found
-
-
-def forget_passkeys(site: Site) -> None:
-    """Delete all passkeys on the server, behind the browser's back."""
-    user_id = account_id(site)
-    with site.app.app_context():
-        credentials = site.app.extensions["passkey"].credentials
-        for record in credentials.list(user_id):
-            credentials.delete(record.id, user_id=user_id, keep_last=False)
 
 
 def test_sign_up_makes_account_and_passkey(page: Page, site: Site, authenticator: Authenticator) -> None:
