@@ -536,7 +536,9 @@ export class PasskeyClient {
 
   async #prepare(action, body) {
     const path = action.endsWith("authenticate") ? "/session/authn" : "/user/authn";
-    const call = () => this.#call("PUT", path, action === "reauthenticate" ? { step_up: true } : body, { 409: "name_taken" });
+    const codes = { 409: "name_taken" };
+    if (action === "authenticate" || action === "sign-up") codes[403] = "domain"; // nobody is known yet: it is the origin
+    const call = () => this.#call("PUT", path, action === "reauthenticate" ? { step_up: true } : body, codes);
     const began = Date.now();
     const data = await call().catch((error) => {
       if (error.code !== "network") throw error;
