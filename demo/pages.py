@@ -96,7 +96,7 @@ def passkeys() -> str:
 def rename(credential_id: str) -> Response:
     """Rename a passkey, for browsers without JavaScript."""
     passkey = _passkey()
-    name = RenameRequest().read({"name": request.form.get("name", "")})["name"]
+    name = RenameRequest.read({"name": request.form.get("name", "")})["name"]
     passkey.relying_party.rename(passkey.visitor(), _id(credential_id), name)
     return _done("The passkey has its new name.")
 
@@ -118,7 +118,7 @@ def account() -> Response:
     """Change what the visitor likes to be called; the page that follows tells the password manager."""
     names = {"name": current_user.name, "display_name": request.form.get("display_name", "")}
     accounts: Accounts = current_app.extensions["demo_accounts"]
-    accounts.call(current_user.id, BeginRegistrationRequest().read(names)["display_name"])
+    accounts.call(current_user.id, BeginRegistrationRequest.read(names)["display_name"])
     return _done("Your name was changed.")
 
 

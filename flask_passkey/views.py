@@ -48,7 +48,7 @@ def _passkey() -> Passkey:
 @blueprint.put("/session/authn")
 def begin_sign_in() -> Response:
     """Prepare a passkey sign-in or, with ``step_up``, a repeated one by the same user."""
-    body = schemas.BeginSignInRequest().read(_body(optional=True))
+    body = schemas.BeginSignInRequest.read(_body(optional=True))
     party, config = _passkey().relying_party, _passkey().config
     if body.get("step_up"):
         begun = party.begin_step_up(sessions.known_browser(_passkey().visitor(), config))
@@ -61,7 +61,7 @@ def begin_sign_in() -> Response:
 @blueprint.post("/session/authn")
 def finish_sign_in() -> Response:
     """Sign in with the browser's response."""
-    body = schemas.FinishRequest().read(_body())
+    body = schemas.FinishRequest.read(_body())
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_sign_in(visitor, body["session_id"], body["response"])
     added = _login(visitor, outcome)
@@ -78,12 +78,12 @@ def begin_registration() -> Response:
     body = _body(optional=True)
     party, visitor = _passkey().relying_party, sessions.known_browser(_passkey().visitor(), _passkey().config)
     if visitor.user is not None:
-        adding = schemas.BeginAddingRequest().read(body)
+        adding = schemas.BeginAddingRequest.read(body)
         begun = party.begin_registration(visitor, **adding)
         if adding["conditional"]:
             sessions.forget_upgrade()
     elif body:
-        begun = party.begin_sign_up(visitor, **schemas.BeginRegistrationRequest().read(body))
+        begun = party.begin_sign_up(visitor, **schemas.BeginRegistrationRequest.read(body))
     else:
         raise SignInRequired("nobody is signed in, and the request names no account to create")
     return answer(schemas.success(schemas.begun(begun)))
@@ -92,7 +92,7 @@ def begin_registration() -> Response:
 @blueprint.post("/user/authn")
 def finish_registration() -> Response:
     """Add the passkey the browser made; after a sign-up its account is signed in."""
-    body = schemas.FinishRequest().read(_body())
+    body = schemas.FinishRequest.read(_body())
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_registration(visitor, **body, user_agent=request.user_agent.string)
     current = visitor.proof.credential_id if visitor.proof else None
@@ -115,7 +115,7 @@ def list_credentials() -> Response:
 @blueprint.patch("/user/authn/<credential_id>")
 def rename_credential(credential_id: str) -> Response:
     """Give one of the signed-in user's passkeys another name."""
-    body = schemas.RenameRequest().read(_body())
+    body = schemas.RenameRequest.read(_body())
     visitor = _passkey().visitor()
     record = _passkey().relying_party.rename(visitor, _known(credential_id), body["name"])
     current = visitor.proof.credential_id if visitor.proof else None
@@ -248,7 +248,8 @@ def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
 
 def answer(members: dict[str, Any], status: int = 200) -> Response:
     """Return JSON that nobody keeps."""
-    response = current_app.make_response((members, status))
+    response = current_app.json.response(members)
+    response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
 
