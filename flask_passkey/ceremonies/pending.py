@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from ..strict_json import refuse_deep
@@ -50,7 +50,7 @@ class Pending:
 
     def to_json(self) -> bytes:
         """Return compact JSON without the empty members."""
-        return json.dumps({k: v for k, v in asdict(self).items() if v}, separators=(",", ":")).encode()
+        return _encode({name: value for name in _MEMBERS if (value := getattr(self, name))}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Pending:
@@ -64,7 +64,11 @@ class Pending:
             pending = cls(**{**members, "allowed": tuple(members.get("allowed", ()))})
         except (TypeError, AttributeError, UnicodeDecodeError) as exc:
             raise ValueError("not a pending ceremony") from exc
-        *texts, allowed, expires_at = astuple(pending)
-        if not isinstance(expires_at, int | float) or not all(isinstance(text, str) for text in (*texts, *allowed)):
+        texts = [getattr(pending, name) for name in _MEMBERS if name not in ("allowed", "expires_at")]
+        if type(pending.expires_at) not in (int, float) or {*map(type, texts), *map(type, pending.allowed)} != {str}:
             raise ValueError("not a pending ceremony")
         return pending
+
+
+_MEMBERS = tuple(field.name for field in fields(Pending))
+_encode = json.JSONEncoder(separators=(",", ":")).encode
