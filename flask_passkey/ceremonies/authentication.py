@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from webauthn import generate_authentication_options, verify_authentication_response
-from webauthn.helpers import base64url_to_bytes, options_to_json_dict, parse_authenticator_data
-from webauthn.helpers.structs import UserVerificationRequirement
+from webauthn import verify_authentication_response
+from webauthn.helpers import base64url_to_bytes
+from webauthn.helpers.structs import CredentialDeviceType
 
 from ..config import PasskeyConfig
 from ..credentials import CredentialRecord
@@ -53,16 +53,12 @@ def begin(
     :param allowed: descriptors of the credentials that may answer; any may, if there are none.
     :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.1.9) and what to remember.
     """
-    challenge = secrets.token_bytes(32)
-    options = options_to_json_dict(
-        generate_authentication_options(
-            rp_id=config.rp_id,
-            challenge=challenge,
-            timeout=config.timeout,
-            user_verification=UserVerificationRequirement(config.user_verification),
-        )
-    )
-    options.pop("allowCredentials")
+    options: dict[str, Any] = {
+        "challenge": base64url.encode(secrets.token_bytes(32)),
+        "timeout": config.timeout,
+        "rpId": config.rp_id,
+        "userVerification": config.user_verification,
+    }
     if allowed:
         options["allowCredentials"] = list(allowed)
     pending = Pending(
@@ -147,7 +143,7 @@ def _check_owner(pending: Pending, response: Response, record: CredentialRecord)
 def _verify(
     pending: Pending, response: Response, record: CredentialRecord, config: PasskeyConfig
 ) -> AuthenticatorState:
-    """Let the library verify, and read the flags it verified."""
+    """Let the library verify, and take the flags as it read them."""
     response.bytes("signature")  # the library would read other text for the same bytes
     try:
         verified = verify_authentication_response(
@@ -159,7 +155,7 @@ def _verify(
             credential_current_sign_count=0,  # the counter policy comes after the signature
             require_user_verification=pending.user_verification == "required",
         )
-        flags = parse_authenticator_data(response.bytes("authenticatorData")).flags
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected(f"the assertion did not verify: {quoted(exc)}") from exc
-    return AuthenticatorState(verified.new_sign_count, flags.be, flags.bs)
+    eligible = verified.credential_device_type == CredentialDeviceType.MULTI_DEVICE
+    return AuthenticatorState(verified.new_sign_count, eligible, verified.credential_backed_up)

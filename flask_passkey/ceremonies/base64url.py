@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 
 
 def encode(data: bytes) -> str:
     """Return the unpadded base64url text of ``data``."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
 
 
 def decode(text: str) -> bytes:
@@ -29,3 +28,4 @@ def decode(text: str) -> bytes:
 
 
 _TO_STANDARD = str.maketrans("-_", "+/")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
