@@ -329,6 +329,15 @@ def test_limits_answer_in_the_envelope(client: FlaskClient) -> None:
     assert 1 <= int(answers[60].headers["Retry-After"]) <= 60
 
 
+def test_limits_say_how_long_to_wait_without_a_status_too(config: dict[str, Any]) -> None:
+    """With ``PASSKEY_HTTP_STATUS = False`` a refusal is a 200 with code 429, and still has ``Retry-After``."""
+    client = client_of(create_app(config | {"PASSKEY_HTTP_STATUS": False}))
+    answers = [client.put("/session/authn") for _ in range(61)]
+    assert [("Retry-After" in answer.headers, answer.get_json()["code"]) for answer in answers] == (
+        [(False, 0)] * 60 + [(True, 429)]
+    )
+
+
 def test_limits_can_be_switched_off(config: dict[str, Any]) -> None:
     """With ``RATELIMIT_ENABLED = False`` nobody is counted."""
     client = client_of(create_app(config | {"RATELIMIT_ENABLED": False}))
