@@ -80,6 +80,13 @@ def mutants(session: nox.Session) -> None:
     session.run("python", "tests/mutants.py", *session.posargs)
 
 
+@nox.session
+def nodes(session: nox.Session) -> None:
+    """Race for 200 ceremonies on two nodes behind nginx, and kill and restart the nodes many times."""
+    _install(session, ".[test]")
+    session.run("pytest", "-s", "tests/test_two_nodes.py", *session.posargs, env={"PASSKEY_TEST_NODES": "200"})
+
+
 @nox.session(python=["3.11", "3.12", "3.13"])
 def coverage_fuzz(session: nox.Session) -> None:
     """Let atheris look for a response that the finish functions stumble over, for ten minutes."""

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,71 @@ def postgresql_server(*, port: int | None = None, cluster: Path | None = None) -
         ready = partial(_answers, question=hello, answer=b"R")
         with _running(command, "-p", folder, ready, port=port, stop=signal.SIGINT, **options) as port:
             yield f"postgresql+psycopg://passkey@127.0.0.1:{port}/postgres"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server that works in processes of its own."""
+
+    process: subprocess.Popen[bytes]
+
+    def children(self) -> list[int]:
+        """Return the ids of these processes."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+#: What of nginx must not be where the system's own nginx has it. More than one worker, as in real life.
+_NGINX = """
+daemon off;
+worker_processes 2;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log warn;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/client_body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/*.conf;
+}}
+"""
+
+
+def nginx_command(folder: Path) -> list[str]:
+    """Return the command that runs nginx in the foreground on all ``*.conf`` in a folder, with everything in it."""
+    main = folder / "nginx.main"
+    main.write_text(_NGINX.format(folder=folder))
+    return [find("nginx"), "-e", f"{folder}/nginx-error.log", "-p", str(folder), "-c", str(main)]
+
+
+@contextmanager
+def nginx_server(folder: Path, *, port: int) -> Iterator[Server]:
+    """Run nginx on all ``*.conf`` in a folder.
+
+    :param port: one it listens on.
+    """
+    process = subprocess.Popen(nginx_command(folder))
+    try:
+        wait_for(port, process, folder / "nginx-error.log")
+        yield Server(process)
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(PATIENCE)
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until something listens."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"nginx did not start:\n{log.read_text(errors='replace') if log.exists() else ''}")
+            time.sleep(0.02)
 
 
 def find(program: str) -> str:

@@ -1,0 +1,31 @@
+"""Settings of gunicorn for one node: ``gunicorn -c gunicorn.conf.py 'demo:create_app()'``."""
+
+import os
+
+#: Where nginx, and nobody else, can reach it.
+bind = os.environ.get("BIND", "127.0.0.1:8000")
+
+#: A sign-in is about half waiting for the stores, half CPU under Python's lock: one process a core, some threads each.
+workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+threads = int(os.environ.get("THREADS", "8"))
+
+#: Seconds until a worker that does not come back is replaced, and that a stopping one has to finish its requests:
+#: more than the app waits for its stores.
+timeout = 30
+graceful_timeout = 30
+
+#: A heartbeat on a disk can block.
+worker_tmp_dir = "/dev/shm"
+
+#: Waiting connections. More than this are refused, and nginx tries the other node.
+backlog = 512
+
+#: nginx writes the access log; errors go to standard error, from there to the journal.
+accesslog = None
+errorlog = "-"
+
+#: HUP starts new workers with new code, and the old ones finish: so the code must not be loaded before the fork.
+preload_app = False
+
+#: Nobody uses it, and it would be made in the home folder.
+control_socket_disable = True
