@@ -309,7 +309,7 @@ def test_pages_while_redis_takes_nothing(config: dict[str, Any]) -> None:
 
 def test_bugs_are_no_outages(app: Flask, client: FlaskClient) -> None:
     """A page that fails for another reason says that something went wrong, and not to come back soon."""
-    app.view_functions["pages.sign_in"] = lambda: str({}["missing"])
+    app.view_functions["pages.sign_in"] = lambda: chr(-1)
     response = client.get("/sign-in")
     assert response.status_code == 500
     assert "Something went wrong" in response.text
