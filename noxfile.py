@@ -66,6 +66,18 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def translations(session: nox.Session) -> None:
+    """Bring the demo's German catalog up to date with its texts; what is then empty or fuzzy is for a person."""
+    _install(session, ".[demo]")
+    session.chdir("demo")
+    mapping, template, folder = "translations/babel.cfg", "translations/messages.pot", "translations"
+    options = ["--keyword=lazy_gettext", "--omit-header", "--no-wrap", "--add-location=file", "--sort-by-file"]
+    session.run("pybabel", "extract", "-F", mapping, *options, "-o", template, ".")
+    session.run("pybabel", "update", "-i", template, "-d", folder, "--no-wrap", "--ignore-obsolete")
+    session.run("pybabel", "compile", "-d", folder)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Send 100,000 bent requests to every route, and kill a worker 1,000 times."""
     _install(session, ".[test]")
@@ -96,7 +108,7 @@ def coverage_fuzz(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=False)
 def demo(session: nox.Session) -> None:
-    """Build the wheel, install it alone with the extra ``demo``, start it in both ways and begin a sign-in."""
+    """Build the wheel, install it alone with the extra ``demo``, start it in both ways, sign in and see German."""
     folder = session.create_tmp()
     shutil.rmtree("build", ignore_errors=True)
     session.install("build")
@@ -126,6 +138,9 @@ def _begin_sign_in(session: nox.Session, folder: str, port: str, program: str, *
     with subprocess.Popen([path, *arguments], cwd=folder) as server:
         try:
             session.log("%s answers %s", program, _answer(f"http://127.0.0.1:{port}/session/authn", server))
+            german = urllib.request.Request(f"http://localhost:{port}/sign-in", headers={"Accept-Language": "de"})
+            with urllib.request.urlopen(german, timeout=10) as page:
+                assert "<h1>Anmelden</h1>" in page.read().decode(), "the wheel has no translations"
         finally:
             server.terminate()
 

@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_passkey import Passkey
 
-from . import limits, pages, security, settings
+from . import errors, languages, limits, pages, security, settings
 from .accounts import Accounts
 
 __all__ = ["create_app"]
@@ -35,7 +35,9 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     _connect_accounts(app, passkey)
     limits.init_app(app)
     security.init_app(app, passkey)
+    languages.init_app(app)
     pages.init_app(app)
+    errors.init_app(app)
     if proxies := int(app.config["TRUSTED_PROXIES"]):
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app

@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 import ipaddress
-import traceback
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
+from flask_babel import LazyString, gettext, lazy_gettext
 from flask_login import current_user, login_required, logout_user
-from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from flask_passkey import CredentialRecord, Passkey, Refusal
-from flask_passkey.errors import (
-    CredentialNotFound,
-    CrossSiteRequest,
-    LastCredential,
-    MalformedRequest,
-    StepUpRequired,
-)
+from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, StepUpRequired
 from flask_passkey.schemas import BeginRegistrationRequest, RenameRequest, credential, read_credential_id
 
 from .accounts import Accounts
+from .words import sentences
 
 blueprint = Blueprint("pages", __name__)
 
 #: What a refusal is called on a page.
-WORDS: dict[type[Refusal], str] = {
-    StepUpRequired: "First confirm that it is you, then make the change again.",
-    LastCredential: "This is your only passkey. Add another one before you delete it.",
-    CredentialNotFound: "This passkey is no longer in your list.",
-    MalformedRequest: "This name is empty, too long, or has characters that cannot be shown.",
-}
-#: Seconds after which a page that is not available may be tried again.
-RETRY_AFTER = 10
-ERRORS = {
-    403: ("This was not allowed", "The request came from another site, or from an address that is not set up here."),
-    404: ("Page not found", "There is nothing at this address."),
-    429: ("Too many tries", "Please wait a minute, then try again."),
-    503: ("Not available", "The service is unavailable for the moment. Please try again soon."),
+WORDS: dict[type[Refusal], LazyString] = {
+    StepUpRequired: lazy_gettext("First confirm that it is you, then make the change again."),
+    LastCredential: lazy_gettext("This is your only passkey. Add another one before you delete it."),
+    CredentialNotFound: lazy_gettext("This passkey is no longer in your list."),
+    MalformedRequest: lazy_gettext("This name is empty, too long, or has characters that cannot be shown."),
 }
 
 
 def init_app(app: Flask) -> None:
-    """Add the pages and the pages for what goes wrong."""
+    """Add the pages."""
     app.register_blueprint(blueprint)
-    app.register_error_handler(HTTPException, _error_page)
-    app.register_error_handler(Refusal, _refusal_page)
+    app.jinja_env.globals["sentences"] = sentences
 
 
 @blueprint.get("/")
@@ -77,7 +62,7 @@ def sign_out() -> Response:
     """Forget who is signed in."""
     logout_user()
     session.clear()
-    flash("You are signed out.")
+    flash(gettext("You are signed out."))
     return redirect(url_for("pages.sign_in"))
 
 
@@ -98,7 +83,7 @@ def rename(credential_id: str) -> Response:
     passkey = _passkey()
     name = RenameRequest.read({"name": request.form.get("name", "")})["name"]
     passkey.relying_party.rename(passkey.visitor(), _id(credential_id), name)
-    return _done("The passkey has its new name.")
+    return _done(gettext("The passkey has its new name."))
 
 
 @blueprint.post("/passkeys/<credential_id>/delete")
@@ -109,7 +94,8 @@ def delete(credential_id: str) -> Response:
     outcome = passkey.relying_party.delete(passkey.visitor(), [_id(credential_id)])
     for refusal in outcome.refused.values():
         raise refusal
-    return _done("The passkey was deleted here. Delete it from your password manager too.")
+    text = gettext("The passkey was deleted here. Delete it from your password manager too, if it is still offered.")
+    return _done(text)
 
 
 @blueprint.post("/account")
@@ -119,7 +105,7 @@ def account() -> Response:
     names = {"name": current_user.name, "display_name": request.form.get("display_name", "")}
     accounts: Accounts = current_app.extensions["demo_accounts"]
     accounts.call(current_user.id, BeginRegistrationRequest.read(names)["display_name"])
-    return _done("Your name was changed.")
+    return _done(gettext("Your name was changed."))
 
 
 def _done(text: str) -> Response:
@@ -184,7 +170,8 @@ def _wrong_address() -> dict[str, str] | None:
     if _is_ip(_host()):
         return {"host": _host(), "instead": _at(request.url_root, "localhost"), "why": "ip"}
     if request.host not in {urlsplit(origin).netloc for origin in config.all_origins}:
-        return {"host": request.host, "instead": config.origins[0], "why": "origin"}
+        why = "origin" if request.is_secure or _host() == "localhost" else "http"
+        return {"host": request.host, "instead": config.origins[0], "why": why}
     return None
 
 
@@ -206,7 +193,7 @@ def _at(url: str, host: str) -> str:
     return urlunsplit(parts._replace(netloc=host + port))
 
 
-# What goes wrong
+# What is refused, said on the list
 
 
 @blueprint.errorhandler(StepUpRequired)
@@ -214,31 +201,5 @@ def _at(url: str, host: str) -> str:
 @blueprint.errorhandler(CredentialNotFound)
 @blueprint.errorhandler(MalformedRequest)
 def _back_to_the_list(refusal: Refusal) -> Response:
-    flash(WORDS[type(refusal)], "step-up" if isinstance(refusal, StepUpRequired) else "alert")
+    flash(str(WORDS[type(refusal)]), "step-up" if isinstance(refusal, StepUpRequired) else "alert")
     return redirect(url_for("pages.passkeys"))
-
-
-def _refusal_page(refusal: Refusal) -> Response:
-    current_app.logger.warning("Refused a page: %s", refusal.reason, exc_info=refusal.__cause__)
-    return _page(403 if isinstance(refusal, CrossSiteRequest) else refusal.status)
-
-
-def _error_page(error: HTTPException) -> Response | HTTPException:
-    if error.code is None or error.code < 400:
-        return error
-    cause = error.original_exception if isinstance(error, InternalServerError) else None
-    return _page(503 if _is_of_the_session(cause) else error.code)
-
-
-def _is_of_the_session(error: BaseException | None) -> bool:
-    """Tell whether Flask could not read or save the session, which it does outside of all views."""
-    frames = traceback.walk_tb(error.__traceback__ if error else None)
-    return any(frame.f_code.co_name in ("open_session", "save_session") for frame, _ in frames)
-
-
-def _page(status: int) -> Response:
-    """Render the page of an error without looking at session and user: reading those may be what failed."""
-    title, text = ERRORS.get(status, ("Something went wrong", "Please go back and try again."))
-    page = current_app.jinja_env.get_template("error.html").render(title=title, text=text)
-    headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
-    return current_app.make_response((page, status, headers))

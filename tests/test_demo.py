@@ -149,7 +149,7 @@ def test_cookies_are_secure_where_the_site_is(config: dict[str, Any]) -> None:
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
     response = app.test_client().get("/sign-in", base_url="http://example.com", headers=headers)
     assert response.headers["Strict-Transport-Security"]
-    assert "Passkeys do not work" not in response.text
+    assert "Passkeys do not work at this address" not in response.text
 
 
 # Accounts

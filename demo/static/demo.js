@@ -32,6 +32,7 @@ function sayNow(text) {
   if (!region) return;
   region.textContent = text;
   region.dataset.passkeyCode = "done";
+  region.scrollIntoView({ block: "nearest" }); // after a reload the page is where it was scrolled to
 }
 
 function onSuccess(event) {
@@ -85,3 +86,8 @@ if (notice && document.querySelector("main > [data-passkey-status]")) {
 }
 const offer = document.querySelector("[data-offer]");
 if (offer) offer.hidden = !sessionStorage.getItem(OFFER);
+offer?.querySelector("[data-offer-decline]").addEventListener("click", () => {
+  sessionStorage.removeItem(OFFER);
+  offer.hidden = true;
+  document.querySelector(".rename summary")?.focus(); // the button that had the focus is gone
+});

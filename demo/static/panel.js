@@ -10,6 +10,7 @@ const FLAGS = { UP: 0x01, UV: 0x04, BE: 0x08, BS: 0x10, AT: 0x40, ED: 0x80 };
 
 const toggle = document.querySelector("[data-panel-switch]");
 const panel = document.querySelector("[data-panel]");
+const list = panel?.querySelector("[data-panel-list]");
 const isOn = () => localStorage.getItem(SWITCH) === "on";
 const exchanges = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
 
@@ -55,10 +56,11 @@ function draw() {
   toggle.setAttribute("aria-pressed", String(isOn()));
   panel.querySelector("[data-panel-empty]").hidden = exchanges().length > 0;
   const items = exchanges().map(({ method, path, body, status, envelope }) => {
-    const title = element("p", element("code", `${method} ${path}`), ` → ${status}, code ${envelope?.code ?? "none"}`);
-    return element("li", title, ...(body ? [block("Request", decode(body))] : []), block("Answer", envelope));
+    const { request, answer, code } = list.dataset; // in the page's language
+    const title = element("p", element("code", `${method} ${path}`), ` → ${status}, ${code} ${envelope?.code ?? "–"}`);
+    return element("li", title, ...(body ? [block(request, decode(body))] : []), block(answer, envelope));
   });
-  panel.querySelector("[data-panel-list]").replaceChildren(...items);
+  list.replaceChildren(...items);
 }
 
 if (panel) {

@@ -84,12 +84,12 @@ def test_rename_in_place(page: Page, site: Site, authenticator: Authenticator) -
 
 
 def test_the_same_device_cannot_have_two(page: Page, site: Site, authenticator: Authenticator) -> None:
-    """A device that has a passkey already says so in friendly words and keeps the one it has."""
+    """A device that has a passkey already says so in friendly words, beside the button, and keeps the one it has."""
     sign_up(page, site)
     page.get_by_role("button", name="Add a passkey").click()
-    expect(page.get_by_role("status").first).to_have_text(
-        "This device or password manager already has a passkey for your account."
-    )
+    said = page.get_by_role("region", name="Add another passkey").get_by_role("status")
+    expect(said).to_have_text("This device or password manager already has a passkey for your account.")
+    expect(said).to_be_in_viewport()
     assert len(authenticator.credentials) == 1
 
 
@@ -298,6 +298,20 @@ def test_offer_after_a_passkey_from_another_device(page: Page, site: Site, authe
     expect(page.get_by_text("Your new passkey is ready.")).to_be_visible()
     expect(offer).to_be_hidden()
     assert len(rows(page)) == 2
+
+
+def test_offer_can_be_declined(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """Who does not want a passkey on this device says so once."""
+    page.add_init_script("PublicKeyCredential.getClientCapabilities = undefined")
+    page.add_init_script("PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable = async () => true")
+    authenticator.replace(transport="usb")
+    sign_up(page, site)
+    sign_out(page, authenticator, autofill=False)
+    sign_in(page, authenticator)
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("button", name="Create a passkey on this device")).to_be_hidden()
+    page.reload()
+    expect(page.locator("[data-offer]")).to_be_hidden()
 
 
 def test_sign_in_when_every_answer_is_200(page: Page, serve: Callable[..., Site], authenticator: Authenticator) -> None:

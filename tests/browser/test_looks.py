@@ -88,9 +88,11 @@ def test_your_passkeys(page: Page, site: Site, authenticator: Authenticator, ass
 
 def test_notices(page: Page, serve: Callable[..., Site], authenticator: Authenticator, assert_fine: Check) -> None:
     """So do the notices of a wrong address and of a browser without passkeys."""
-    site = serve(PASSKEY_ORIGINS=["http://localhost:1"])
+    page.goto(f"{serve(PASSKEY_ORIGINS=['http://localhost:1']).url}/sign-in")
+    expect(page.get_by_role("heading", name="Passkeys do not work at this address")).to_be_visible()
+    assert_fine(page)
     page.add_init_script("delete window.PublicKeyCredential")
-    page.goto(f"{site.url}/sign-in")
+    page.goto(f"{serve().url}/sign-in")
     expect(page.get_by_text("This browser cannot use passkeys here.")).to_be_visible()
     assert_fine(page)
 

@@ -1,0 +1,44 @@
+"""The sentences of ``passkey.js``, for their translation: a page in another language brings them with it."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+#: By their key in the module's ``MESSAGES``, and in its words; all but those of :data:`OWN_SENTENCES`.
+SENTENCES = {
+    "register.cancelled": _("No passkey was created. You can try again."),
+    "sign-up.cancelled": _("No passkey was created, and no account. You can try again."),
+    "reauthenticate.cancelled": _("Nothing was changed. Please confirm with a passkey to go on."),
+    "expired": _("That took too long. Please try again."),
+    "duplicate": _("This device or password manager already has a passkey for your account."),
+    "domain": _("Passkeys do not work on this address."),
+    "insecure": _("Passkeys need a secure (https) address."),
+    "unsupported": _("This browser cannot use passkeys here."),
+    "unsupported_device": _("This device cannot create the kind of passkey this site needs."),
+    "busy": _("Another passkey request is open. Close it and try again."),
+    "authenticator": _("Your device could not complete this. Try again or use another passkey."),
+    "network": _("We could not reach the server. Check your connection and try again."),
+    "server": _("Something went wrong. Please try again."),
+    "unavailable": _("The service is unavailable for the moment. Please try again."),
+    "rate_limited": _("Too many tries. Please wait a minute."),
+    "sign_in_required": _("Please sign in first."),
+    "authenticate.forbidden": _("You cannot sign in here with this passkey."),
+    "forbidden": _("This was not allowed. Please reload the page and try again."),
+    "invalid": _("Please check what you entered."),
+    "not_found": _("This passkey is no longer in your list. Please reload the page."),
+    "name_taken": _("This name is taken. Please choose another one."),
+    "last_passkey": _("This is your only passkey. Add another one before you delete it."),
+    "switched_off": _("This is switched off here."),
+    "rejected": _("The passkey could not be verified. Please try again."),
+    "unknown_credential": _("This passkey is no longer registered here. Please use another one."),
+    "step_up_required": _("Please sign in with your passkey again, then repeat."),
+    "waiting": _("Follow the steps that your browser or device shows."),
+    "done": _("Done."),
+}
+#: Where the demo says something else: it has no other way to sign in.
+OWN_SENTENCES = {"cancelled": _("No passkey was used. You can try again.")}
+
+
+def sentences() -> dict[str, str]:
+    """Return every sentence in the language of the current request."""
+    return {key: str(text) for key, text in (SENTENCES | OWN_SENTENCES).items()}

@@ -1,0 +1,181 @@
+"""The demo in two languages: every page in the browser's, every text in the catalog, nothing left over."""
+
+from __future__ import annotations
+
+import gettext
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+from flask import Flask
+from flask.testing import FlaskClient
+
+import demo
+import flask_passkey
+from demo import create_app, words
+from flask_passkey.testing import VirtualAuthenticator, sign_up
+
+SITE = "http://localhost:5000"
+FOLDER = Path(demo.__file__).parent
+GERMAN = FOLDER / "translations" / "de" / "LC_MESSAGES" / "messages.po"
+#: What people should not have to know: the technology's words, and what systems call a passkey elsewhere.
+JARGON = ("webauthn", "fido", "authenti", "credential", "anmeldeinformation", "schlüsselbund")
+UPDATE = "run `nox -s translations`, and translate what is new"
+
+
+def read(path: Path) -> Catalog:
+    """Return a catalog."""
+    with path.open("rb") as file:
+        return read_po(file)
+
+
+def messages(path: Path) -> list[Message]:
+    """Return the messages of a catalog, without its header."""
+    return [message for message in read(path) if message.id]
+
+
+def extracted() -> set[str]:
+    """Return every text in the demo's code and templates, found as ``nox -s translations`` finds them."""
+    with (FOLDER / "translations" / "babel.cfg").open() as file:
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    keywords: dict[str, Any] = {**DEFAULT_KEYWORDS, "lazy_gettext": None}
+    found = extract_from_dir(FOLDER, method_map=methods, options_map=options, keywords=keywords)
+    return {str(text) for _file, _line, text, _comments, _context in found}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    """The demo on its defaults."""
+    app = create_app({"INSTANCE_PATH": str(tmp_path)})
+    yield app
+    with app.app_context():
+        app.extensions["passkey"].credentials.close()
+
+
+def client_of(app: Flask, languages: str) -> FlaskClient:
+    """Return a browser at the demo's address that prefers some languages."""
+    client = app.test_client()
+    client.environ_base |= {"SERVER_NAME": "localhost", "SERVER_PORT": "5000", "HTTP_ORIGIN": SITE}
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = languages
+    return client
+
+
+# The catalog
+
+
+@pytest.mark.parametrize("path", [GERMAN, FOLDER / "translations" / "messages.pot"], ids=lambda path: path.name)
+def test_catalogs_have_every_text_and_no_other(path: Path) -> None:
+    """What stands in code and templates stands in the catalogs, and nothing that stands nowhere any more."""
+    assert {message.id for message in messages(path)} == extracted(), UPDATE
+    assert not read(path).obsolete, UPDATE
+
+
+def test_everything_is_translated() -> None:
+    """No German text is missing, only guessed, or without the values of its English one."""
+    catalog = read(GERMAN)
+    assert not [message.id for message in catalog if message.id and not message.string], UPDATE
+    assert not [message.id for message in catalog if message.id and message.fuzzy], UPDATE
+    assert not [(message.id, errors) for message, errors in catalog.check()]
+
+
+def test_translations_are_plain_text() -> None:
+    """No text has markup or quotes that could end an attribute: templates put all of them where they like."""
+    texts = {str(text) for message in messages(GERMAN) for text in (message.id, message.string)}
+    assert not [text for text in texts if set(text) & set('<>"&')]
+
+
+def test_the_compiled_catalog_is_the_readable_one() -> None:
+    """What the demo reads was compiled from what people read."""
+    with GERMAN.with_suffix(".mo").open("rb") as file:
+        compiled = dict(gettext.GNUTranslations(file)._catalog)  # type: ignore[attr-defined]
+    compiled.pop("")
+    assert compiled == {message.id: message.string for message in messages(GERMAN)}, UPDATE
+
+
+def test_words_that_people_know() -> None:
+    """No text speaks of the technology, in no language."""
+    texts = [str(text) for message in messages(GERMAN) for text in (message.id, message.string)]
+    assert not [text for text in texts for word in JARGON if word in text.lower()]
+
+
+def test_every_sentence_of_the_module_is_there() -> None:
+    """The pages bring every sentence that ``passkey.js`` can say, under its key, and translate those of today."""
+    script = (Path(flask_passkey.__file__).parent / "static" / "passkey.js").read_text("utf-8")
+    table = script.partition("export const MESSAGES = ")[2].partition("});")[0]
+    said = {key: text for key, text in re.findall(r'^  "?([\w.-]+)"?: "(.*)",$', table, re.MULTILINE) if text}
+    assert len(said) > 20
+    own = {key: str(text) for key, text in words.SENTENCES.items()}
+    assert own == {key: text for key, text in said.items() if key not in words.OWN_SENTENCES}
+    assert words.OWN_SENTENCES.keys() <= said.keys()
+
+
+# The pages
+
+
+@pytest.mark.parametrize(
+    ("languages", "language"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT,en;q=0.9", "de"),
+        ("en-US,de;q=0.9", "en"),
+        ("fr-FR,fr;q=0.9,de;q=0.8,en;q=0.7", "de"),
+        ("de;q=0.1,en;q=0.2", "en"),
+        ("de;q=0,fr", "en"),
+        ("DE-de", "de"),
+        ("den", "en"),
+        ("*", "en"),
+        ("\x80;q=x,,-,de-\xff;q=9999", "en"),
+    ],
+)
+def test_the_browser_chooses(app: Flask, languages: str, language: str) -> None:
+    """The first language that there is decides, whatever its region; English where there is none."""
+    response = client_of(app, languages).get("/sign-in")
+    assert response.headers["Content-Language"] == language
+    assert "Accept-Language" in response.headers["Vary"]
+    assert f'<html lang="{language}">' in response.text
+    assert {"en": "<h1>Sign in</h1>", "de": "<h1>Anmelden</h1>"}[language] in response.text
+
+
+def test_only_pages_have_a_language(app: Flask) -> None:
+    """Redirects and files are the same in all languages, and so are the answers of the API: programs read those."""
+    german, english = client_of(app, "de"), client_of(app, "en")
+    for path in ("/", "/static/demo.css"):
+        with german.get(path) as response:
+            assert "Content-Language" not in response.headers
+    answers = [client.post("/session/authn", json={}).get_json()["msg"] for client in (german, english)]
+    assert answers[0] == answers[1]
+
+
+def test_a_visit_in_german(app: Flask) -> None:
+    """Dates, what was done and what was refused, and the sentences of the module are German too."""
+    client, authenticator = client_of(app, "de-DE,de;q=0.9"), VirtualAuthenticator(SITE)
+    made = sign_up(client, authenticator, "ada")
+    page = client.get("/passkeys").text
+    assert "<h1>Ihre Passkeys</h1>" in page
+    assert re.search(r"Erstellt am <time [^>]+>\d{1,2}\. \w+ \d{4}</time>", page)
+    assert "Es wurde kein Passkey verwendet." in page
+    client.post(f"/passkeys/{made['id']}/delete")
+    assert "Dies ist Ihr einziger Passkey." in client.get("/passkeys").text
+    client.post("/account", data={"display_name": "Ada"})
+    assert "Ihr Name wurde geändert." in client.get("/passkeys").text
+    client.post("/sign-out")
+    assert "Sie sind abgemeldet." in client.get("/sign-in").text
+
+
+def test_what_goes_wrong_in_german(app: Flask, tmp_path: Path) -> None:
+    """Pages for errors are in the browser's language, also the one for a store of sessions that is down."""
+    response = client_of(app, "de").get("/nowhere")
+    assert "Seite nicht gefunden" in response.text
+    assert response.headers["Content-Language"] == "de"
+    client = client_of(create_app({"INSTANCE_PATH": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:1/0"}), "de")
+    client.set_cookie("demo_session", "of somebody")
+    response = client.get("/passkeys")
+    assert "Der Dienst ist im Moment nicht erreichbar." in response.text
+    assert response.headers["Content-Language"] == "de"
