@@ -17,8 +17,16 @@ from ..errors import ConfigurationError
 
 #: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
 _PATIENCE = 5
-#: Drivers that take ``connect_timeout``.
-_WITH_TIMEOUT = {"psycopg", "psycopg2", "pymysql", "mysqldb"}
+_CONNECTING = {"connect_timeout": _PATIENCE}
+#: How long to wait for a machine that is gone without a word. Left to itself, TCP waits for a quarter of an hour.
+_GONE = {"tcp_user_timeout": _PATIENCE * 1000, "keepalives_idle": 5, "keepalives_interval": 1, "keepalives_count": 5}
+#: What drivers can be told of it.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "psycopg": _CONNECTING | _GONE,
+    "psycopg2": _CONNECTING | _GONE,
+    "pymysql": _CONNECTING,
+    "mysqldb": _CONNECTING,
+}
 _EXAMPLE = "Write PASSKEY_DATABASE_URI = 'postgresql+psycopg://user:password@host/database'"
 
 
@@ -41,10 +49,11 @@ def engine_for(uri: str) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
-    """Connect with a time limit, and test a pooled connection first, as the server may have been restarted."""
-    options: dict[str, Any] = {}
-    if url.get_driver_name() in _WITH_TIMEOUT and "connect_timeout" not in url.query:
-        options["connect_args"] = {"connect_timeout": _PATIENCE}
+    """Connect with time limits, and test a pooled connection first, as the server may have been restarted."""
+    known = _OPTIONS.get(url.get_driver_name(), {})
+    options: dict[str, Any] = {
+        "connect_args": {name: value for name, value in known.items() if name not in url.query},
+    }
     if url.get_backend_name() in ("mysql", "mariadb"):
         # Its default, REPEATABLE READ, locks the gaps between keys, and simultaneous registrations deadlock.
         options["isolation_level"] = "READ COMMITTED"

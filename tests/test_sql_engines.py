@@ -1,0 +1,45 @@
+"""Our own engine for a database URL: what it asks of the connections to a server."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from flask_passkey.sql.engines import engine_for
+
+pytestmark = pytest.mark.services
+
+
+@contextmanager
+def socket_to(uri: str) -> Iterator[socket.socket]:
+    """Give the socket of a connection to a database."""
+    engine = engine_for(uri)
+    try:
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            with socket.socket(fileno=os.dup(driver.fileno())) as duplicate:
+                assert connection.execute(text("SELECT 1")).scalar() == 1
+                yield duplicate
+    finally:
+        engine.dispose()
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed(postgresql_url: str) -> None:
+    """When the database's machine loses its power, a request waits for seconds, not for TCP's quarter of an hour."""
+    with socket_to(postgresql_url) as connection:
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
+
+
+def test_the_url_has_the_last_word(postgresql_url: str) -> None:
+    """What the URL says of these times counts."""
+    with socket_to(f"{postgresql_url}?tcp_user_timeout=60000&keepalives_idle=30") as connection:
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
