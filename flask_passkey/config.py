@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 from .errors import ConfigurationError
@@ -21,7 +21,7 @@ from .origins import check_below, check_related, check_rp_id, default_origins, r
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots, for what is worked out once
 class PasskeyConfig:
     """All settings of one app. Each field is the configuration key ``PASSKEY_<FIELD>`` in upper case.
 
@@ -113,12 +113,12 @@ class PasskeyConfig:
     """Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
     ``{"enroll": "https://…", "manage": "https://…"}``."""
 
-    @property
+    @cached_property
     def all_origins(self) -> tuple[str, ...]:
         """Every origin a ceremony may run on."""
         return self.origins + self.related_origins
 
-    @property
+    @cached_property
     def https_only(self) -> bool:
         """Do all pages use https? Then cookies are ``Secure``."""
         return not any(origin.startswith("http:") for origin in self.all_origins)

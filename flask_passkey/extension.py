@@ -107,9 +107,10 @@ class Passkey:
 
     @property
     def _state(self) -> _State:
-        if current_app.extensions.get("passkey") is not self:
+        extensions = current_app.extensions
+        if extensions.get("passkey") is not self:
             raise RuntimeError("This app does not have this Passkey extension: call passkey.init_app(app).")
-        state: _State = current_app.extensions[_STATE]
+        state: _State = extensions[_STATE]
         return state
 
     @property
@@ -134,7 +135,8 @@ class Passkey:
 
     def visitor(self) -> Visitor:
         """Return who is asking by the current request: user, browser, last passkey sign-in."""
-        return sessions.visitor(self.accounts)
+        state = self._state
+        return sessions.visitor(state.accounts, state.config)
 
     def refuse_cross_site(self) -> None:
         """Refuse the current request if a browser sent it from another site's page.

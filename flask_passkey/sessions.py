@@ -32,9 +32,9 @@ _UNAVAILABLE = "passkey.session_unavailable"
 _MAX_SECRETS = 16
 
 
-def visitor(accounts: Accounts) -> Visitor:
+def visitor(accounts: Accounts, config: PasskeyConfig) -> Visitor:
     """Return who is asking by the current request."""
-    return Visitor(_browser_secrets(), accounts.current(), _proof(), _upgrade_of())
+    return Visitor(_browser_secrets(config), accounts.current(), _proof(), _upgrade_of())
 
 
 def known_browser(asking: Visitor, config: PasskeyConfig) -> Visitor:
@@ -46,14 +46,14 @@ def known_browser(asking: Visitor, config: PasskeyConfig) -> Visitor:
     return replace(asking, secrets=(secret,))
 
 
-def anybody() -> Visitor:
+def anybody(config: PasskeyConfig) -> Visitor:
     """Return the browser of the current request without asking the app who is signed in."""
-    return Visitor(_browser_secrets())
+    return Visitor(_browser_secrets(config))
 
 
-def _browser_secrets() -> tuple[str, ...]:
+def _browser_secrets(config: PasskeyConfig) -> tuple[str, ...]:
     """Return the secrets among the cookies."""
-    prefix = _cookie_prefix(current_app.extensions["passkey"].config)
+    prefix = _cookie_prefix(config)
     found = (value for name, value in request.cookies.items() if name.startswith(prefix))
     return tuple(value for value in found if len(value) == 43)[:_MAX_SECRETS]
 
@@ -66,7 +66,8 @@ def _cookie_prefix(config: PasskeyConfig) -> str:
 def _set_cookie(response: Response, secret: str, config: PasskeyConfig) -> Response:
     # A name of its own for each secret: two first answers at once do not overwrite each other's.
     name = _cookie_prefix(config) + secrets.token_hex(4)
-    response.set_cookie(name, secret, secure=config.https_only, httponly=True, samesite="Lax", path="/")
+    secure = "Secure; " if config.https_only else ""
+    response.headers.add("Set-Cookie", f"{name}={secret}; {secure}HttpOnly; Path=/; SameSite=Lax")
     return response
 
 

@@ -48,12 +48,13 @@ def _passkey() -> Passkey:
 @blueprint.put("/session/authn")
 def begin_sign_in() -> Response:
     """Prepare a passkey sign-in or, with ``step_up``, a repeated one by the same user."""
-    body = schemas.BeginSignInRequest.read(_body(optional=True))
-    party, config = _passkey().relying_party, _passkey().config
+    party = _passkey().relying_party
+    sent = _body(optional=True)
+    body = schemas.BeginSignInRequest.read(sent) if sent != {} else {}
     if body.get("step_up"):
-        begun = party.begin_step_up(sessions.known_browser(_passkey().visitor(), config))
+        begun = party.begin_step_up(sessions.known_browser(_passkey().visitor(), party.config))
     else:
-        browser = sessions.known_browser(sessions.anybody(), config)
+        browser = sessions.known_browser(sessions.anybody(party.config), party.config)
         begun = party.begin_sign_in(browser, user_name=body.get("user_name"))
     return answer(schemas.success(schemas.begun(begun)))
 
@@ -248,7 +249,7 @@ def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
 
 def answer(members: dict[str, Any], status: int = 200) -> Response:
     """Return JSON that nobody keeps."""
-    response = current_app.json.response(members)
+    response: Response = current_app.json.response(members)  # type: ignore[assignment]
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
