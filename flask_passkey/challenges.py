@@ -14,7 +14,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .backends import CeremonyBackend
 from .ceremonies import base64url
@@ -59,8 +59,8 @@ class ChallengeStore:
         """
         session_id = str(uuid.uuid4())
         key = self._key(session_id, Binding(browser, pending.purpose, pending.user_id))
-        stamped = replace(pending, expires_at=self._clock() + lifetime)
-        self._backend().put(key, stamped.to_json(), lifetime=lifetime)
+        value = pending.to_json(expires_at=self._clock() + lifetime)
+        self._backend().put(key, value, lifetime=lifetime)
         return session_id
 
     def take(self, session_id: str, bindings: Iterable[Binding]) -> Pending:

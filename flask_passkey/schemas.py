@@ -141,11 +141,16 @@ class CredentialSchema(Schema):
 
 
 class EnvelopeSchema(Schema):
-    """Every answer of the blueprint. ``data`` is plain already, so it is not walked again."""
+    """What every answer of the blueprint has. ``data`` is plain already, so it is not walked again."""
 
     code = fields.Integer(required=True)
     msg = fields.String(required=True)
     data = fields.Raw(required=True)
+
+
+class FailureSchema(EnvelopeSchema):
+    """What the answer may have where something failed."""
+
     correlation_id = fields.String()
     error = fields.String()
     aggregated_error = fields.Dict(keys=fields.String(), values=fields.Raw())
@@ -153,6 +158,7 @@ class EnvelopeSchema(Schema):
 
 _credential = CredentialSchema()
 _envelope = EnvelopeSchema()
+_failure = FailureSchema()
 
 
 def success(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +174,7 @@ def failure(refusal: Refusal, *, correlation_id: str, debug: bool) -> dict[str, 
     members = {"code": refusal.code, "msg": refusal.message, "data": None, "correlation_id": correlation_id}
     if debug:
         members["error"] = refusal.reason
-    return cast("dict[str, Any]", _envelope.dump(members))
+    return cast("dict[str, Any]", _failure.dump(members))
 
 
 def partly_done(
@@ -182,7 +188,7 @@ def partly_done(
         "correlation_id": correlation_id,
         "aggregated_error": failures,
     }
-    return cast("dict[str, Any]", _envelope.dump(members))
+    return cast("dict[str, Any]", _failure.dump(members))
 
 
 def credential(record: CredentialRecord, *, current: bytes | None, icon_url: IconURL) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def anybody(config: PasskeyConfig) -> Visitor:
 
 def _browser_secrets(config: PasskeyConfig) -> tuple[str, ...]:
     """Return the secrets among the cookies."""
+    if not request.cookies:
+        return ()
     prefix = _cookie_prefix(config)
     found = (value for name, value in request.cookies.items() if name.startswith(prefix))
     return tuple(value for value in found if len(value) == 43)[:_MAX_SECRETS]
@@ -151,10 +153,14 @@ def require_available() -> None:
 
 
 def guard(app: Flask, *, is_ours: Callable[[str], bool], answer: Callable[[Exception], Response]) -> None:
-    """Put :class:`GuardedSessions` around the app's session interface, unless it is there."""
-    interface = app.session_interface
-    if unguarded(interface) is interface:
-        app.session_interface = cast(SessionInterface, GuardedSessions(interface, is_ours=is_ours, answer=answer))
+    """Put :class:`GuardedSessions` around the app's session interface."""
+    guarded = GuardedSessions(app.session_interface, is_ours=is_ours, answer=answer)
+    app.session_interface = cast(SessionInterface, guarded)
+
+
+def is_guarded(app: Flask) -> bool:
+    """Tell whether :class:`GuardedSessions` are there; to ``isinstance`` they are the app's own interface."""
+    return type(app.session_interface) is GuardedSessions
 
 
 def unguarded(interface: SessionInterface) -> SessionInterface:

@@ -197,9 +197,12 @@ def passkey_endpoints() -> Response:
 @blueprint.before_request
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
-    if request.endpoint not in ("passkey.static", "passkey.provider_icon"):
+    if request.endpoint not in _FILES:
         refuse_cross_site()
         sessions.require_available()
+
+
+_FILES = ("passkey.static", "passkey.provider_icon")
 
 
 def refuse_cross_site() -> None:
@@ -210,18 +213,21 @@ def refuse_cross_site() -> None:
 
     :raises CrossSiteRequest: it did.
     """
-    origin = request.headers.get("Origin")
+    environ = request.environ
+    origin = environ.get("HTTP_ORIGIN")
     if origin is not None:
         if origin not in _passkey().config.all_origins:
             raise CrossSiteRequest(f"Origin {origin!r} is not in PASSKEY_ORIGINS")
-    elif request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-        raise CrossSiteRequest(f"Sec-Fetch-Site is {request.headers['Sec-Fetch-Site']!r}")
+    elif environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
+        raise CrossSiteRequest(f"Sec-Fetch-Site is {environ['HTTP_SEC_FETCH_SITE']!r}")
 
 
 def _body(*, optional: bool = False) -> Any:
     """Return the JSON of the request's body, ``{}`` for an empty one where it is optional."""
-    request.max_content_length = _passkey().config.max_body
-    data = request.get_data()  # kept, for the app's hooks may want to read it too
+    data = b""
+    if request.environ.get("CONTENT_LENGTH") != "0":
+        request.max_content_length = _passkey().config.max_body
+        data = request.get_data()  # kept, for the app's hooks may want to read it too
     if not data:
         if optional:
             return {}
@@ -250,7 +256,8 @@ def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
 def answer(members: dict[str, Any], status: int = 200) -> Response:
     """Return JSON that nobody keeps."""
     response: Response = current_app.json.response(members)  # type: ignore[assignment]
-    response.status_code = status
+    if status != 200:
+        response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
 

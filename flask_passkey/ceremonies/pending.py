@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final
 
 from ..strict_json import refuse_deep
@@ -48,9 +49,13 @@ class Pending:
     #: End of life in seconds since 1970, set by the store.
     expires_at: float = 0.0
 
-    def to_json(self) -> bytes:
-        """Return compact JSON without the empty members."""
-        return _encode({name: value for name in _MEMBERS if (value := getattr(self, name))}).encode()
+    def to_json(self, *, expires_at: float) -> bytes:
+        """Return compact JSON without the empty members.
+
+        :param expires_at: end of life in seconds since 1970.
+        """
+        members = {name: value for name, value in zip(_MEMBERS, _values(self), strict=True) if value}
+        return _encode(members | {"expires_at": expires_at}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Pending:
@@ -71,4 +76,5 @@ class Pending:
 
 
 _MEMBERS = tuple(field.name for field in fields(Pending))
+_values = attrgetter(*_MEMBERS)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
