@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, current_app
 from flask.sessions import SecureCookieSessionInterface
 
-from . import login, sessions, views
+from . import incoming, login, sessions, views
 from .accounts import Accounts, Hooks
 from .backends import CeremonyBackend, backend_for
 from .challenges import ChallengeStore
@@ -145,7 +145,7 @@ class Passkey:
 
         :raises CrossSiteRequest: it did.
         """
-        views.refuse_cross_site()
+        incoming.refuse_cross_site(self.config)
 
     def required(self, max_age: int | None = None) -> Callable[[F], F]:
         """Decorate a view that needs a passkey sign-in not long ago: ``@passkey.required(max_age=60)``.

@@ -160,7 +160,8 @@ def guard(app: Flask, *, is_ours: Callable[[str], bool], answer: Callable[[Excep
 
 def is_guarded(app: Flask) -> bool:
     """Tell whether :class:`GuardedSessions` are there; to ``isinstance`` they are the app's own interface."""
-    return type(app.session_interface) is GuardedSessions
+    interface: object = app.session_interface
+    return type(interface) is GuardedSessions
 
 
 def unguarded(interface: SessionInterface) -> SessionInterface:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from . import schemas, sessions, signals
+from . import incoming, schemas, sessions, signals
 from .errors import (
     BodyTooLarge,
     CredentialNotFound,
@@ -27,7 +27,6 @@ from .errors import (
 )
 from .outcomes import Registered, SignedIn, Visitor
 from .providers import icon_of
-from .strict_json import parse_json
 
 if TYPE_CHECKING:
     from .extension import Passkey
@@ -49,7 +48,7 @@ def _passkey() -> Passkey:
 def begin_sign_in() -> Response:
     """Prepare a passkey sign-in or, with ``step_up``, a repeated one by the same user."""
     party = _passkey().relying_party
-    sent = _body(optional=True)
+    sent = incoming.body(party.config, optional=True)
     body = schemas.BeginSignInRequest.read(sent) if sent != {} else {}
     if body.get("step_up"):
         begun = party.begin_step_up(sessions.known_browser(_passkey().visitor(), party.config))
@@ -62,7 +61,7 @@ def begin_sign_in() -> Response:
 @blueprint.post("/session/authn")
 def finish_sign_in() -> Response:
     """Sign in with the browser's response."""
-    body = schemas.FinishRequest.read(_body())
+    body = schemas.FinishRequest.read(incoming.body(_passkey().config))
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_sign_in(visitor, body["session_id"], body["response"])
     added = _login(visitor, outcome)
@@ -76,7 +75,7 @@ def finish_sign_in() -> Response:
 @blueprint.put("/user/authn")
 def begin_registration() -> Response:
     """Prepare a passkey for the signed-in user or, with a name, for a new account."""
-    body = _body(optional=True)
+    body = incoming.body(_passkey().config, optional=True)
     party, visitor = _passkey().relying_party, sessions.known_browser(_passkey().visitor(), _passkey().config)
     if visitor.user is not None:
         adding = schemas.BeginAddingRequest.read(body)
@@ -93,7 +92,7 @@ def begin_registration() -> Response:
 @blueprint.post("/user/authn")
 def finish_registration() -> Response:
     """Add the passkey the browser made; after a sign-up its account is signed in."""
-    body = schemas.FinishRequest.read(_body())
+    body = schemas.FinishRequest.read(incoming.body(_passkey().config))
     visitor = _passkey().visitor()
     outcome = _passkey().relying_party.finish_registration(visitor, **body, user_agent=request.user_agent.string)
     current = visitor.proof.credential_id if visitor.proof else None
@@ -116,7 +115,7 @@ def list_credentials() -> Response:
 @blueprint.patch("/user/authn/<credential_id>")
 def rename_credential(credential_id: str) -> Response:
     """Give one of the signed-in user's passkeys another name."""
-    body = schemas.RenameRequest.read(_body())
+    body = schemas.RenameRequest.read(incoming.body(_passkey().config))
     visitor = _passkey().visitor()
     record = _passkey().relying_party.rename(visitor, _known(credential_id), body["name"])
     current = visitor.proof.credential_id if visitor.proof else None
@@ -197,44 +196,9 @@ def passkey_endpoints() -> Response:
 @blueprint.before_request
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
-    if request.endpoint not in _FILES:
-        refuse_cross_site()
+    if request.endpoint not in ("passkey.static", "passkey.provider_icon"):
+        incoming.refuse_cross_site(_passkey().config)
         sessions.require_available()
-
-
-_FILES = ("passkey.static", "passkey.provider_icon")
-
-
-def refuse_cross_site() -> None:
-    """Refuse a request that a browser sent from another site's page.
-
-    Browsers put ``Origin`` on every request that could change something, and ``Sec-Fetch-Site`` on every one;
-    a client that sends neither is no browser, so nobody's cookies are abused.
-
-    :raises CrossSiteRequest: it did.
-    """
-    environ = request.environ
-    origin = environ.get("HTTP_ORIGIN")
-    if origin is not None:
-        if origin not in _passkey().config.all_origins:
-            raise CrossSiteRequest(f"Origin {origin!r} is not in PASSKEY_ORIGINS")
-    elif environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
-        raise CrossSiteRequest(f"Sec-Fetch-Site is {environ['HTTP_SEC_FETCH_SITE']!r}")
-
-
-def _body(*, optional: bool = False) -> Any:
-    """Return the JSON of the request's body, ``{}`` for an empty one where it is optional."""
-    data = b""
-    if request.environ.get("CONTENT_LENGTH") != "0":
-        request.max_content_length = _passkey().config.max_body
-        data = request.get_data()  # kept, for the app's hooks may want to read it too
-    if not data:
-        if optional:
-            return {}
-        raise MalformedRequest("body", "the body is empty")
-    if not request.is_json:
-        raise NotJSON(f"Content-Type is {request.mimetype!r}")
-    return parse_json(data)
 
 
 def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
