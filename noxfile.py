@@ -60,7 +60,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Run the tests that drive the demo in Chromium."""
+    """Run the tests that drive the demo in Chromium and Firefox."""
     _install(session, ".[test]")
     session.run("pytest", "-m", "browser", *session.posargs)
 
