@@ -32,10 +32,17 @@ PATIENCE = 30
 
 
 @contextmanager
-def redis_server(*options: str, port: int | None = None) -> Iterator[str]:
-    """Run Redis, without persistence, and yield its URL."""
-    command = [find("redis-server"), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *options]
-    with _folder() as folder:
+def redis_server(
+    *options: str, port: int | None = None, config: Path | None = None, data: Path | None = None
+) -> Iterator[str]:
+    """Run Redis and yield its URL.
+
+    :param config: a file of settings, instead of no persistence.
+    :param data: a folder that keeps what it persists, to start with that again.
+    """
+    settings = [str(config)] if config else ["--save", "", "--appendonly", "no"]
+    command = [find("redis-server"), *settings, "--bind", "127.0.0.1", *options]
+    with nullcontext(data) if data else _folder() as folder:
         command += ["--dir", str(folder)]
         ready = partial(_answers, question=b"PING\r\n", answer=b"+PONG")
         with _running(command, "--port", folder, ready, port=port) as port:
