@@ -33,7 +33,11 @@ PATIENCE = 30
 
 @contextmanager
 def redis_server(
-    *options: str, port: int | None = None, config: Path | None = None, data: Path | None = None
+    *options: str,
+    port: int | None = None,
+    config: Path | None = None,
+    data: Path | None = None,
+    stop: signal.Signals = signal.SIGTERM,
 ) -> Iterator[str]:
     """Run Redis and yield its URL.
 
@@ -45,7 +49,7 @@ def redis_server(
     with nullcontext(data) if data else _folder() as folder:
         command += ["--dir", str(folder)]
         ready = partial(_answers, question=b"PING\r\n", answer=b"+PONG")
-        with _running(command, "--port", folder, ready, port=port) as port:
+        with _running(command, "--port", folder, ready, port=port, stop=stop) as port:
             yield f"redis://127.0.0.1:{port}/0"
 
 
