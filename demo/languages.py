@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
     """Translate pages, and say of each which language it is in."""
     Babel(app, default_locale=LANGUAGES[0], locale_selector=language)
     app.jinja_env.globals["language"] = language
+    app.jinja_env.policies["ext.i18n.trimmed"] = True  # as in babel.cfg: lines of a template are no lines of its text
     app.after_request(_name_language)
 
 

@@ -118,6 +118,12 @@ def test_every_sentence_of_the_module_is_there() -> None:
 # The pages
 
 
+def english_in(page: str) -> list[str]:
+    """Return the English texts that a German page has, those in its scripts left out."""
+    shown = re.sub(r"\s+", " ", re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL))
+    return [str(m.id) for m in messages(GERMAN) if m.id != m.string and len(str(m.id)) > 12 and str(m.id) in shown]
+
+
 @pytest.mark.parametrize(
     ("languages", "language"),
     [
@@ -141,6 +147,7 @@ def test_the_browser_chooses(app: Flask, languages: str, language: str) -> None:
     assert "Accept-Language" in response.headers["Vary"]
     assert f'<html lang="{language}">' in response.text
     assert {"en": "<h1>Sign in</h1>", "de": "<h1>Anmelden</h1>"}[language] in response.text
+    assert bool(english_in(response.text)) == (language == "en")
 
 
 def test_only_pages_have_a_language(app: Flask) -> None:
@@ -163,6 +170,7 @@ def test_a_visit_in_german(app: Flask) -> None:
     assert "Es wurde kein Passkey verwendet." in page
     client.post(f"/passkeys/{made['id']}/delete")
     assert "Dies ist Ihr einziger Passkey." in client.get("/passkeys").text
+    assert english_in(page) == []
     client.post("/account", data={"display_name": "Ada"})
     assert "Ihr Name wurde geändert." in client.get("/passkeys").text
     client.post("/sign-out")
