@@ -119,9 +119,15 @@ def watch() -> Iterator[Watch]:
 
 
 @pytest.fixture
-def context(browser: Browser, watch: Watch, serve: Callable[..., Site]) -> Iterator[BrowserContext]:
+def locale() -> str:
+    """The language that the browser prefers, and its region; a test may be parametrized with others."""
+    return "en-GB"
+
+
+@pytest.fixture
+def context(browser: Browser, watch: Watch, serve: Callable[..., Site], locale: str) -> Iterator[BrowserContext]:
     """A browser without a past, closed before the servers stop."""
-    made = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
+    made = browser.new_context(locale=locale, timezone_id="Europe/Berlin")
     made.set_default_timeout(15_000)
     made.add_init_script(SPY)
     made.on("page", watch.follow)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser.chromium import NO_AUTOFILL, Authenticator, Site, Watch, sign_in, sign_out, sign_up
+from browser.chromium import NO_AUTOFILL, Authenticator, Site, Watch, forget_passkeys, sign_in, sign_out, sign_up
 from playwright.sync_api import Page, expect
 
 Check = Callable[[Page], None]
@@ -86,6 +86,21 @@ def test_your_passkeys(page: Page, site: Site, authenticator: Authenticator, ass
     assert_fine(page)
 
 
+def test_offer_and_empty_list(page: Page, site: Site, authenticator: Authenticator, assert_fine: Check) -> None:
+    """So does the list with the offer of a passkey on this device, and without any passkey."""
+    page.add_init_script("PublicKeyCredential.getClientCapabilities = undefined")
+    page.add_init_script("PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable = async () => true")
+    authenticator.replace(transport="usb")
+    sign_up(page, site)
+    sign_out(page, authenticator, autofill=False)
+    sign_in(page, authenticator)
+    expect(page.get_by_role("button", name="Create a passkey on this device")).to_be_visible()
+    forget_passkeys(site)
+    page.reload()
+    expect(page.get_by_text("You have no passkey")).to_be_visible()
+    assert_fine(page)
+
+
 def test_notices(page: Page, serve: Callable[..., Site], authenticator: Authenticator, assert_fine: Check) -> None:
     """So do the notices of a wrong address and of a browser without passkeys."""
     page.goto(f"{serve(PASSKEY_ORIGINS=['http://localhost:1']).url}/sign-in")
@@ -94,6 +109,47 @@ def test_notices(page: Page, serve: Callable[..., Site], authenticator: Authenti
     page.add_init_script("delete window.PublicKeyCredential")
     page.goto(f"{serve().url}/sign-in")
     expect(page.get_by_text("This browser cannot use passkeys here.")).to_be_visible()
+    assert_fine(page)
+
+
+@pytest.mark.parametrize("locale", ["de-AT"])
+def test_in_german(page: Page, site: Site, authenticator: Authenticator, watch: Watch, assert_fine: Check) -> None:
+    """So do all pages in German, whose words are longer; what the browser itself says and counts is German too."""
+    watch.expected_statuses = {404}
+    authenticator("setUserVerified", isUserVerified=False)
+    page.goto(f"{site.url}/sign-up")
+    page.get_by_label("Name", exact=True).fill("Ada")
+    page.get_by_role("button", name="Konto mit Passkey erstellen").click()
+    expect(page.get_by_role("status")).to_have_text(
+        "Es wurde kein Passkey erstellt und kein Konto. Sie können es noch einmal versuchen."
+    )
+    page.locator("summary").click()
+    assert_fine(page)
+    authenticator("setUserVerified", isUserVerified=True)
+    page.get_by_role("button", name="Konto mit Passkey erstellen").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ihre Passkeys")
+    expect(page.get_by_text("Willkommen! Ihr Konto und der Passkey dazu sind bereit.")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "de"
+    page.get_by_role("button", name="Abmelden").click()  # and in again, by autofill
+    expect(page.get_by_text("Zuletzt verwendet: heute")).to_be_visible()
+    authenticator.replace(transport="usb", defaultBackupEligibility=False, defaultBackupState=False)
+    page.get_by_role("button", name="Passkey hinzufügen").click()
+    expect(page.get_by_text("Nur auf einem Gerät")).to_be_visible()
+    page.locator("summary", has_text="Umbenennen").first.click()
+    page.get_by_role("button", name="Zeigen, was passiert").click()
+    assert_fine(page)
+    page.set_viewport_size({"width": 640, "height": 700})
+    page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+    page.evaluate("() => { document.documentElement.style.fontSize = ''; }")
+    page.get_by_role("button", name="Löschen").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert_fine(page)
+    page.goto(f"{site.url}/nirgends")
+    assert_fine(page)
+    authenticator.present(False)
+    page.context.clear_cookies()
+    page.goto(f"{site.url}/sign-in")
     assert_fine(page)
 
 
