@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
 from flask_passkey.contracts import CredentialRepositoryContract, new_record
+from flask_passkey.contracts.changing import Using
 from flask_passkey.errors import ConfigurationError, CredentialExists, CredentialStoreUnavailable
 from flask_passkey.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 
@@ -101,6 +102,15 @@ class TestOnPostgreSQL(CredentialRepositoryContract):
     @pytest.fixture
     def repository(self, postgresql: Engine) -> SQLCredentialRepository:
         return SQLCredentialRepository(postgresql)
+
+
+@pytest.mark.services
+class TestOnSerializablePostgreSQL(Using):
+    """There the database undoes what gets into each other's way: of simultaneous calls none may fail for that."""
+
+    @pytest.fixture
+    def repository(self, postgresql: Engine) -> SQLCredentialRepository:
+        return SQLCredentialRepository(postgresql.execution_options(isolation_level="SERIALIZABLE"))
 
 
 class TestInSession(CredentialRepositoryContract):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
@@ -14,6 +14,10 @@ from .tables import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
+
+T = TypeVar("T")
+#: How often a call is tried that other transactions get into the way of.
+_ATTEMPTS = 10
 
 
 class Savepoint(Protocol):
@@ -30,6 +34,9 @@ class Connections(Protocol):
 
     def begin(self, *, write: bool) -> AbstractContextManager[Connection]:
         """Give a connection; roll back when the block raises, else commit when ``write``."""
+
+    def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        """Do some work in a transaction of its own and return what it returns."""
 
     def again(self, connection: Connection) -> Connection:
         """Give the connection of the open transaction once more."""
@@ -60,19 +67,37 @@ class EngineConnections:
 
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
-        engine = self._engine()
-        if self._create and engine not in self._ready:
-            self.create_tables()
-        with engine.connect() as connection:
+        with self._engine_with_tables().connect() as connection:
             yield connection
             if write:
                 connection.commit()
+
+    def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        """Do the work; again, when the database undid it only because of others."""
+        engine = self._engine_with_tables()
+        for last in (False,) * (_ATTEMPTS - 1) + (True,):
+            try:
+                with engine.connect() as connection:
+                    result = work(connection)
+                    if write:
+                        connection.commit()
+                    return result
+            except DBAPIError as exc:
+                if last or not _is_because_of_others(exc):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def again(self, connection: Connection) -> Connection:
         return connection
 
     def savepoint(self, connection: Connection) -> Savepoint:
         return connection.begin_nested()
+
+    def _engine_with_tables(self) -> Engine:
+        engine = self._engine()
+        if self._create and engine not in self._ready:
+            self.create_tables()
+        return engine
 
     def create_tables(self) -> None:
         engine = self._engine()
@@ -112,6 +137,10 @@ class SessionConnections:
             session.rollback()
             raise
 
+    def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        with self.begin(write=write) as connection:
+            return work(connection)
+
     def again(self, connection: Connection) -> Connection:
         # A hook may have committed the session, which then is on another connection.
         return self._session().connection()
@@ -140,6 +169,13 @@ class SessionConnections:
             session.commit()
         if not going_on or engine.dialect.name != "sqlite":
             self._ready.add(engine)
+
+
+def _is_because_of_others(exc: DBAPIError) -> bool:
+    """Tell a serialization failure or a deadlock, by its SQLSTATE or MySQL's number: nothing was done, try again."""
+    orig: Any = exc.orig
+    code = getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or next(iter(orig.args), None)
+    return code in {"40001", "40P01", 1213}
 
 
 def _create_beside(connection: Connection) -> None:

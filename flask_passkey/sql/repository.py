@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -20,6 +20,9 @@ from .engines import engine_for
 
 if TYPE_CHECKING:  # it doubles the time that starting takes, and those who have a session have imported it
     from sqlalchemy.orm import Session, scoped_session
+
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -115,55 +118,63 @@ class SQLCredentialRepository:
             raise self._unavailable(exc) from exc
 
     def get_user_handle(self, user_id: str) -> bytes | None:
-        with self._calling(write=False) as connection:
-            return connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar()
+        return self._call(
+            lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar(), write=False
+        )
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
         values = {"user_id": user_id, "user_handle": user_handle}
-        with self._calling() as connection:
-            if statements.ADD_USER(connection, values):
-                return user_handle
-            handle = statements.ADD_USER.find(connection, values)
+
+        def add(connection: Connection) -> bytes | None:
+            return (
+                user_handle if statements.ADD_USER(connection, values) else statements.ADD_USER.find(connection, values)
+            )
+
+        handle = self._call(add)
         if handle is None:
             raise CredentialStoreUnavailable("the account was forgotten at the same moment")
         return handle
 
     def delete_user(self, user_id: str) -> None:
-        with self._calling() as connection:
+        def delete(connection: Connection) -> None:
             # The database cascades, but not SQLite on an engine that has not switched foreign keys on.
             connection.execute(statements.DELETE_ALL, {"owner": user_id})
             connection.execute(statements.DELETE_USER, {"owner": user_id})
 
+        self._call(delete)
+
     def add(self, record: CredentialRecord) -> None:
-        with self._calling() as connection:
-            if not statements.ADD(connection, statements.values_of(record)):
-                raise CredentialExists("the credential ID is already registered")
+        if not self._call(lambda connection: statements.ADD(connection, statements.values_of(record))):
+            raise CredentialExists("the credential ID is already registered")
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
-        with self._calling(write=False) as connection:
-            row = connection.execute(statements.GET, {"key": credential_id}).one_or_none()
+        key = {"key": credential_id}
+        row = self._call(lambda connection: connection.execute(statements.GET, key).one_or_none(), write=False)
         return None if row is None else statements.record_of(row)
 
     def list(self, user_id: str) -> builtins.list[CredentialRecord]:
-        with self._calling(write=False) as connection:
-            rows = connection.execute(statements.LIST, {"owner": user_id}).all()
+        owner = {"owner": user_id}
+        rows = self._call(lambda connection: connection.execute(statements.LIST, owner).all(), write=False)
         return [statements.record_of(row) for row in rows]
 
     def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
         record_use = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
-        with self._calling() as connection:
-            return record_use(connection, statements.use_of(record))
+        return self._call(lambda connection: record_use(connection, statements.use_of(record)))
 
     def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
         change = {"key": credential_id, "owner": user_id, "new_name": name}
-        with self._calling() as connection:
+
+        def rename(connection: Connection) -> CredentialRecord:
             if not connection.execute(statements.RENAME, change).rowcount:
                 raise CredentialNotFound("the account has no credential with this ID")
             return statements.record_of(connection.execute(statements.GET, {"key": credential_id}).one())
 
+        return self._call(rename)
+
     def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
         owner = {"owner": user_id}
-        with self._calling() as connection:
+
+        def delete(connection: Connection) -> None:
             connection.execute(statements.LOCK, owner)
             ids = connection.execute(statements.LOCK_IDS, owner).scalars().all()
             if credential_id not in ids:
@@ -172,16 +183,15 @@ class SQLCredentialRepository:
                 raise LastCredential("the account has no other way to sign in")
             connection.execute(statements.DELETE, {"key": credential_id})
 
-    @contextmanager
-    def _calling(self, *, write: bool = True) -> Iterator[Connection]:
-        """Run one call: in the open transaction, or else in its own."""
+        self._call(delete)
+
+    def _call(self, work: Callable[[Connection], T], *, write: bool = True) -> T:
+        """Do the work of one call: in the open transaction, or else in its own."""
         current = self._open()
         try:
             if current is not None:
-                yield self._connections.again(current.connection)
-            else:
-                with self._connections.begin(write=write) as connection:
-                    yield connection
+                return work(self._connections.again(current.connection))
+            return self._connections.run(work, write=write)
         except (SQLAlchemyError, OSError) as exc:
             if current is not None:
                 current.failed = True

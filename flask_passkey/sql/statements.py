@@ -42,6 +42,8 @@ _handle = select(user.c.user_handle).where(user.c.user_id == _owner).scalar_subq
 _of_owner = credential.c.user_handle == _handle
 _records = select(user.c.user_id, *credential.c).join_from(credential, user)
 
+_NAMES = tuple(_records.selected_columns.keys())
+
 GET_HANDLE = select(user.c.user_handle).where(user.c.user_id == _owner)
 GET = _records.where(credential.c.id == _key)
 #: The ID settles the order of those of the same moment.
@@ -159,7 +161,7 @@ ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.i
 
 def record_of(row: Row[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
-    values = dict(row._mapping)
+    values = dict(zip(_NAMES, row, strict=True))
     values["transports"] = tuple(json.loads(values["transports"]))
     values["created_at"] = _utc(values["created_at"])
     if values["last_used_at"] is not None:
