@@ -141,7 +141,7 @@ export class PasskeyError extends Error {
 }
 
 /** What a client is asked to do, as in `data-passkey`. */
-export type Action = "authenticate" | "reauthenticate" | "register" | "sign-up" | "rename" | "remove" | "list";
+export type Action = "authenticate" | "reauthenticate" | "register" | "sign-up" | "upgrade" | "rename" | "remove" | "list";
 
 /** What there is a sentence for: a code, or what is said while an action runs and when it is done. */
 export type Sayable = PasskeyErrorCode | "waiting" | "done";
@@ -225,7 +225,7 @@ export class PasskeyClient {
    * Sign in with the browser's dialog; call it from a click.
    * @param options.userName only passkeys of this account; the app must have it switched on
    * @param options.uiMode `"immediate"`: only passkeys that are right here, else reject as `cancelled` without a dialog;
-   *   ignored where the browser cannot
+   *   ignored where the browser cannot, and with a `userName`
    */
   authenticate(options?: { userName?: string; uiMode?: "immediate" }): Promise<SignedIn>;
   /** Confirm who is there with one of the account's passkeys. */
@@ -239,6 +239,13 @@ export class PasskeyClient {
     passkeyName?: string;
     preset?: Preset;
   }): Promise<PasskeyCredential & FromBrowser>;
+  /**
+   * After a sign-in with a password: have the password manager make a passkey, without a dialog. Only where the browser
+   * can, and the server has offered it (`passkey.offer_upgrade()`). Never rejects, and ends when anything else begins.
+   * @param options.timeout milliseconds that the browser has; 10,000 unless given
+   * @returns `null` where none was made, for whatever reason
+   */
+  upgrade(options?: { timeout?: number }): Promise<(PasskeyCredential & FromBrowser) | null>;
   /** The account's passkeys. Also brings the password manager up to date. */
   list(): Promise<PasskeyCredential[]>;
   rename(id: string, name: string): Promise<PasskeyCredential>;

@@ -46,6 +46,7 @@ export const MESSAGES = Object.freeze({
   step_up_required: "Please sign in with your passkey again, then repeat.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
+  "upgrade.done": "Your password manager made a passkey: next time you can sign in without the password.",
 });
 
 const BROWSER_CODES = {
@@ -121,10 +122,13 @@ export function browserSupportsWebAuthn() {
   return typeof globalThis.PublicKeyCredential === "function" && !!globalThis.navigator?.credentials;
 }
 
+/** What the browser tells of itself; a key that is missing is not known. */
+const clientCapabilities = () => attempt(() => globalThis.PublicKeyCredential.getClientCapabilities(), {});
+
 export async function browserSupportsWebAuthnAutofill() {
   const api = globalThis.PublicKeyCredential;
   if (api?.isConditionalMediationAvailable) return attempt(() => api.isConditionalMediationAvailable(), false);
-  return (await attempt(() => api.getClientCapabilities(), {})).conditionalGet === true;
+  return (await clientCapabilities()).conditionalGet === true;
 }
 
 export async function platformAuthenticatorIsAvailable() {
@@ -204,16 +208,13 @@ function serialise(credential) {
     }
   };
   const from = credential.response;
-  const response = {
-    clientDataJSON: read(() => from.clientDataJSON),
-    attestationObject: read(() => from.attestationObject),
-    authenticatorData: read(() => from.authenticatorData) ?? read(() => from.getAuthenticatorData()),
-    signature: read(() => from.signature),
-    userHandle: read(() => from.userHandle),
-    transports: read(() => from.getTransports()),
-    publicKeyAlgorithm: read(() => from.getPublicKeyAlgorithm()),
-    publicKey: read(() => from.getPublicKey()),
-  };
+  const response = {};
+  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    response[name] = read(() => from[name]);
+  }
+  for (const name of ["AuthenticatorData", "Transports", "PublicKeyAlgorithm", "PublicKey"]) {
+    response[name[0].toLowerCase() + name.slice(1)] ??= read(() => from["get" + name]());
+  }
   return withoutNulls({
     id: read(() => credential.id) ?? read(() => credential.rawId),
     rawId: read(() => credential.rawId) ?? read(() => credential.id),
@@ -269,11 +270,11 @@ async function alone(work) {
 }
 
 /** Ask the browser. Settles whatever the browser does: on an answer, when aborted, or when the time is over. */
-async function perform(method, options, controller) {
+async function perform(method, options, controller, patience = (options.publicKey.timeout ?? LIFE) + GRACE) {
   const { signal } = controller;
   const giveUp = () => controller.abort(new DOMException("The browser gave no answer.", "TimeoutError"));
   const waitsForUser = method === "get" && options.mediation === "conditional";
-  const watchdog = waitsForUser ? undefined : setTimeout(giveUp, (options.publicKey.timeout ?? LIFE) + GRACE);
+  const watchdog = waitsForUser ? undefined : setTimeout(giveUp, patience);
   try {
     signal.throwIfAborted();
     const aborted = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -315,6 +316,13 @@ export async function startAuthentication({ optionsJSON, useBrowserAutofill = fa
 function signal(method, argument) {
   const sent = attempt(() => globalThis.PublicKeyCredential[method](argument));
   return Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
+}
+
+/** Is a passkey surely not stored after this answer? It will be deleted for good: docs/browser.md has the reasons. */
+function isOrphan(action, code, { rp, excludeCredentials }, id) {
+  if (!rp) return code === 40090;
+  if (excludeCredentials?.some((known) => known.id === id)) return false;
+  return code === 40025 || code === 40019 || (code === 40001 && action === "register");
 }
 
 function sendSignals({ rpId, userId, allAcceptedCredentialIds, name, displayName }) {
@@ -366,9 +374,8 @@ export class PasskeyClient {
     this.fetch = fetch ?? ((...request) => globalThis.fetch(...request));
   }
 
-  /** What browser and device can do; never throws. A key that is missing is not known. */
   async capabilities() {
-    const told = await attempt(() => globalThis.PublicKeyCredential.getClientCapabilities(), {});
+    const told = await clientCapabilities();
     return {
       ...told,
       passkeys: !whyUnavailable(),
@@ -377,29 +384,31 @@ export class PasskeyClient {
     };
   }
 
-  /** Sign in with the browser's dialog. Call it from a click. */
   authenticate({ userName, uiMode } = {}) {
     const prepare = userName ? () => this.#prepare("authenticate", { user_name: userName }) : undefined;
     return this.#run("authenticate", () => this.#signIn("authenticate", prepare, uiMode));
   }
 
-  /** Confirm who is there, with one of the signed-in account's passkeys. */
   reauthenticate() {
     return this.#run("reauthenticate", () => this.#signIn("reauthenticate"));
   }
 
-  /** Add a passkey to the signed-in account. */
   register({ name, preset } = {}) {
     return this.#run("register", () => this.#create("register", () => this.prefetch("register"), { name, preset }));
   }
 
-  /** Create an account together with its first passkey. */
   signUp({ name, displayName, passkeyName, preset }) {
     const prepare = () => this.#prepare("sign-up", { name, display_name: displayName || undefined });
     return this.#run("sign-up", () => this.#create("sign-up", prepare, { name: passkeyName, preset }));
   }
 
-  /** The account's passkeys. */
+  /** Never rejects and never disturbs: nobody asked for it. */
+  async upgrade({ timeout = 10_000 } = {}) {
+    if ((await clientCapabilities()).conditionalCreate !== true || current) return null;
+    const prepare = () => this.#prepare("upgrade", { conditional: true });
+    return attempt(() => this.#create("upgrade", prepare, {}, { mediation: "conditional" }, timeout), null);
+  }
+
   async list() {
     return this.#run("list", async () => (await this.#call("GET", "/user/authn")).credentials);
   }
@@ -514,18 +523,19 @@ export class PasskeyClient {
     return alone(async (controller) => {
       const ceremony = await prepare();
       const options = { publicKey: this.#inTime(ceremony, parseRequestOptionsFromJSON) };
-      const immediate = uiMode === "immediate" && (await this.capabilities()).immediateGet === true;
-      if (immediate) options.uiMode = uiMode;
+      const immediate = uiMode === "immediate" && !options.publicKey.allowCredentials?.length;
+      if (immediate && (await clientCapabilities()).immediateGet === true) options.uiMode = uiMode;
       return this.#finish(action, ceremony, await perform("get", options, controller));
     });
   }
 
-  #create(action, prepare, { name, preset }) {
+  #create(action, prepare, { name, preset }, options, patience) {
     requireSupport();
     return alone(async (controller) => {
       const ceremony = await prepare();
       const publicKey = this.#inTime(ceremony, (json) => parseCreationOptionsFromJSON(withPreset(json, preset)));
-      return this.#finish(action, ceremony, await perform("create", { publicKey }, controller), { name });
+      const response = await perform("create", { publicKey, ...options }, controller, patience);
+      return this.#finish(action, ceremony, response, { name });
     });
   }
 
@@ -553,15 +563,17 @@ export class PasskeyClient {
     const path = action.endsWith("authenticate") ? "/session/authn" : "/user/authn";
     const body = { session_id: id, response: withoutSecrets(response), ...extra };
     const codes = { 404: "expired", 409: action === "sign-up" ? "name_taken" : "duplicate" };
+    const post = () =>
+      this.#call("POST", path, body, codes).catch(async (error) => {
+        if (isOrphan(action, error.envelope?.code, publicKey, response.id)) {
+          const rpId = publicKey.rpId ?? publicKey.rp.id;
+          await signal("signalUnknownCredential", { rpId, credentialId: response.id });
+        }
+        throw error;
+      });
+    const data = await (action === "register" ? this.#run(action, post) : post()); // a step-up does not cost it
     const { authenticatorAttachment, clientExtensionResults } = response;
-    try {
-      return { ...(await this.#call("POST", path, body, codes)), authenticatorAttachment, clientExtensionResults };
-    } catch (error) {
-      if (error.code === "unknown_credential") {
-        await signal("signalUnknownCredential", { rpId: publicKey.rpId, credentialId: response.id });
-      }
-      throw error;
-    }
+    return { ...data, authenticatorAttachment, clientExtensionResults };
   }
 
   /** The envelope decides, not the status: PASSKEY_HTTP_STATUS = False answers 200 to everything. */
@@ -596,7 +608,7 @@ export class PasskeyClient {
 /* ---- pages without a script of their own ---- */
 
 const ACTIONS = {
-  authenticate: (client) => client.authenticate(),
+  authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
   reauthenticate: (client) => client.reauthenticate(),
   register: (client, { dataset }) => client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset }),
   "sign-up": (client, form) => client.signUp({ name: form.elements.name.value, displayName: form.elements.display_name?.value }),
@@ -645,7 +657,11 @@ function fail(element, error) {
   if (error.code === "aborted") return;
   tell(element);
   const { code, message } = error;
-  if (dispatch(element, "error", error)) tell(element, message, code, !CALM.includes(code));
+  if (!dispatch(element, "error", error)) return;
+  tell(element, message, code, !CALM.includes(code));
+  if (code !== "cancelled" || !("passkeyImmediate" in element.dataset)) return;
+  delete element.dataset.passkeyImmediate; // pressed again, the button asks for passkeys elsewhere, too
+  document.querySelector(FIELD)?.focus();
 }
 
 async function act(element, button) {
@@ -714,6 +730,8 @@ function setUp() {
   listen();
   show();
   if (document.querySelector("[data-passkey-sync]")) passkey.list().catch(() => {});
+  const landing = document.querySelector("[data-passkey-upgrade]");
+  if (landing) passkey.upgrade().then((made) => made && succeed(landing, "upgrade", made));
   const field = document.querySelector("[data-passkey-autofill]");
   if (field) {
     const onSuccess = (data) => succeed(field, "authenticate", data);
