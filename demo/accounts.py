@@ -72,14 +72,14 @@ class Accounts:
 
     def get(self, account_id: str) -> Account | None:
         """Return the account with this id."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             columns = demo_account.c.id, demo_account.c.name, demo_account.c.display_name
             row = connection.execute(select(*columns).where(demo_account.c.id == account_id)).one_or_none()
         return None if row is None else Account(*row)
 
     def is_available(self, name: str) -> bool:
         """Tell whether nobody has this name yet."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             same = select(demo_account.c.id).where(demo_account.c.name_key == name_key(name))
             return connection.execute(same).first() is None
 
@@ -103,6 +103,13 @@ class Accounts:
         with self._connection() as connection:
             same = demo_account.c.id == account_id
             connection.execute(update(demo_account).where(same).values(display_name=display_name))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        if not self._created_table:
+            self._create_table()
+        with self._passkey.credentials.reading() as connection:
+            yield connection
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

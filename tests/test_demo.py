@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import sqlite3
 import stat
 import threading
 import uuid
@@ -196,6 +197,18 @@ def test_the_database_decides_who_gets_a_name(app: Flask) -> None:
         accounts.create("ada", "")
         with pytest.raises(NameTaken):
             accounts.create("Ada", "")
+
+
+def test_pages_wait_for_nobody_who_writes(
+    client: FlaskClient, config: dict[str, Any], authenticator: VirtualAuthenticator
+) -> None:
+    """Somebody who is signed in sees their passkeys while another process holds the database's write lock."""
+    sign_up(client, authenticator, "ada")
+    writer = sqlite3.connect(f"{config['INSTANCE_PATH']}/passkey.sqlite3", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert client.get("/passkeys").status_code == 200
+    writer.execute("ROLLBACK")
+    writer.close()
 
 
 def test_name_keys_fit_their_column() -> None:

@@ -244,6 +244,33 @@ def test_transaction_holds_the_write_lock_from_its_start(tmp_path: Path, begins:
     others.dispose()
 
 
+def test_reading_waits_for_nobody(tmp_path: Path) -> None:
+    """On SQLite, what an app reads through the repository needs no lock that somebody who writes may hold."""
+    uri = f"sqlite:///{tmp_path}/app.sqlite3"
+    engine, others = (create_engine(uri, connect_args={"timeout": 0}) for _ in range(2))
+    account.create(engine)
+    repository, other = SQLCredentialRepository(engine), SQLCredentialRepository(others)
+    with repository.transaction() as connection:
+        connection.execute(account.insert(), {"name": "ada"})
+    other.create_tables()
+    with repository.transaction() as connection:
+        connection.execute(account.insert(), {"name": "bob"})
+        with repository.reading() as inner:
+            assert names(inner) == ["ada", "bob"], "it is part of the transaction that is open"
+        with other.reading() as connection:
+            assert names(connection) == ["ada"]
+        with pytest.raises(CredentialStoreUnavailable), other.transaction():
+            pass
+    with repository.reading() as connection:
+        connection.execute(account.insert(), {"name": "eve"})
+    with pytest.raises(CredentialStoreUnavailable), repository.reading() as connection:
+        connection.execute(text("SELECT nonsense FROM nowhere"))
+    with repository.reading() as connection:
+        assert names(connection) == ["ada", "bob"]
+    engine.dispose()
+    others.dispose()
+
+
 # The app's session
 
 

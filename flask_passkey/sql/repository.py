@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -104,9 +104,28 @@ class SQLCredentialRepository:
         SQLAlchemy become :class:`~flask_passkey.errors.CredentialStoreUnavailable`.
         """
         current = self._open()
+        with self._given(self._whole() if current is None else self._part(current)) as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection on which the app can read rows of its own, say to load its user.
+
+        It takes no lock: on SQLite others may write meanwhile, which wait for each other in :meth:`transaction`.
+        What the app writes on it outside a transaction is undone at the end of the block. With a session it is the
+        session's connection, in the session's own transaction.
+        """
+        current = self._open()
+        mine = self._connections.begin(write=False) if current is None else nullcontext(current.connection)
+        with self._given(mine) as connection:
+            yield connection
+
+    @contextmanager
+    def _given(self, source: AbstractContextManager[Connection]) -> Iterator[Connection]:
+        """Hand a connection to the caller's block; the block's own errors come out as they are."""
         in_block = False
         try:
-            with self._whole() if current is None else self._part(current) as connection:
+            with source as connection:
                 in_block = True
                 yield connection
                 in_block = False
