@@ -73,6 +73,19 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def in_one_piece(app: Flask) -> Callable[..., list[bytes]]:
+    """Read and close each answer before it is sent: werkzeug leaves a file open when a browser does not wait for it."""
+
+    def wsgi_app(environ: Any, start_response: Any) -> list[bytes]:
+        answer = app(environ, start_response)
+        try:
+            return [b"".join(answer)]
+        finally:
+            getattr(answer, "close", lambda: None)()
+
+    return wsgi_app
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Start the demo with some settings of its own, on a free port of localhost, behind TLS where asked for."""
@@ -84,8 +97,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         server = make_server("127.0.0.1", 0, Flask("not yet"), threaded=True, ssl_context=tls)
         url = f"http://localhost:{server.port}"
         defaults = {"PASSKEY_ORIGINS": [url], "INSTANCE_PATH": str(tmp_path), "RATELIMIT_ENABLED": False}
-        server.app = app = create_app({**defaults, **config})
+        app = create_app({**defaults, **config})
         prepare(app)
+        server.app = in_one_piece(app)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
 
