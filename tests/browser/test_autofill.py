@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 from browser.chromium import (
@@ -33,6 +34,13 @@ def open_sign_in(page: Page, site: Site) -> None:
     wait_for_autofill(page)
 
 
+def let_time_pass(site: Site, milliseconds: int) -> None:
+    """Let the server's clock, by which ceremonies end, run ahead of everybody's."""
+    with site.app.app_context():
+        challenges = site.app.extensions["passkey"].relying_party._challenges
+    challenges._clock = lambda: time.time() + milliseconds / 1000
+
+
 def test_the_field_invites_passkeys(page: Page, site: Site, authenticator: Authenticator) -> None:
     """The name field's last autocomplete token is ``webauthn``, after a token for user names."""
     page.goto(f"{site.url}/sign-in")
@@ -54,12 +62,24 @@ def test_renewed_before_the_server_forgets(page: Page, site: Site, authenticator
 
 
 def test_button_on_a_page_left_open(page: Page, site: Site, authenticator: Authenticator) -> None:
-    """Past the life of its first options the page still signs people in at the first click."""
+    """When the server has forgotten its first options, the page still signs people in at the first click."""
     sign_up(page, site)
     page.clock.install()
     sign_out(page, authenticator)
+    let_time_pass(site, LIFE * 3)
     page.clock.fast_forward(LIFE * 3)
     wait_for_autofill(page, 2)
+    sign_in(page, authenticator)
+
+
+def test_button_after_a_long_sleep(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """So does a page on a machine that slept, where no timer has noticed how late it is."""
+    sign_up(page, site)
+    page.clock.install()
+    sign_out(page, authenticator)
+    let_time_pass(site, LIFE * 3)
+    page.clock.set_system_time(time.time() + LIFE * 3 / 1000)
+    assert asked(page) == ["conditional"]
     sign_in(page, authenticator)
 
 
@@ -81,6 +101,20 @@ def test_armed_again_after_a_cancelled_button(page: Page, site: Site, authentica
     wait_for_autofill(page, 2)
     assert asked(page) == ["conditional", "dialog", "conditional"]
     expect(page.get_by_role("status")).to_have_text("No passkey was used. You can try again.")
+
+
+def test_autofill_after_a_cancel(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """Who cancels the dialog and then picks a passkey in the field is signed in."""
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    authenticator("setUserVerified", isUserVerified=False)
+    authenticator.present(True)
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_role("status")).to_have_text("No passkey was used. You can try again.")
+    authenticator("setUserVerified", isUserVerified=True)
+    page.get_by_label("Name").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
+    expect(page.get_by_text("Last used today")).to_be_visible()
 
 
 def test_an_authenticator_that_always_answers_does_not_loop(
