@@ -34,6 +34,7 @@ SENTENCES = {
     "step_up_required": _("Please sign in with your passkey again, then repeat."),
     "waiting": _("Follow the steps that your browser or device shows."),
     "done": _("Done."),
+    "upgrade.done": _("Your password manager made a passkey: next time you can sign in without the password."),
 }
 #: Where the demo says something else: it has no other way to sign in.
 OWN_SENTENCES = {"cancelled": _("No passkey was used. You can try again.")}
