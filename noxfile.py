@@ -78,6 +78,13 @@ def translations(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Take the pictures in docs/pictures of the demo, in Chromium; at most 300 kB together."""
+    _install(session, ".[test]", "pillow")
+    session.run("python", "docs/take_pictures.py", env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Send 100,000 bent requests to every route, and kill a worker 1,000 times."""
     _install(session, ".[test]")
