@@ -106,6 +106,13 @@ def nodes(session: nox.Session) -> None:
     session.run("pytest", "-s", "tests/test_two_nodes.py", *session.posargs, env={"PASSKEY_TEST_NODES": "200"})
 
 
+@nox.session
+def footprint(session: nox.Session) -> None:
+    """Measure what a sign-in costs each part of two nodes, and how much room accounts and ceremonies take."""
+    _install(session, ".[test]")
+    session.run("python", "bench/footprint.py", *session.posargs)
+
+
 @nox.session(python=["3.11", "3.12", "3.13"])
 def coverage_fuzz(session: nox.Session) -> None:
     """Let atheris look for a response that the finish functions stumble over, for ten minutes."""

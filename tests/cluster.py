@@ -153,9 +153,9 @@ class Cluster:
         self.nodes: dict[int, nodes.Node] = {}
         self.nginx: services.Server | None = None
         self._parts: dict[str, ExitStack] = {}
-        self._redis, self._postgresql = services.free_port(), services.free_port()
-        self.redis_url = f"redis://127.0.0.1:{self._redis}/0"
-        self.database_uri = f"postgresql+psycopg://passkey@127.0.0.1:{self._postgresql}/postgres"
+        self.redis_port, self.postgresql_port = services.free_port(), services.free_port()
+        self.redis_url = f"redis://127.0.0.1:{self.redis_port}/0"
+        self.database_uri = f"postgresql+psycopg://passkey@127.0.0.1:{self.postgresql_port}/postgres"
         make_certificate(folder)
         write_site(folder, self.ports)
         self._tls = ssl.create_default_context(cafile=folder / "fullchain.pem")
@@ -164,13 +164,13 @@ class Cluster:
 
     def start_redis(self) -> None:
         """Start Redis, empty."""
-        self._start("redis", services.redis_server(port=self._redis))
+        self._start("redis", services.redis_server(port=self.redis_port))
 
     def start_postgresql(self) -> None:
         """Start PostgreSQL, with the data it had."""
         cluster = self.folder / "postgresql"
         cluster.mkdir(exist_ok=True)
-        self._start("postgresql", services.postgresql_server(port=self._postgresql, cluster=cluster))
+        self._start("postgresql", services.postgresql_server(port=self.postgresql_port, cluster=cluster))
 
     def start_nginx(self) -> None:
         """Start nginx on the written configuration."""
