@@ -174,8 +174,7 @@ class MemoryCredentialRepository:
 
     def list(self, user_id: str) -> list[CredentialRecord]:
         with self._lock:
-            records = [record for record in self._records.values() if record.user_id == user_id]
-        return sorted(records, key=lambda record: record.created_at)
+            return sorted(self._of(user_id), key=lambda record: record.created_at)
 
     def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
         with self._lock:
@@ -190,7 +189,7 @@ class MemoryCredentialRepository:
                 uv_initialized=stored.uv_initialized or record.uv_initialized,
                 last_used_at=max(filter(None, (stored.last_used_at, record.last_used_at)), default=None),
             )
-            return [each.id for each in self.list(stored.user_id)]
+            return [each.id for each in self._of(stored.user_id)]
 
     def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
         with self._lock:
@@ -203,6 +202,9 @@ class MemoryCredentialRepository:
             if keep_last and len(self.list(user_id)) == 1:
                 raise LastCredential("the account has no other way to sign in")
             del self._records[credential_id]
+
+    def _of(self, user_id: str) -> builtins.list[CredentialRecord]:
+        return [record for record in self._records.values() if record.user_id == user_id]
 
     def _owned(self, credential_id: bytes, user_id: str) -> CredentialRecord:
         record = self._records.get(credential_id)
