@@ -640,9 +640,13 @@ function dispatch(element, name, detail) {
 
 /** Go on, but never to another site, whoever wrote the address. */
 function go(next) {
-  const url = new URL(next, location.href);
-  if (next && url.origin === location.origin) location.assign(url);
-  else location.reload();
+  try {
+    const url = new URL(next, location.href);
+    if (next && url.origin === location.origin) return location.assign(url);
+  } catch {
+    // no address
+  }
+  location.reload();
 }
 
 function succeed(element, action, data) {
@@ -653,12 +657,14 @@ function succeed(element, action, data) {
   else tell(element, sentence(passkey.messages, action, "done"), "done");
 }
 
-function fail(element, error) {
-  if (error.code === "aborted") return;
+function fail(element, problem) {
+  if (!(problem instanceof PasskeyError)) console.error(problem); // a mistake in the page
+  const error = toPasskeyError(problem);
+  const { action, code } = error;
+  if (code === "aborted") return;
   tell(element);
-  const { code, message } = error;
   if (!dispatch(element, "error", error)) return;
-  tell(element, message, code, !CALM.includes(code));
+  tell(element, sentence(passkey.messages, action, code), code, !CALM.includes(code));
   if (code !== "cancelled" || !("passkeyImmediate" in element.dataset)) return;
   delete element.dataset.passkeyImmediate; // pressed again, the button asks for passkeys elsewhere, too
   document.querySelector(FIELD)?.focus();

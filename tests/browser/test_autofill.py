@@ -170,6 +170,18 @@ def test_not_armed_where_the_browser_has_none(page: Page, site: Site, authentica
     sign_in(page, authenticator)
 
 
+def test_armed_again_on_a_page_that_was_kept(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """A page that the browser puts aside ends its ceremony, and begins another when it is brought back."""
+    authenticator.present(False)
+    page.goto(f"{site.url}/sign-in")
+    wait_for_autofill(page)
+    page.evaluate("async () => { dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })); }")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert asked(page) == ["conditional"]
+    page.evaluate("() => { dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })); }")
+    wait_for_autofill(page, 2)
+
+
 def test_back_from_another_page(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who comes back to the sign-in page finds autofill waiting again."""
     authenticator.present(False)

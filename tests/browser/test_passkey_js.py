@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser.chromium import MODULE, Authenticator, Site, sign_up
+from browser.chromium import MODULE, Authenticator, Site, Watch, sign_up
+from flask import Flask
+from flask_login import login_user
 from playwright.sync_api import Page, expect
+
+from flask_passkey import Passkey
 
 #: In front of every script below: the module as ``m``, and a credential as a browser gives it, as far as is needed.
 PREAMBLE = """
@@ -335,6 +340,7 @@ def test_messages_and_csrf_token_are_the_apps(blank: Page) -> None:
         """
         const requests = [];
         const fetch = async (url, request) => {
+          if (request.credentials !== "same-origin" || request.headers.Accept !== "application/json") throw request;
           requests.push(request.headers);
           return new Response('{"code": 40001, "msg": "", "data": null}');
         };
@@ -449,7 +455,7 @@ def test_events_can_be_taken_over(page: Page, site: Site, authenticator: Authent
 def test_nobody_is_sent_to_another_site(page: Page, site: Site, authenticator: Authenticator) -> None:
     """An address on another site is not followed after a sign-in, wherever it came from."""
     sign_up(page, site)
-    for target in ("https://example.com/", "//example.com/", "javascript:alert(1)"):
+    for target in ("https://example.com/", "//example.com/", "javascript:alert(1)", "http://["):
         page.evaluate(
             """target => {
               const button = document.createElement("button");
@@ -461,6 +467,40 @@ def test_nobody_is_sent_to_another_site(page: Page, site: Site, authenticator: A
         )
         with page.expect_navigation(url=f"{site.url}/passkeys"):
             page.get_by_role("button", name="Confirm").click()
+
+
+def test_the_server_says_where_to_go(page: Page, serve: Callable[..., Site], authenticator: Authenticator) -> None:
+    """An address from the app's sign-in hook comes before that of the page."""
+
+    def say_where(app: Flask) -> None:
+        passkey: Passkey = app.extensions["passkey"]
+
+        @passkey.login_user
+        def login(user: Any) -> dict[str, str]:
+            return {"next": "/sign-up?from=hook"} if login_user(user) else {}
+
+    site = serve(prepare=say_where)
+    sign_up(page, site)
+    page.evaluate(
+        """() => {
+          const button = document.createElement("button");
+          Object.assign(button.dataset, { passkey: "reauthenticate", passkeyNext: "/sign-in" });
+          button.textContent = "Confirm";
+          document.querySelector("main").append(button);
+        }"""
+    )
+    with page.expect_request("**/sign-up?from=hook"):
+        page.get_by_role("button", name="Confirm").click()
+
+
+def test_mistakes_of_a_page_are_not_shown_raw(page: Page, site: Site, watch: Watch) -> None:
+    """What a page forgot is in the console for its developer; the person reads one of our sentences."""
+    page.goto(f"{site.url}/sign-up")
+    page.evaluate("() => document.querySelector('input[name=name]').remove()")
+    page.get_by_role("button", name="Create an account with a passkey").click()
+    expect(page.get_by_role("alert")).to_have_text("Something went wrong. Please try again.")
+    assert ["TypeError" in complaint for complaint in watch.complaints] == [True]
+    watch.complaints.clear()
 
 
 def test_a_lost_connection_is_told(page: Page, site: Site, authenticator: Authenticator) -> None:
