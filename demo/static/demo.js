@@ -28,7 +28,7 @@ function sayNext(text) {
 }
 
 function sayNow(text) {
-  const region = document.querySelector("main > [data-passkey-status]");
+  const region = document.querySelector("main [data-passkey-status]");
   if (!region) return;
   region.textContent = text;
   region.dataset.passkeyCode = "done";
@@ -47,6 +47,14 @@ function onSuccess(event) {
   }
   sessionStorage.removeItem(OFFER);
   if (action === "authenticate" && detail.authenticatorAttachment === "cross-platform") sessionStorage.setItem(OFFER, "1");
+}
+
+/** Who was signed out meanwhile, in another tab or by time, signs in again. */
+function onError(event) {
+  if (event.detail.code !== "sign_in_required") return;
+  event.preventDefault();
+  sayNext(event.detail.message);
+  location.reload(); // the server leads to the sign-in
 }
 
 /** Rename in place: wherever the row has the name, and back to the button that opened the form. */
@@ -76,11 +84,12 @@ function onKeydown(event) {
 }
 
 document.addEventListener("passkey:success", onSuccess);
+document.addEventListener("passkey:error", onError);
 document.addEventListener("toggle", onToggle, true);
 document.addEventListener("keydown", onKeydown);
 localiseTimes();
 const notice = sessionStorage.getItem(NOTICE);
-if (notice && document.querySelector("main > [data-passkey-status]")) {
+if (notice && document.querySelector("main [data-passkey-status]")) {
   sessionStorage.removeItem(NOTICE);
   setTimeout(() => sayNow(notice), 100); // screen readers only hear what changes after the page is there
 }

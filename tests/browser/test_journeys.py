@@ -300,6 +300,17 @@ def test_offer_after_a_passkey_from_another_device(page: Page, site: Site, authe
     assert len(rows(page)) == 2
 
 
+def test_signed_out_meanwhile(page: Page, site: Site, authenticator: Authenticator, watch: Watch) -> None:
+    """Who was signed out in another tab, and then wants to change something, is led to the sign-in and told why."""
+    sign_up(page, site)
+    page.context.clear_cookies()
+    authenticator.present(False)
+    watch.expected_statuses = {401}
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    expect(page.get_by_role("status")).to_have_text("Please sign in first.")
+
+
 def test_offer_can_be_declined(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who does not want a passkey on this device says so once."""
     page.add_init_script("PublicKeyCredential.getClientCapabilities = undefined")
