@@ -181,16 +181,35 @@ def test_compose_file_fits_the_others() -> None:
 
 
 def test_image_is_made_of_what_is_there() -> None:
-    """The image has the package with its extra, our settings of gunicorn, a user of its own and a check."""
+    """The image has the package with its extra, our settings of gunicorn, a user of its own and a check; no secrets."""
+    copied = {source for line in instructions("COPY") for source in line.split()[:-1]}
+    assert all((DEPLOY.parent / source).exists() for source in copied)
+    assert {"setup.cfg", "pyproject.toml", "flask_passkey", "demo", "deploy/gunicorn.conf.py"} <= copied
+    assert not [source for source in copied if (DEPLOY / "secrets").is_relative_to(DEPLOY.parent / source)]
     (made,) = [line for line in instructions("RUN") if "pip install" in line]
     setup = configparser.ConfigParser()
     setup.read(DEPLOY.parent / "setup.cfg")
     assert "'/src[demo]'" in made and "demo" in setup["options.extras_require"]
-    assert "/src/deploy/gunicorn.conf.py" in made
     assert instructions("USER") == ["passkeys"]
     assert len(instructions("HEALTHCHECK")) == 1
     names = {each.partition("=")[0] for each in instructions("ENV")[0].split()}
     assert names <= known_settings() | OF_GUNICORN | {"PYTHONUNBUFFERED"}
+
+
+# The document
+
+
+def test_document_names_what_exists() -> None:
+    """Every file, setting, test and session that ``docs/deployment.md`` names is there, and the README leads to it."""
+    text = (DEPLOY.parent / "docs" / "deployment.md").read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert links and not [link for link in links if not (DEPLOY.parent / "docs" / link).exists()]
+    assert set(re.findall(r"`(FLASK_[A-Z_]+)`", text)) <= known_settings()
+    assert {f"FLASK_{name}" for name in re.findall(r"`(PASSKEY_[A-Z_]+)`", text)} <= known_settings()
+    assert all((DEPLOY.parent / name).is_file() for name in re.findall(r"`(tests/\w+\.py)`", text))
+    sessions = re.findall(r"^def (\w+)\(session", (DEPLOY.parent / "noxfile.py").read_text("utf-8"), re.MULTILINE)
+    assert {*re.findall(r"`nox -s (\w+)`", text)} == {"nodes", "footprint"} <= {*sessions}
+    assert "](docs/deployment.md)" in (DEPLOY.parent / "README.md").read_text("utf-8")
 
 
 # Redis

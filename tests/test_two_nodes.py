@@ -323,7 +323,6 @@ def test_postgresql_is_restarted(site: cluster.Cluster, ada: VirtualAuthenticato
     assert {(answer.status_code, answer.json["code"]) for answer in down} == {(503, 50001)}
     assert site.browser().put("/session/authn").status_code == 200
     site.start_postgresql()
-    with ThreadPoolExecutor(FINISHES) as pool:
-        list(pool.map(lambda _: ceremony(site, ada), range(2 * FINISHES)))
+    assert late.send("POST", "/session/authn", json=body).status_code == 404, "it was claimed meanwhile"
     both_nodes_work(site, ada)
     assert processes == {pid for node in site.nodes.values() for pid in node.workers()}
