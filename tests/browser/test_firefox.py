@@ -183,6 +183,21 @@ def test_a_false_signature_is_refused_in_words(fox: Firefox, site: Site, asked: 
     fox.wait_for_text("h1", "Your passkeys")
 
 
+def test_what_firefox_does_not_have_is_not_asked_for(
+    fox: Firefox, site: Site, asked: Callable[[], list[str]], calls: list[str]
+) -> None:
+    """It makes no passkey by itself, and is not asked to; told to look on this device only, it gets a plain dialog."""
+    sign_up(fox, site)
+    made = len(calls)
+    module = "import('/passkey/static/passkey.js')"
+    assert fox.run(f"return {module}.then(({{ passkey }}) => passkey.upgrade())") is None
+    assert asked() == [] and len(calls) == made
+    sign_out(fox, asked)
+    fox.run("document.querySelector('form[data-passkey]').dataset.passkeyImmediate = ''")
+    fox.press(SIGN_IN)
+    fox.wait_for_text("h1", "Your passkeys")
+
+
 def test_without_the_browsers_help(fox: Firefox, site: Site) -> None:
     """With passkeys switched off in Firefox the page says so and shows no form that cannot work."""
     switch = "Services.prefs.setBoolPref('security.webauth.webauthn', arguments[0])"
