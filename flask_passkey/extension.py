@@ -17,7 +17,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from . import incoming, login, sessions, views
 from .accounts import Accounts, Hooks
-from .backends import CeremonyBackend, backend_for
+from .backends import CeremonyBackend, backend_for, require_rotation
 from .challenges import ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
@@ -49,31 +49,42 @@ class Passkey:
     :param app: the app, or give it to :meth:`init_app` later.
     :param credentials: where credentials are kept; by default SQLAlchemy on ``PASSKEY_DATABASE_URI``, which is
         ``passkey.sqlite3`` in the instance folder unless set.
+    :param ceremonies: where pending ceremonies are kept; by default in the store behind Flask-Session.
 
     .. versionadded:: 0.1
     """
 
-    def __init__(self, app: Flask | None = None, *, credentials: CredentialRepository | None = None) -> None:
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        credentials: CredentialRepository | None = None,
+        ceremonies: CeremonyBackend | None = None,
+    ) -> None:
         self._credentials = credentials
+        self._ceremonies = ceremonies
         self._hooks = Hooks()
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask, *, credentials: CredentialRepository | None = None) -> None:
+    def init_app(
+        self,
+        app: Flask,
+        *,
+        credentials: CredentialRepository | None = None,
+        ceremonies: CeremonyBackend | None = None,
+    ) -> None:
         """Check the app's configuration and add the routes. Flask-Session may be set up before or after.
 
         :param credentials: where this app's credentials are kept.
+        :param ceremonies: where this app's pending ceremonies are kept.
         :raises ConfigurationError: with the key and the line to write.
         :raises RuntimeError: the app has this extension already.
         """
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = PasskeyConfig.from_mapping(app.config, development=app.debug or app.testing)
-        make = cache(backend_for)  # once for each interface: an app may get another one, say in a test
-
-        def backend() -> CeremonyBackend:
-            return make(sessions.unguarded(app.session_interface))
-
+        backend = _backend_of(app, ceremonies or self._ceremonies)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             backend()  # refuses what cannot work; with SESSION_TYPE it may come later
         state = self._make_state(app, config, credentials or self._credentials, backend)
@@ -245,6 +256,20 @@ class Passkey:
     def _set(self, name: str, function: F) -> F:
         setattr(self._hooks, name, lambda *values: current_app.ensure_sync(function)(*values))
         return function
+
+
+def _backend_of(app: Flask, own: CeremonyBackend | None) -> Callable[[], CeremonyBackend]:
+    """Return what gives the store of an app's pending ceremonies: its own, or the one behind Flask-Session."""
+    choose = cache(partial(backend_for, config=app.config))  # an app may get another interface, say in a test
+
+    def backend() -> CeremonyBackend:
+        interface = sessions.unguarded(app.session_interface)
+        if own is None:
+            return choose(interface)
+        require_rotation(interface)
+        return own
+
+    return backend
 
 
 def _guard_sessions(app: Flask, config: PasskeyConfig, backend: Callable[[], CeremonyBackend]) -> None:

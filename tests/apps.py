@@ -48,14 +48,18 @@ class App:
 
     @property
     def cache(self) -> SimpleCache:
-        """Where Flask-Session keeps its records, and we pending ceremonies."""
+        """Where Flask-Session keeps its records."""
         cache: SimpleCache = self.app.config["SESSION_CACHELIB"]
         return cache
 
+    @property
+    def pending(self) -> dict[str, Any]:
+        """The pending ceremonies, beside it."""
+        return pending_in(self.cache)
+
     def session_ids(self) -> set[str]:
         """Return the ids of all stored sessions."""
-        names = {name.removeprefix("session:") for name in self.cache._cache}
-        return {name for name in names if not name.startswith("passkey:")}
+        return {name.removeprefix("session:") for name in self.cache._cache}
 
     def user(self, name: str) -> User:
         """Return the user of this name."""
@@ -70,6 +74,12 @@ class App:
     def sign_out(self, client: FlaskClient) -> None:
         """Sign a browser's user out, without us."""
         assert client.post("/sign-out").status_code == 204
+
+
+def pending_in(cache: SimpleCache) -> dict[str, Any]:
+    """Return the pending ceremonies of the apps that keep their sessions in a cache."""
+    records: dict[str, Any] = vars(cache).setdefault("_passkey_records", {})
+    return records
 
 
 def make_app(

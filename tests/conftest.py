@@ -20,6 +20,46 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def memcached_address() -> Iterator[str]:
+    """Address of a memcached server: ``PASSKEY_TEST_MEMCACHED``, or one that is started for these tests."""
+    if address := os.environ.get("PASSKEY_TEST_MEMCACHED"):
+        yield address
+    else:
+        with services.memcached_server() as address:
+            yield address
+
+
+@pytest.fixture(scope="session")
+def mongodb_url() -> Iterator[str]:
+    """URL of a MongoDB server: ``PASSKEY_TEST_MONGODB_URL``, or a stand-in that is started for these tests."""
+    if url := os.environ.get("PASSKEY_TEST_MONGODB_URL"):
+        yield url
+    else:
+        with services.mongodb_server() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def dynamodb_url() -> Iterator[str]:
+    """URL of a DynamoDB endpoint: ``PASSKEY_TEST_DYNAMODB_URL``, or a stand-in that is started for these tests."""
+    if url := os.environ.get("PASSKEY_TEST_DYNAMODB_URL"):
+        yield url
+    else:
+        with services.dynamodb_server() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """SQLAlchemy URL of a MariaDB or MySQL database: ``PASSKEY_TEST_MARIADB_URL``, or one started for these tests."""
+    if url := os.environ.get("PASSKEY_TEST_MARIADB_URL"):
+        yield url
+    else:
+        with services.mariadb_server() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
     """SQLAlchemy URL of a PostgreSQL database: ``PASSKEY_TEST_POSTGRESQL_URL``, or one started for these tests."""
     if url := os.environ.get("PASSKEY_TEST_POSTGRESQL_URL"):

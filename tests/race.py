@@ -5,7 +5,9 @@ Processes are spawned, so this module is imported again in each of them and ever
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cachelib import BaseCache, FileSystemCache, RedisCache, SimpleCache
+from cachelib import BaseCache, FileSystemCache, MemcachedCache, RedisCache, SimpleCache
 from flask import Flask
 from flask_session import Session
 from flask_sqlalchemy import SQLAlchemy
@@ -27,6 +29,8 @@ Open = Callable[[Flask], CeremonyBackend]
 
 #: Seconds the others wait for a thread before they give up.
 PATIENCE = 60
+#: How many records are raced for.
+RECORDS = int(os.environ.get("PASSKEY_TEST_RACE", "20"))
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,38 @@ def _sql(app: Flask, place: Place, **engine_options: Any) -> dict[str, Any]:
     return {"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": db, "SESSION_SQLALCHEMY_TABLE": place.prefix}
 
 
+def _memcached(place: Place) -> Any:
+    host, _, port = place.where.partition(":")
+    if place.kind == "memcached-pymemcache":
+        from pymemcache.client.base import PooledClient
+
+        return PooledClient((host, int(port)), timeout=10)
+    if place.kind == "memcached-pylibmc":
+        import pylibmc
+
+        return pylibmc.Client([place.where], behaviors={"retry_timeout": 1})
+    import memcache
+
+    return memcache.Client([place.where], dead_retry=0)
+
+
+def _mongodb(app: Flask, place: Place) -> dict[str, Any]:
+    from pymongo import MongoClient
+
+    client: Any = MongoClient(place.where)
+    return {"SESSION_TYPE": "mongodb", "SESSION_MONGODB": client, "SESSION_MONGODB_COLLECT": place.prefix}
+
+
+def _dynamodb(app: Flask, place: Place) -> dict[str, Any]:
+    import boto3
+    from botocore.config import Config
+
+    keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "test")
+    patience = Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 1}, max_pool_connections=16)
+    resource = boto3.resource("dynamodb", endpoint_url=place.where, region_name="eu-west-1", config=patience, **keys)
+    return {"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": resource, "SESSION_DYNAMODB_TABLE": place.prefix}
+
+
 #: Flask-Session's configuration for each kind of store.
 KINDS: dict[str, Callable[[Flask, Place], dict[str, Any]]] = {
     "redis": _redis,
@@ -66,9 +102,18 @@ KINDS: dict[str, Callable[[Flask, Place], dict[str, Any]]] = {
     "sqlite": _sql,
     "postgresql": _sql,
     "postgresql-serializable": lambda app, place: _sql(app, place, isolation_level="SERIALIZABLE"),
+    "mariadb": _sql,
     # As on MySQL, which cannot return what it deletes.
-    "postgresql-select": _sql,
+    "mariadb-select": _sql,
+    "memcached-pymemcache": lambda _, place: {"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": _memcached(place)},
+    "memcached-pylibmc": lambda _, place: {"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": _memcached(place)},
+    "memcached-python": lambda _, place: {"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": _memcached(place)},
+    "memcached-cache": lambda _, place: _cachelib(MemcachedCache([place.where], key_prefix="cache:")),
+    "mongodb": _mongodb,
+    "dynamodb": _dynamodb,
 }
+if not importlib.util.find_spec("pylibmc"):  # there are no wheels of it from Python 3.12 on
+    del KINDS["memcached-pylibmc"]
 
 
 def make_app(place: Place) -> Flask:
@@ -80,6 +125,23 @@ def make_app(place: Place) -> Flask:
         with app.app_context():
             app.config["SESSION_SQLALCHEMY"].engine.dialect.delete_returning = False
     return app
+
+
+def close_databases(app: Flask) -> None:
+    """Close an app's connections to its databases, which Python 3.13 asks for."""
+    with app.app_context():
+        for engine in app.config["SESSION_SQLALCHEMY"].engines.values():
+            engine.dispose()
+
+
+def close(app: Flask) -> None:
+    """Close an app's connections to the store of its sessions."""
+    if app.config["SESSION_TYPE"] == "sqlalchemy":
+        close_databases(app)
+    interface: Any = app.session_interface
+    client = getattr(interface, "client", None) or getattr(interface.cache, "_client", None)
+    for name in ("close", "disconnect_all"):
+        getattr(type(client), name, lambda client: None)(client)
 
 
 @dataclass(frozen=True)

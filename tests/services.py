@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -54,13 +56,25 @@ def redis_server(
 
 
 @contextmanager
-def memcached_server() -> Iterator[str]:
+def redis_sentinel(url: str) -> Iterator[int]:
+    """Run a Sentinel that watches over a Redis server under the name ``mine``, and yield its port."""
+    watched = urlsplit(url)
+    with _folder() as folder:
+        file = folder / "sentinel.conf"
+        file.write_text(f"sentinel monitor mine {watched.hostname} {watched.port} 1\n")
+        command = [find("redis-server"), str(file), "--sentinel", "--bind", "127.0.0.1"]
+        with _running(command, "--port", folder, partial(_answers, question=b"PING\r\n", answer=b"+PONG")) as port:
+            yield port
+
+
+@contextmanager
+def memcached_server(*, port: int | None = None) -> Iterator[str]:
     """Run memcached and yield its address as ``host:port``."""
     command = [find("memcached"), "-l", "127.0.0.1", "-U", "0"]
     if os.geteuid() == 0:
         command += ["-u", _ordinary_user().pw_name]
     ready = partial(_answers, question=b"version\r\n", answer=b"VERSION")
-    with _folder() as folder, _running(command, "-p", folder, ready) as port:
+    with _folder() as folder, _running(command, "-p", folder, ready, port=port, stop=signal.SIGKILL) as port:
         yield f"127.0.0.1:{port}"
 
 
@@ -151,6 +165,43 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.02)
 
 
+@contextmanager
+def mariadb_server(*, port: int | None = None) -> Iterator[str]:
+    """Run MariaDB on new files and yield the SQLAlchemy URL of an empty database, for PyMySQL."""
+    server, install = find("mariadbd"), find("mariadb-install-db")
+    with _folder() as folder:
+        options, data = _as_ordinary_user(folder), f"--datadir={folder}/data"
+        # Small and in no hurry to reach the disk.
+        small = ("innodb-buffer-pool-size=32M", "innodb-log-file-size=16M", "innodb-flush-log-at-trx-commit=0")
+        command = ["--no-defaults", data, *(f"--{option}" for option in small)]
+        create = [install, *command, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(create, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE, **options)
+        init = folder / "init.sql"
+        init.write_text("CREATE DATABASE passkey;\n")
+        command = [server, *command, "--bind-address=127.0.0.1", f"--socket={folder}/socket", f"--init-file={init}"]
+        command += ["--character-set-server=utf8mb4", "--skip-name-resolve", f"--pid-file={folder}/pid"]
+        with _running(command, "--port", folder, _greets, port=port, **options) as port:
+            yield f"mysql+pymysql://root@127.0.0.1:{port}/passkey?charset=utf8mb4"
+
+
+@contextmanager
+def dynamodb_server(*, port: int | None = None) -> Iterator[str]:
+    """Run moto, a stand-in for DynamoDB, and yield its URL."""
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1"]
+    ready = partial(_answers, question=b"GET /moto-api/ HTTP/1.0\r\n\r\n", answer=b"HTTP/1.1 200")
+    with _folder() as folder, _running(command, "-p", folder, ready, port=port) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def mongodb_server(*, port: int | None = None) -> Iterator[str]:
+    """Run BriskDB, a stand-in for MongoDB, and yield its URL, with no more connections than it takes."""
+    with _folder() as folder:
+        command = [sys.executable, str(Path(__file__).parent / "briskdb_server.py"), str(folder / "data")]
+        with _running(command, "--port", folder, _listens, port=port) as port:
+            yield f"mongodb://127.0.0.1:{port}/?directConnection=true&maxPoolSize=2&serverMonitoringMode=poll"
+
+
 def find(program: str) -> str:
     """Return the path of a program, or skip the test; or fail it, where services are required."""
     elsewhere = (f"{folder}/{program}" for pattern in ELSEWHERE for folder in sorted(glob.glob(pattern), reverse=True))
@@ -206,6 +257,23 @@ def _answers(port: int, *, question: bytes, answer: bytes) -> bool:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(question)
             return connection.recv(64).startswith(answer)
+    except OSError:
+        return False
+
+
+def _greets(port: int) -> bool:
+    """Tell whether a server speaks first, as MariaDB does when it is ready."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            return len(connection.recv(64)) > 5
+    except OSError:
+        return False
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
     except OSError:
         return False
 

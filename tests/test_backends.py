@@ -7,22 +7,25 @@ import os
 import pickle
 import secrets
 import shutil
+import socket
 import stat
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 import pytest
 import race
 import services
 import sqlalchemy as sa
-from cachelib import FileSystemCache, MemcachedCache, SimpleCache
+from cachelib import FileSystemCache, NullCache
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
 from flask_session import Session
@@ -33,12 +36,37 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flask_passkey.backends import CeremonyBackend, backend_for
+from flask_passkey.ceremonies.pending import Pending
+from flask_passkey.challenges import ChallengeStore
+from flask_passkey.contracts import CeremonyBackendContract, CeremonyOutageContract, new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
 
 EVERY_BYTE = bytes(range(256))
-SQL = [kind for kind in race.KINDS if "sql" in kind]
-#: Stores that drop nothing by themselves, so that our own clock decides and we sweep.
-WITHOUT_TTL = [kind for kind in race.KINDS if "redis" not in kind]
+SQL = [kind for kind in race.KINDS if "sql" in kind or "mariadb" in kind]
+#: Stores that drop nothing by themselves, so that we sweep.
+SWEPT = ["files", "memory", *SQL]
+#: Stores where our own clock decides.
+WITH_OUR_CLOCK = [*SWEPT, "mongodb", "dynamodb"]
+#: Stores that keep so many records in no time.
+FAST = ["files", "memory", *(kind for kind in race.KINDS if kind.startswith(("redis", "memcached")))]
+#: Stores that can be away, one for each library that is asked.
+LOCAL_OR_ALIKE = ("files", "memory", "sqlite", "-cache", "-serializable", "-select")
+ON_SERVERS = [kind for kind in race.KINDS if not kind.endswith(LOCAL_OR_ALIKE)]
+#: The fixture that says where the server is.
+SERVERS = {
+    "redis": "redis_url",
+    "memcached": "memcached_address",
+    "postgresql": "postgresql_url",
+    "mariadb": "mariadb_url",
+    "mongodb": "mongodb_url",
+    "dynamodb": "dynamodb_url",
+}
+
+
+def with_their_noise(kinds: Iterable[str]) -> list[Any]:
+    """Let python-memcached leave its sockets to the garbage collector, which it does with each thread's."""
+    noise = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+    return [pytest.param(kind, marks=[noise] if kind == "memcached-python" else []) for kind in kinds]
 
 
 class Clock:
@@ -51,21 +79,9 @@ class Clock:
         return self.now
 
 
-def close_databases(app: Flask) -> None:
-    """Close an app's connections to its databases, which Python 3.13 asks for."""
-    with app.app_context():
-        for engine in app.config["SESSION_SQLALCHEMY"].engines.values():
-            engine.dispose()
-
-
 def both_calls(backend: CeremonyBackend, key: str) -> tuple[Callable[[], bytes | None], Callable[[], bytes | None]]:
     """Return the two things one can do with a store, a put first."""
     return partial(backend.put, key, b"value", lifetime=300), partial(backend.claim, key)
-
-
-def new_key() -> str:
-    """Return a key like those of pending ceremonies."""
-    return secrets.token_urlsafe(32)
 
 
 @pytest.fixture
@@ -74,15 +90,13 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=race.KINDS)
+@pytest.fixture(params=with_their_noise(race.KINDS))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty place of each kind; of some kinds only with :func:`only`."""
     kind = request.param
     where = f"sqlite:///{tmp_path}/sessions.db" if kind == "sqlite" else str(tmp_path / "sessions")
-    if kind.startswith("redis"):
-        where = request.getfixturevalue("redis_url")
-    elif kind.startswith("postgresql"):
-        where = request.getfixturevalue("postgresql_url")
+    if fixture := SERVERS.get(kind.partition("-")[0]):
+        where = request.getfixturevalue(fixture)
     return Place(kind, where, f"t{secrets.token_hex(4)}")
 
 
@@ -95,7 +109,7 @@ def app(place: Place) -> Iterator[Flask]:
         if place.kind in SQL:
             app.config["SESSION_SQLALCHEMY"].session.remove()
             app.config["SESSION_SQLALCHEMY"].drop_all()
-            close_databases(app)
+        race.close(app)
 
 
 @pytest.fixture
@@ -124,8 +138,8 @@ def records(app: Flask) -> int:
         with app.config["SESSION_SQLALCHEMY"].engine.connect() as connection:
             count: int = connection.scalar(sa.select(sa.func.count()).select_from(table_of(app)))
             return count
-    if isinstance(interface.cache, SimpleCache):
-        return len(interface.cache._cache)
+    if kept := getattr(interface.cache, "_passkey_records", None):
+        return len(kept)
     return len(list(folder_of(app).iterdir()))
 
 
@@ -141,30 +155,27 @@ def folder_of(app: Flask) -> Path:
     return Path(app.config["SESSION_CACHELIB"]._path) / "passkey.__wz_cache"
 
 
-class TestEveryBackend:
+class TestEveryBackend(CeremonyBackendContract):
     """What the store of pending ceremonies promises, whatever it is."""
 
-    def test_value_comes_back(self, backend: CeremonyBackend) -> None:
-        """A claim returns the very bytes that were put, text or not."""
-        key = new_key()
-        backend.put(key, EVERY_BYTE, lifetime=300)
-        assert backend.claim(key) == EVERY_BYTE
+    RECORDS = race.RECORDS
 
-    def test_unknown_key(self, backend: CeremonyBackend) -> None:
-        """There is nothing under a key that nothing was put under, before and after the first put."""
-        assert backend.claim(new_key()) is None
-        backend.put(new_key(), b"value", lifetime=300)
-        assert backend.claim(new_key()) is None
-        assert backend.claim("../" + new_key()) is None
+    @pytest.fixture
+    def backend(self, app: Flask, clock: Clock, place: Place) -> CeremonyBackend:
+        self.app, self.clock, self.place = app, clock, place
+        if place.kind not in FAST:
+            self.PENDING = race.RECORDS if place.kind in ("mongodb", "dynamodb") else 5 * race.RECORDS
+        return backend_for(app.session_interface, clock=clock)
 
-    def test_claimed_once(self, backend: CeremonyBackend) -> None:
-        """A value is gone after its claim, and others are not."""
-        first, second = new_key(), new_key()
-        backend.put(first, b"first", lifetime=300)
-        backend.put(second, b"second", lifetime=300)
-        assert backend.claim(first) == b"first"
-        assert backend.claim(first) is None
-        assert backend.claim(second) == b"second"
+    def thread_context(self) -> AbstractContextManager[object]:
+        return self.app.app_context()
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.now += seconds
+        if self.place.kind.startswith("redis"):
+            age_in_redis(self.place, seconds)
+        elif self.place.kind.startswith("memcached"):
+            age_in_memcached(self.place, seconds)
 
     def test_sessions_are_not_disturbed(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
         """The app's sessions work beside pending ceremonies and their sweeps; neither sees the other's records."""
@@ -179,7 +190,7 @@ class TestEveryBackend:
         assert interface._retrieve_session_data(name) == {"user": 1}
         assert backend.claim(key) == b"value"
 
-    @only(*WITHOUT_TTL)
+    @only(*WITH_OUR_CLOCK)
     @pytest.mark.parametrize(("seconds", "value"), [(299, b"value"), (300, None)])
     def test_expiry(self, backend: CeremonyBackend, clock: Clock, seconds: int, value: bytes | None) -> None:
         """A value can be claimed until its lifetime has passed, and not from then on."""
@@ -203,7 +214,7 @@ class TestEveryBackend:
         assert ttl - 1 < client.pttl(name) / 1000 <= ttl
         client.close()
 
-    @only(*WITHOUT_TTL)
+    @only(*WITH_OUR_CLOCK)
     def test_least_lifetime(self, backend: CeremonyBackend, clock: Clock) -> None:
         """Nothing is kept for ever: a lifetime of nothing is one second."""
         first, second = new_key(), new_key()
@@ -214,7 +225,7 @@ class TestEveryBackend:
         clock.now += 0.5
         assert backend.claim(second) is None
 
-    @only(*WITHOUT_TTL)
+    @only(*SWEPT)
     def test_expired_records_are_swept(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
         """Expired records go with a later put, two minutes after at most; others stay."""
         pending = new_key()
@@ -227,7 +238,7 @@ class TestEveryBackend:
         assert records(app) == 2
         assert backend.claim(pending) == b"value"
 
-    @only(*WITHOUT_TTL)
+    @only(*SWEPT)
     def test_sweeps_are_a_minute_apart(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
         """A process looks for expired records once a minute, not with every put."""
         backend.put(new_key(), b"value", lifetime=300)
@@ -244,7 +255,7 @@ class TestEveryBackend:
         self, app: Flask, backend: CeremonyBackend, place: Place, request: pytest.FixtureRequest
     ) -> None:
         """Of 16 threads in 2 processes that claim a record at the same time, exactly one gets it, all of it."""
-        values = {new_key(): secrets.token_bytes(200) for _ in range(200)}
+        values = {new_key(): secrets.token_bytes(200) for _ in range(race.RECORDS)}
         for key, value in values.items():
             backend.put(key, value, lifetime=300)
         if place.kind == "memory":
@@ -253,6 +264,122 @@ class TestEveryBackend:
             won = request.getfixturevalue("arena").race(place, list(values))
         assert Counter(key for key, _ in won) == Counter(list(values))
         assert dict(won) == values
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A store whose server is down, until somebody starts it, and the app on it."""
+
+    place: Place
+    app: Flask
+    backend: CeremonyBackend
+    server: Callable[[], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="class", params=with_their_noise(ON_SERVERS))
+def outage(request: pytest.FixtureRequest) -> Iterator[Outage]:
+    """An app whose server was there when it started, for the store was tried, and is down now."""
+    name = request.param.partition("-")[0]
+    server = partial(getattr(services, f"{name}_server"), port=services.free_port())
+    with server() as where:
+        place = Place(request.param, where + {"mongodb": "&serverSelectionTimeoutMS=300"}.get(name, ""), "outage")
+        app = race.make_app(place)
+        without_retries(app)
+        with app.app_context():
+            backend = backend_for(app.session_interface)
+            backend.put("key", b"value", lifetime=300)
+    with app.app_context():
+        yield Outage(place, app, backend, server)
+    race.close(app)
+
+
+class TestOutage(CeremonyOutageContract):
+    """Every store that has a server, without it."""
+
+    @pytest.fixture
+    def unreachable(self, outage: Outage) -> CeremonyBackend:
+        return outage.backend
+
+    def test_reason(self, outage: Outage) -> None:
+        """The reason, which is for the log, names the adapter and is one line."""
+        with pytest.raises(CeremonyStoreUnavailable, match=r"^\w+Backend: .+") as caught:
+            outage.backend.claim("key")
+        assert "\n" not in caught.value.reason
+
+    def test_comes_back(self, outage: Outage) -> None:
+        """With the server back the same adapter works again; what was pending is gone."""
+        with outage.server():
+            race.close(race.make_app(outage.place))  # creates the tables anew
+            assert patiently(partial(outage.backend.claim, "key")) is None
+            patiently(partial(outage.backend.put, "key", b"value", lifetime=300))
+            assert outage.backend.claim("key") == b"value"
+
+
+def patiently(call: Callable[[], Any]) -> Any:
+    """Call until the store is available; some libraries leave a server alone for a second after a failure."""
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            return call()
+        except CeremonyStoreUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def age_in_redis(place: Place, seconds: float) -> None:
+    """Let Redis drop a place's records so much earlier, as if the time had passed; one without a TTL stays."""
+    with Redis.from_url(place.where) as client:
+        for name in client.scan_iter(f"*{place.prefix}:*"):
+            if (left := client.pttl(name)) > 0:
+                client.pexpire(name, int(left - seconds * 1000))
+
+
+def age_in_memcached(place: Place, seconds: float) -> None:
+    """Do the same in memcached, which lists its records with the time they expire, or -1."""
+    for line in ask_memcached(place.where, "lru_crawler metadump all", end=b"END\r\n").splitlines():
+        record = dict(part.split("=", 1) for part in line.split() if "=" in part)
+        if place.prefix in record.get("key", "") and int(record["exp"]) > 0:
+            touch = f"touch {unquote(record['key'])} {int(int(record['exp']) - seconds)}"
+            assert ask_memcached(place.where, touch) == "TOUCHED\r\n"
+
+
+def ask_memcached(address: str, command: str, *, end: bytes = b"\r\n") -> str:
+    """Send a command to memcached as it is, and return the answer."""
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(f"{command}\r\n".encode())
+        answer = b""
+        while not answer.endswith(end):
+            answer += connection.recv(65536)
+        return answer.decode()
+
+
+def keep_a_sign_in(app: Flask) -> None:
+    """Put a pending ceremony as of an anonymous visitor, with names of usual length."""
+    rp_id = "accounts.example.com"
+    pending = Pending(purpose="sign-in", rp_id=rp_id, challenge=new_key(), user_verification="required")
+    store = ChallengeStore(lambda: backend_for(app.session_interface), rp_id=rp_id)
+    store.put(pending, browser=new_key(), lifetime=300)
+
+
+class TestSize:
+    """What a pending ceremony takes, of which anybody can begin as many as they like."""
+
+    def test_in_redis(self, redis_url: str) -> None:
+        """Not more than 300 bytes of Redis' memory, its own bookkeeping included."""
+        keep_a_sign_in(race.make_app(Place("redis", redis_url, "session")))
+        with Redis.from_url(redis_url) as client:
+            (name,) = client.scan_iter("session:passkey:*")
+            assert 200 < client.memory_usage(name) <= 300
+            client.delete(name)
+
+    @only("postgresql")
+    def test_in_sql(self, app: Flask) -> None:
+        """Not more than 400 bytes of a database's row."""
+        keep_a_sign_in(app)
+        with app.config["SESSION_SQLALCHEMY"].engine.connect() as connection:
+            assert 200 < connection.scalar(sa.text(f"SELECT pg_column_size(t.*) FROM {table_of(app)} t")) <= 400
 
 
 @only("redis")
@@ -290,23 +417,6 @@ class TestRedis:
             client.set(f"{cache_prefix}{place.prefix}:passkey:{key}", bomb)
         assert backend.claim(key) == bomb
 
-    @pytest.mark.parametrize("kind", ["redis", "redis-cache"])
-    def test_outage(self, kind: str) -> None:
-        """Without the server a put and a claim are refused as such; with it back the same adapter works again."""
-        with services.redis_server() as url:
-            app = race.make_app(Place(kind, f"{url}?socket_timeout=5", "outage"))
-            backend = backend_for(without_retries(app).session_interface)
-            key = new_key()
-            backend.put(key, b"value", lifetime=300)
-        for call in both_calls(backend, key):
-            with pytest.raises(CeremonyStoreUnavailable, match="ConnectionError") as caught:
-                call()
-            assert caught.value.__cause__ is not None
-        with services.redis_server(port=urlsplit(url).port):
-            assert backend.claim(key) is None
-            backend.put(key, b"value", lifetime=300)
-            assert backend.claim(key) == b"value"
-
     def test_before_6_2(self) -> None:
         """A server that has no GETDEL is refused with a reason that names it, and the record stays."""
         with services.redis_server("--rename-command", "GETDEL", "") as url:
@@ -325,12 +435,12 @@ class Bomb:
         return pytest.fail, ("unpickled",)
 
 
-def without_retries(app: Flask) -> Flask:
+def without_retries(app: Flask) -> None:
     """Let an app's Redis client give up at once."""
     interface: Any = app.session_interface
-    client = interface.client if hasattr(interface, "client") else interface.cache._write_client
-    client.connection_pool.connection_kwargs["retry"] = Retry(NoBackoff(), 0)
-    return app
+    client = getattr(interface, "client", None) or getattr(interface.cache, "_write_client", None)
+    if isinstance(client, Redis):
+        client.connection_pool.connection_kwargs["retry"] = Retry(NoBackoff(), 0)
 
 
 @only("files")
@@ -444,7 +554,7 @@ class TestFiles:
 class TestSQL:
     """Flask-Session's table."""
 
-    @only("sqlite", "postgresql")
+    @only("sqlite", "postgresql", "mariadb")
     def test_pending_work_of_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
         """What the app has added to its own session is neither written, nor committed, nor rolled back by us."""
         db, interface = app.config["SESSION_SQLALCHEMY"], app.session_interface
@@ -456,7 +566,7 @@ class TestSQL:
         db.session.commit()
         assert records(app) == 1
 
-    @only("postgresql")
+    @only("postgresql", "mariadb")
     def test_open_transaction_of_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
         """What the app has written but not committed stays so: it can still be rolled back, and others don't see it."""
         db = app.config["SESSION_SQLALCHEMY"]
@@ -495,22 +605,6 @@ class TestSQL:
             value = call()
         assert value == b"value"
 
-    def test_outage(self) -> None:
-        """Without the server a put and a claim are refused as such; with it back the same adapter works again."""
-        with services.postgresql_server() as url:
-            app = race.make_app(Place("postgresql", url, "outage"))
-            backend = backend_for(app.session_interface)
-            with app.app_context():
-                backend.put("key", b"value", lifetime=300)
-        for call in both_calls(backend, "key"):
-            with app.app_context(), pytest.raises(CeremonyStoreUnavailable, match="OperationalError"):
-                call()
-        with services.postgresql_server(port=sa.make_url(url).port), app.app_context():
-            app.config["SESSION_SQLALCHEMY"].create_all()
-            backend.put("key", b"value", lifetime=300)
-            assert backend.claim("key") == b"value"
-        close_databases(app)
-
     @only("sqlite")
     def test_whole_seconds(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
         """The expiry is rounded up, as MySQL drops the fraction, and the last second with it."""
@@ -529,12 +623,15 @@ class TestSQL:
         backend.put(new_key(), b"value", lifetime=300)
         assert records(app) == others + 1
 
-    @only("postgresql")
-    def test_sweep_where_text_is_sorted_as_people_do(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
-        """All expired records of ours, and only they, are swept also where ``a < B < c``."""
-        table = table_of(app)
-        with app.config["SESSION_SQLALCHEMY"].engine.begin() as connection:
-            connection.execute(sa.text(f'ALTER TABLE {table} ALTER session_id TYPE varchar(255) COLLATE "en-x-icu"'))
+    @only("postgresql", "mariadb")
+    def test_sweep_where_text_is_sorted_as_people_do(
+        self, app: Flask, backend: CeremonyBackend, clock: Clock, place: Place
+    ) -> None:
+        """All expired records of ours, and only they, are swept also where ``a < B < c``, as always in MariaDB."""
+        if place.kind == "postgresql":
+            change = f'ALTER TABLE {table_of(app)} ALTER session_id TYPE varchar(255) COLLATE "en-x-icu"'
+            with app.config["SESSION_SQLALCHEMY"].engine.begin() as connection:
+                connection.execute(sa.text(change))
         others = add_expired_sessions(app, clock)
         for first in "-_019AZaz":
             backend.put(first + new_key()[1:], b"value", lifetime=10)
@@ -542,7 +639,7 @@ class TestSQL:
         backend.put(new_key(), b"value", lifetime=300)
         assert records(app) == others + 1
 
-    @only("sqlite", "postgresql")
+    @only("sqlite", "postgresql", "mariadb")
     def test_sweep_with_wildcards_in_the_prefix(self, app: Flask, clock: Clock) -> None:
         """A key prefix with characters that mean something to LIKE is taken literally."""
         interface: Any = app.session_interface
@@ -553,7 +650,7 @@ class TestSQL:
         backend.put(new_key(), b"value", lifetime=300)
         assert records(app) == 1
 
-    @only("sqlite", "postgresql")
+    @only("sqlite", "postgresql", "mariadb")
     def test_no_secret_in_errors(self, backend: CeremonyBackend) -> None:
         """An error of the database, which the app may log with its traceback, doesn't show the challenge."""
         challenge = secrets.token_urlsafe()
@@ -579,7 +676,7 @@ class TestSQL:
             backend_for(app.session_interface).put("key", b"value", lifetime=300)
             with db.engines["sessions"].connect() as connection:
                 rows = connection.execute(sa.select(table_of(app).c.session_id, table_of(app).c.data)).all()
-        close_databases(app)
+        race.close_databases(app)
         assert rows == [("session:passkey:key", b"value")]
 
 
@@ -640,9 +737,9 @@ class TestBackendFor:
     def test_unknown_cache(self) -> None:
         """A CacheLib cache that has no adapter is refused by name: no safe claim is known for it."""
         app = Flask("unknown")
-        app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=MemcachedCache(object()))
+        app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=NullCache())
         Session(app)
-        with pytest.raises(ConfigurationError, match="MemcachedCache is not known(.|\n)*FileSystemCache"):
+        with pytest.raises(ConfigurationError, match="NullCache is not known(.|\n)*FileSystemCache(.|\n)*ceremonies="):
             backend_for(app.session_interface)
 
     def test_proxy(self, tmp_path: Path) -> None:
@@ -651,7 +748,7 @@ class TestBackendFor:
         with app.app_context():
             backend_for(Proxy(app.session_interface)).put("key", b"value", lifetime=300)
             assert backend_for(app.session_interface).claim("key") == b"value"
-        close_databases(app)
+        race.close_databases(app)
         with pytest.raises(ConfigurationError, match="cookie"):
             backend_for(Proxy(SecureCookieSessionInterface()))
 

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 from apps import SITE, App, make_app
-from cachelib import SimpleCache
+from cachelib import FileSystemCache, SimpleCache
 from click.testing import Result
 from flask import Flask
 
@@ -65,11 +65,14 @@ def test_check_shows_no_password() -> None:
     assert result.exit_code == 0 and "secret" not in result.output
 
 
-def test_check_tells_that_the_ceremony_store_is_down(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_tells_that_the_ceremony_store_is_down(tmp_path: Path) -> None:
     """A store that does not answer is an error with its reason, without a traceback."""
-    monkeypatch.setattr(site.cache, "get", Mock(side_effect=RuntimeError("no route")))
+    folder = tmp_path / "sessions"
+    site = make_app({"SESSION_CACHELIB": FileSystemCache(str(folder), threshold=0)})
+    folder.rmdir()
+    folder.touch()
     result = run(site.app, "check")
-    assert result.exit_code == 1 and "Error: " in result.output and "no route" in result.output
+    assert result.exit_code == 1 and "Error: " in result.output and "Not a directory" in result.output
     assert "Both stores answer" not in result.output and isinstance(result.exception, SystemExit)
 
 

@@ -23,9 +23,9 @@ PACKAGE = ROOT / "flask_passkey"
 FLOORS = (
     ("errors",),
     ("origins", "credentials", "strict_json"),
-    ("config", "contracts"),
+    ("config",),
     ("ceremonies", "backends", "sql", "signals"),
-    ("accounts", "challenges", "decoys", "providers", "trust"),
+    ("accounts", "challenges", "contracts", "decoys", "providers", "trust"),
     ("outcomes",),
     ("relying_party",),
     ("schemas",),
@@ -47,6 +47,10 @@ LIBRARIES = {
     "flask_session": {"backends"},
     "cachelib": {"backends"},
     "redis": {"backends"},
+    "pymemcache": {"backends"},
+    "pylibmc": {"backends"},
+    "pymongo": {"backends"},
+    "botocore": {"backends"},
     "sqlalchemy": {"sql", "backends"},
     "marshmallow": {"schemas"},
     "webauthn": {"ceremonies"},
@@ -57,7 +61,7 @@ LIBRARIES = {
     "pytest": {"contracts"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
-OPTIONAL = {"redis", "fido2", "flask_login", "pytest"}
+OPTIONAL = {"redis", "pymemcache", "pylibmc", "pymongo", "botocore", "fido2", "flask_login", "pytest"}
 
 #: What an app may import besides the top level: to handle refusals, to listen, and to read its own forms.
 PUBLIC = {"errors", "signals", "schemas"}

@@ -41,6 +41,8 @@ class Adapter:
 
     serves: ClassVar[str]  # Top package and name of the class of the session interface, or of the cache in it.
     setting: ClassVar[str]  # What an app writes to get it.
+    client_setting: ClassVar[str] = ""  # Where an app gives Flask-Session the store's client.
+    instead: ClassVar[str] = ""  # What to write where Flask-Session does not take that client.
     errors: tuple[type[Exception], ...]  # What the store's library raises when the store does not answer.
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:

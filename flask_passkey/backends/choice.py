@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
 
 from ..errors import ConfigurationError
-from .base import CeremonyBackend
+from .base import Adapter, CeremonyBackend
+from .dynamodb import DynamoDBBackend
 from .files import FileSystemCacheBackend
+from .memcached import MemcachedBackend, MemcachedCacheBackend
 from .memory import SimpleCacheBackend
+from .mongodb import MongoDBBackend
 from .redis import RedisBackend, RedisCacheBackend
 from .sql import SQLAlchemyBackend
 
-ADAPTERS = (RedisBackend, SQLAlchemyBackend, RedisCacheBackend, FileSystemCacheBackend, SimpleCacheBackend)
+ADAPTERS: tuple[type[Adapter], ...] = (
+    RedisBackend,
+    SQLAlchemyBackend,
+    MemcachedBackend,
+    MongoDBBackend,
+    DynamoDBBackend,
+    RedisCacheBackend,
+    MemcachedCacheBackend,
+    FileSystemCacheBackend,
+    SimpleCacheBackend,
+)
+
+_REDIS = (
+    "Run `pip install flask-session redis` and write\n\n"
+    '    from flask_session import Session\n    app.config["SESSION_TYPE"] = "redis"\n    Session(app)\n\n'
+    f"Any of these will do: {', '.join(adapter.setting for adapter in ADAPTERS)}."
+)
 
 
-def backend_for(interface: SessionInterface, *, clock: Callable[[], float] = time.time) -> CeremonyBackend:
+def backend_for(
+    interface: SessionInterface, *, clock: Callable[[], float] = time.time, config: Mapping[str, Any] | None = None
+) -> CeremonyBackend:
     """Return the adapter for the store behind a session interface. Make it once and keep it: it sweeps by the minute.
 
     :param clock: seconds since 1970.
-    :raises ConfigurationError: the app keeps sessions in the browser, or in a store that is not known here.
+    :param config: the app's, to see whether Flask-Session uses the client that it was given.
+    :raises ConfigurationError: the app keeps sessions in the browser, or in a store that is not known here, or not in
+        the one that it means to.
 
     .. versionadded:: 0.1
     """
@@ -31,13 +55,45 @@ def backend_for(interface: SessionInterface, *, clock: Callable[[], float] = tim
     names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
     for adapter in ADAPTERS:
         if adapter.serves in names:
+            _refuse_substitute(adapter, interface, config or {})
             return adapter(interface, clock)
+    _refuse_cookies(interface)
     where = (interface if cache is None else cache).__class__
-    what = f"where this app keeps its sessions: {where.__module__}.{where.__name__} is not known to Flask-Passkey"
-    if isinstance(interface, SecureCookieSessionInterface):
-        what = "Flask's own sessions: those live in a cookie, which a browser can send again after its use"
     raise ConfigurationError(
-        f"Pending ceremonies cannot be kept in {what}. Run `pip install flask-session redis` and write\n\n"
-        '    from flask_session import Session\n    app.config["SESSION_TYPE"] = "redis"\n    Session(app)\n\n'
-        f"Any of these will do: {', '.join(adapter.setting for adapter in ADAPTERS)}."
+        "Pending ceremonies cannot be kept where this app keeps its sessions: "
+        f"{where.__module__}.{where.__name__} is not known to Flask-Passkey, and to read and then to delete would let "
+        f"two get one. {_REDIS}\n\nor give a store of your own: Passkey(app, ceremonies=...)."
+    )
+
+
+def require_rotation(interface: SessionInterface) -> None:
+    """Refuse an app whose sessions cannot be given a new id at sign-in, as Flask-Session's can.
+
+    :raises ConfigurationError: with the lines to write.
+
+    .. versionadded:: 0.1
+    """
+    _refuse_cookies(interface)
+    if not hasattr(interface, "regenerate"):
+        name = f"{interface.__class__.__module__}.{interface.__class__.__name__}"
+        raise ConfigurationError(f"A sign-in needs a new session id, and {name} has no regenerate(session). {_REDIS}")
+
+
+def _refuse_cookies(interface: SessionInterface) -> None:
+    if isinstance(interface, SecureCookieSessionInterface):
+        raise ConfigurationError(
+            "Pending ceremonies and sign-ins cannot be kept in Flask's own sessions: those live in a cookie, which a "
+            f"browser can send again after its use. {_REDIS}"
+        )
+
+
+def _refuse_substitute(adapter: type[Adapter], interface: Any, config: Mapping[str, Any]) -> None:
+    """Refuse to go on where Flask-Session did not like the client it was given, and took one for localhost."""
+    given = config.get(adapter.client_setting)
+    if given is None or given is interface.client:
+        return
+    what, used = (f"{type(client).__module__}.{type(client).__qualname__}" for client in (given, interface.client))
+    raise ConfigurationError(
+        f"Flask-Session does not use {adapter.client_setting}, a {what}: it has put a {used} for localhost in its "
+        f"place, and only warned. Write {adapter.instead}"
     )

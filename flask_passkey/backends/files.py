@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from .base import SWEEP_EVERY, Adapter
+
+log = logging.getLogger(__name__)
+
+#: A cache for so many sessions was not left at its default.
+MANY_SESSIONS = 10_000
 
 
 class FileSystemCacheBackend(Adapter):
@@ -21,6 +29,16 @@ class FileSystemCacheBackend(Adapter):
     serves = "cachelib.FileSystemCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = FileSystemCache(...)'
     errors = (OSError,)
+
+    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
+        super().__init__(interface, clock)
+        if 0 < interface.cache._threshold < MANY_SESSIONS:
+            log.warning(
+                "FileSystemCache forgets sessions, those of signed-in users among them, as soon as there are more than "
+                "%d. Write SESSION_CACHELIB = FileSystemCache(%r, threshold=0), and remove old files now and then.",
+                interface.cache._threshold,
+                interface.cache._path,
+            )
 
     @property
     def _folder(self) -> str:

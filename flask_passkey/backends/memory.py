@@ -12,30 +12,32 @@ log = logging.getLogger(__name__)
 
 
 class SimpleCacheBackend(Adapter):
-    """The memory of one process, for development."""
+    """The memory of one process, for development: a dictionary beside that of a CacheLib cache.
+
+    The cache itself would not do: above its threshold it throws away first what expires first, which is ours.
+    """
 
     serves = "cachelib.SimpleCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = SimpleCache()'
-    #: Some releases of CacheLib walk through their dictionary while other threads write to it.
-    errors = (RuntimeError,)
+    errors = ()
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        self._cache = interface.cache
+        # Its calls are atomic, each by itself. It lives as long as the cache, whose other users find it, too.
+        self._records: dict[str, tuple[float, bytes]] = vars(interface.cache).setdefault("_passkey_records", {})
         log.warning(
-            'SimpleCache is for one process, and drops ceremonies above %d records. Set SESSION_TYPE = "redis".',
-            self._cache._threshold,
+            'SimpleCache is for one process, and drops sessions above %d records. Set SESSION_TYPE = "redis".',
+            interface.cache._threshold,
         )
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
-        # The cache counts from the last full second, so it is told one second more.
-        self._cache.set(name, (self._clock() + lifetime, value), timeout=lifetime + 1)
+        self._records[name] = (self._clock() + lifetime, value)
 
     def _claim(self, name: str) -> bytes | None:
-        expires, value = self._cache.get(name) or (0, None)
-        return value if self._cache.delete(name) and expires > self._clock() else None
+        expires, value = self._records.pop(name, (0, None))
+        return value if expires > self._clock() else None
 
     def _sweep(self, now: float) -> None:
-        for name in [name for name in list(self._cache._cache) if name.startswith(self._prefix)]:
-            if (self._cache.get(name) or (0, None))[0] <= now:
-                self._cache.delete(name)
+        for name, (expires, _) in list(self._records.items()):
+            if expires <= now:
+                self._records.pop(name, None)

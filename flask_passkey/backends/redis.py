@@ -13,12 +13,17 @@ class RedisBackend(Adapter):
 
     serves = "flask_session.RedisSessionInterface"
     setting = 'SESSION_TYPE = "redis"'
+    client_setting = "SESSION_REDIS"
+    instead = (
+        'SESSION_REDIS = redis.Redis.from_url("redis://127.0.0.1"), which speaks to Valkey, too. For a cluster write '
+        'SESSION_TYPE = "cachelib" and SESSION_CACHELIB = cachelib.RedisCache(redis.RedisCluster(...)).'
+    )
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisClusterException, RedisError
 
         super().__init__(interface, clock)
-        self.errors = (RedisError,)
+        self.errors = (RedisError, RedisClusterException)
         self._client: Any = getattr(interface, "client", None)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
@@ -34,6 +39,7 @@ class RedisCacheBackend(RedisBackend):
 
     serves = "cachelib.RedisCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = RedisCache(...)'
+    client_setting = ""
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, func
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .base import Adapter
@@ -22,6 +22,8 @@ class SQLAlchemyBackend(Adapter):
 
     serves = "flask_session.SqlAlchemySessionInterface"
     setting = 'SESSION_TYPE = "sqlalchemy"'
+    client_setting = "SESSION_SQLALCHEMY"
+    instead = "SESSION_SQLALCHEMY = flask_sqlalchemy.SQLAlchemy(app)."
     errors = (SQLAlchemyError,)
 
     @property
@@ -48,11 +50,17 @@ class SQLAlchemyBackend(Adapter):
         return cast("bytes | None", self._run(claim))
 
     def _sweep(self, now: float) -> None:
+        expired = self._table.delete().where(self._table.c.expiry <= _naive_utc(now))
+        self._run(lambda connection: connection.execute(expired.where(self._is_ours(connection.dialect.name))))
+
+    def _is_ours(self, dialect: str) -> ColumnElement[bool]:
+        name: ColumnElement[str] = self._table.c.session_id
+        begins = name.startswith(self._prefix, autoescape=True)
+        if dialect in ("mysql", "mariadb"):
+            # Which uses an index for it. "PASSKEY:" and "passkey:" are the same text there, but not the same digits.
+            return begins & (func.hex(func.left(name, len(self._prefix))) == self._prefix.encode().hex().upper())
         # The range lets the index be used; in a database that sorts as people do it alone would be too wide.
-        name, last = self._table.c.session_id, self._prefix + 64 * "z"
-        ours = (name >= self._prefix) & (name <= last) & name.startswith(self._prefix, autoescape=True)
-        expired = self._table.delete().where(ours, self._table.c.expiry <= _naive_utc(now))
-        self._run(lambda connection: connection.execute(expired))
+        return begins & (name >= self._prefix) & (name <= self._prefix + 64 * "z")
 
     def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
         """Do the work in a transaction; again, when the database undid it only because of others."""

@@ -1,14 +1,19 @@
-"""The promises of a credential repository, as tests to run on one of your own.
+"""The promises of a credential repository and of a store of pending ceremonies, as tests to run on your own.
 
 .. code-block:: python
 
     import pytest
-    from flask_passkey.contracts import CredentialRepositoryContract
+    from flask_passkey.contracts import CeremonyBackendContract, CredentialRepositoryContract
 
     class TestMyRepository(CredentialRepositoryContract):
         @pytest.fixture
         def repository(self, tmp_path):
             return MyRepository(tmp_path)           # empty, a new one for each test
+
+    class TestMyBackend(CeremonyBackendContract):
+        @pytest.fixture
+        def backend(self):
+            return MyBackend("localhost")
 
 Every test says which promise it holds. Those about simultaneous callers use threads. For more than "AssertionError"
 in the report of a failure, write ``pytest.register_assert_rewrite("flask_passkey.contracts")`` in your ``conftest.py``.
@@ -17,11 +22,18 @@ in the report of a failure, write ``pytest.register_assert_rewrite("flask_passke
 from __future__ import annotations
 
 from .base import new_record
+from .ceremonies import CeremonyBackendContract, CeremonyOutageContract, new_key
 from .changing import Deleting, Renaming, Using
 from .keeping import Accounts, Adding, Listing
 from .transactions import Transactions
 
-__all__ = ["CredentialRepositoryContract", "new_record"]
+__all__ = [
+    "CeremonyBackendContract",
+    "CeremonyOutageContract",
+    "CredentialRepositoryContract",
+    "new_key",
+    "new_record",
+]
 
 
 class CredentialRepositoryContract(Accounts, Adding, Listing, Using, Renaming, Deleting, Transactions):
