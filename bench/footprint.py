@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import cluster
 from redis import Redis
-from sqlalchemy import Engine, create_engine, insert, select, text
+from sqlalchemy import Engine, create_engine, func, insert, select, text
 
 from demo.accounts import demo_account
 from flask_passkey.sql import passkey_credential, passkey_user
@@ -182,6 +182,19 @@ def room_in_postgresql(engine: Engine) -> None:
             print(f"| `{table.name}` | {rows_alone / count:.0f} | {with_indexes / count:.0f} |")
 
 
+def pages_of_a_sign_in(engine: Engine) -> None:
+    """Print how many pages finding and changing a passkey touches: what a bigger table would make more."""
+    find = "SELECT * FROM passkey_credential JOIN passkey_user USING (user_handle) WHERE id = :key"
+    change = "UPDATE passkey_credential SET sign_count = sign_count + 1, last_used_at = now() WHERE id = :key"
+    with engine.begin() as connection:
+        keys = connection.execute(select(passkey_credential.c.id).order_by(func.random()).limit(200)).scalars().all()
+        for what, query in (("find", find), ("change", change)):
+            explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}")
+            plans = [connection.execute(explain, {"key": key}).scalar_one()[0]["Plan"] for key in keys]
+            pages = [plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans]
+            print(f"To {what} one of {ROWS} passkeys: {statistics.median(pages):.0f} pages (at most {max(pages)}).")
+
+
 def _public_key() -> bytes:
     """Return something as long as a key for ES256, the most common, and as hard to compress."""
     return secrets.token_bytes(77)
@@ -196,6 +209,7 @@ def main() -> None:
                 cost_of_a_sign_in(site, redis, engine)
                 room_in_redis(site, redis)
                 room_in_postgresql(engine)
+                pages_of_a_sign_in(engine)
             engine.dispose()
 
 

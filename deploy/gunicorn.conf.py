@@ -5,7 +5,8 @@ import os
 #: Where nginx, and nobody else, can reach it.
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 
-#: A sign-in is about half waiting for the stores, half CPU under Python's lock: one process a core, some threads each.
+#: A sign-in is mostly Python's work, which the threads of a process cannot share: so one process for each core. While
+#: one thread waits for a store another one works.
 workers = int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 threads = int(os.environ.get("THREADS", "8"))
 
