@@ -49,12 +49,19 @@ function onSuccess(event) {
   if (action === "authenticate" && detail.authenticatorAttachment === "cross-platform") sessionStorage.setItem(OFFER, "1");
 }
 
-/** Who was signed out meanwhile, in another tab or by time, signs in again. */
+/** A name that will not do can be corrected at once. Who was signed out meanwhile is led to the sign-in. */
 function onError(event) {
-  if (event.detail.code !== "sign_in_required") return;
-  event.preventDefault();
-  sayNext(event.detail.message);
-  location.reload(); // the server leads to the sign-in
+  const { code, message } = event.detail;
+  const field = event.target.elements?.name;
+  if (field && (code === "name_taken" || code === "invalid")) {
+    field.setAttribute("aria-invalid", "true");
+    field.addEventListener("input", () => field.removeAttribute("aria-invalid"), { once: true });
+    field.select();
+  } else if (code === "sign_in_required") {
+    event.preventDefault();
+    sayNext(message);
+    location.reload();
+  }
 }
 
 /** Rename in place: wherever the row has the name, and back to the button that opened the form. */

@@ -228,16 +228,23 @@ def test_cancelled_sign_up_leaves_no_account(page: Page, site: Site, authenticat
 
 
 def test_name_taken(page: Page, site: Site, authenticator: Authenticator, watch: Watch) -> None:
-    """A name that somebody has, in whatever spelling, is refused before a passkey is made."""
+    """A name that somebody has, in whatever spelling, is refused before a passkey is made, and can be corrected."""
     sign_up(page, site, name="Ada")
     sign_out(page, authenticator)
     authenticator.present(True)
     watch.expected_statuses = {409}
     page.goto(f"{site.url}/sign-up")
-    page.get_by_label("Name", exact=True).fill("ADA")
+    field = page.get_by_label("Name", exact=True)
+    field.fill("ADA")
     page.get_by_role("button", name="Create an account with a passkey").click()
     expect(page.get_by_role("alert")).to_have_text("This name is taken. Please choose another one.")
     assert len(authenticator.credentials) == 1
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("This name is taken"))
+    field.press_sequentially("Grace")
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_value("Grace")
 
 
 def test_step_up_in_the_middle_of_a_rename(
