@@ -21,7 +21,7 @@ from .backends import CeremonyBackend, backend_for, require_rotation
 from .challenges import ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
-from .errors import CeremonyStoreUnavailable, ConfigurationError, Refusal
+from .errors import CeremonyStoreUnavailable, ConfigurationError, CredentialStoreUnavailable, Refusal
 from .outcomes import Visitor
 from .relying_party import RelyingParty
 from .sql import SQLCredentialRepository
@@ -198,7 +198,7 @@ class Passkey:
         """
         try:
             return self.relying_party.may_upgrade(self.visitor())
-        except Refusal:
+        except CredentialStoreUnavailable:
             return False
 
     def forget_user(self, user_id: str) -> None:

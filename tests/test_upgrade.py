@@ -192,6 +192,14 @@ def test_an_offer_never_breaks_a_page(site: App, client: FlaskClient) -> None:
     assert offered(client)
 
 
+def test_a_missing_hook_is_not_hidden() -> None:
+    """An app without the hooks hears of it, instead of never seeing an offer."""
+    site = with_passwords()
+    site.passkey._hooks.get_current_user = None
+    answer = site.app.test_client().get("/home")
+    assert (answer.status_code, answer.get_json()["code"]) == (500, 50005)
+
+
 @pytest.mark.parametrize("kept", [None, 5, "x", {}, {"user_id": "1"}, {"user_id": "1", "at": "now"}, []])
 def test_an_odd_note_counts_as_none(client: FlaskClient, kept: object) -> None:
     """What another release or the app left in the session is no offer."""
