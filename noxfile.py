@@ -72,8 +72,9 @@ def translations(session: nox.Session) -> None:
     session.chdir("demo")
     mapping, template, folder = "translations/babel.cfg", "translations/messages.pot", "translations"
     options = ["--keyword=lazy_gettext", "--omit-header", "--no-wrap", "--add-location=file", "--sort-by-file"]
+    stable = ["--ignore-obsolete", "--ignore-pot-creation-date"]
     session.run("pybabel", "extract", "-F", mapping, *options, "-o", template, ".")
-    session.run("pybabel", "update", "-i", template, "-d", folder, "--no-wrap", "--ignore-obsolete")
+    session.run("pybabel", "update", "-i", template, "-d", folder, "--no-wrap", *stable)
     session.run("pybabel", "compile", "-d", folder)
 
 

@@ -75,10 +75,12 @@ def _set_cookie(response: Response, secret: str, config: PasskeyConfig) -> Respo
 
 def _proof() -> Proof | None:
     """Return the last passkey sign-in of this session."""
+    kept = session.get(_PROOF)
+    if kept is None:
+        return None
     try:
-        kept = session[_PROOF]
         return Proof(kept["user_id"], base64url.decode(kept["credential_id"]), kept["at"])
-    except (KeyError, TypeError, ValueError):  # there was none, or it is of another release
+    except (KeyError, TypeError, ValueError):  # it is of another release
         return None
 
 
@@ -123,8 +125,10 @@ def offer_upgrade(user_id: str) -> None:
 
 def _upgrade_of() -> str:
     """Return who may get one."""
+    kept = session.get(_UPGRADE)
+    if kept is None:
+        return ""
     try:
-        kept = session[_UPGRADE]
         return str(kept["user_id"]) if time.time() - kept["at"] < _UPGRADE_AGE else ""
     except (KeyError, TypeError):
         return ""

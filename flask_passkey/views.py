@@ -209,7 +209,8 @@ def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
     with sessions.undone_on_error():
         sessions.rotate(previous_user_id=previous, user_id=outcome.info.id)
         extra = accounts.login(user)
-        current_app.json.dumps(extra)  # what cannot be answered must be known before the session is saved
+        if extra:
+            current_app.json.dumps(extra)  # what cannot be answered must be known before the session is saved
         sessions.remember_proof(user_id=outcome.info.id, credential_id=outcome.credential.id)
     return extra
 

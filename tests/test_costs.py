@@ -69,9 +69,9 @@ class CountingCache(SimpleCache):
         self.asked.append(f"get {key}")
         return super().get(key)
 
-    def set(self, key: str, value: Any, timeout: int | None = None) -> Any:
+    def set(self, key: str, value: Any, timeout: Any = None, **more: Any) -> Any:
         self.asked.append(f"set {key}")
-        return super().set(key, value, timeout)
+        return super().set(key, value, timeout, **more)
 
     def delete(self, key: str) -> Any:
         self.asked.append(f"delete {key}")

@@ -11,6 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = (ROOT / "docs" / "specification.md").read_text("utf-8")
+BROWSER = (ROOT / "docs" / "browser.md").read_text("utf-8")
+#: Points for pages, and rules for the module.
+POINTS, RULES = 46, 13
 #: Number of steps in each section of the specification.
 STEPS = {"7.1": 29, "7.2": 25}
 
@@ -39,10 +42,17 @@ def test_every_step_is_there(section: str) -> None:
     assert all("::test_" in tests for _, _, tests in steps)
 
 
+def test_every_point_of_the_browser_is_there() -> None:
+    """Each point for pages and each rule for the module has one row, in order: how far it holds, with a test."""
+    found = re.findall(r"^\| (\d+) \| .+? \| (?:yes|left out: .+?)[^|]* \| (.+) \|$", BROWSER, re.MULTILINE)
+    assert [int(number) for number, _ in found] == [*range(1, POINTS + 1), *range(1, RULES + 1)]
+    assert all("::test_" in tests for _, tests in found)
+
+
 def test_every_named_test_exists() -> None:
-    """Every test that the document names is a test of ours."""
-    named = set(re.findall(r"`([\w/]+\.py)::(test_\w+)`", DOCUMENT))
-    assert len(named) > 60
+    """Every test that the documents name is a test of ours."""
+    named = set(re.findall(r"`([\w/]+\.py)::(test_\w+)`", DOCUMENT + BROWSER))
+    assert len(named) > 130
     assert not {f"{file}::{test}" for file, test in named if test not in defined(ROOT / "tests" / file)}
 
 

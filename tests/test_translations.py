@@ -16,13 +16,12 @@ from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
 
-import demo
 import flask_passkey
 from demo import create_app, words
 from flask_passkey.testing import VirtualAuthenticator, sign_up
 
 SITE = "http://localhost:5000"
-FOLDER = Path(demo.__file__).parent
+FOLDER = Path(__file__).parent.parent / "demo"  # not the installed one: what only translators need is not in it
 GERMAN = FOLDER / "translations" / "de" / "LC_MESSAGES" / "messages.po"
 #: What people should not have to know: the technology's words, and what systems call a passkey elsewhere.
 JARGON = ("webauthn", "fido", "authenti", "credential", "anmeldeinformation", "schlüsselbund")

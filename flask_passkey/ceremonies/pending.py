@@ -66,11 +66,11 @@ class Pending:
         try:
             refuse_deep(data)
             members = json.loads(data)
-            pending = cls(**{**members, "allowed": tuple(members.get("allowed", ()))})
+            allowed, expires_at = tuple(members.pop("allowed", ())), members.pop("expires_at", 0)
+            pending = cls(**members, allowed=allowed, expires_at=expires_at)
         except (TypeError, AttributeError, UnicodeDecodeError) as exc:
             raise ValueError("not a pending ceremony") from exc
-        texts = [getattr(pending, name) for name in _MEMBERS if name not in ("allowed", "expires_at")]
-        if type(pending.expires_at) not in (int, float) or {*map(type, texts), *map(type, pending.allowed)} != {str}:
+        if type(expires_at) not in (int, float) or {*map(type, members.values()), *map(type, allowed)} != {str}:
             raise ValueError("not a pending ceremony")
         return pending
 

@@ -263,7 +263,29 @@ export class PasskeyClient {
   }): Promise<{ stop(): void; rearm(): Promise<void> }>;
 }
 
-/* 3. Pages without a script of their own */
+/*
+ * 3. Pages without a script of their own
+ *
+ * On a button or a form:
+ *   data-passkey            the action; of a sign-up the form has fields "name" and "display_name", of a rename "name"
+ *   data-passkey-next       where to go then, on this site; empty: load the page again; missing: stay. A "next" in the
+ *                           server's answer comes first
+ *   data-passkey-id         the passkey to rename or remove
+ *   data-passkey-name       what to call a new one
+ *   data-passkey-preset     where a new one should live: see Preset
+ *   data-passkey-immediate  look only on this device at the first press, where the browser can
+ *   data-passkey-autofill   offer passkeys in the page's name field, and treat a picked one as this element's sign-in
+ * Anywhere:
+ *   data-passkey-status     a live region that says how it goes; its data-passkey-code has the code, for your style
+ *   data-passkey-alert      one for what is wrong; without it that is said in the status
+ *   data-passkey-scope      around actions that have such regions of their own
+ *   data-passkey-if         show this only where passkeys are "available", or "unavailable", or by a capability's name
+ *   data-passkey-why        a place for the reason why not
+ *   data-passkey-sync       have this page tell the password manager what there is, as after a change of the name
+ *   data-passkey-upgrade    call upgrade(): see passkey.upgrade_offered() on the server
+ *   data-passkey-messages   on <script type="application/json">: sentences of your own; several add up, the last one wins
+ *   data-passkey-base       on <html>: what is before /session/authn, where this module is served from elsewhere
+ */
 
 /** The client behind the `data-passkey` attributes; `undefined` where there is no document. */
 export const passkey: PasskeyClient | undefined;

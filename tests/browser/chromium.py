@@ -40,7 +40,7 @@ class Site:
 
 @dataclass
 class Watch:
-    """Everything a browser complains about on the pages of a test."""
+    """Everything that comes to the console of a test's pages: from scripts, and what the browser complains about."""
 
     complaints: list[str] = field(default_factory=list)
     #: Statuses that the test provokes; Chromium reports each such answer as an error.
@@ -52,10 +52,9 @@ class Watch:
 
     def _note_console(self, message: ConsoleMessage) -> None:
         refused = "Failed to load resource: the server responded with a status of "
-        if message.type in ("error", "warning"):
-            status = message.text.removeprefix(refused)[:3] if message.text.startswith(refused) else ""
-            if not (status and int(status) in self.expected_statuses):
-                self.complaints.append(f"{message.type}: {message.text}")
+        status = message.text.removeprefix(refused)[:3] if message.text.startswith(refused) else ""
+        if not (status and int(status) in self.expected_statuses):
+            self.complaints.append(f"{message.type}: {message.text}")
 
 
 class Authenticator:

@@ -137,17 +137,17 @@ class Firefox:
         self.send("WebDriver:ElementClear", id=field)
         self.send("WebDriver:ElementSendKeys", id=field, text=text)
 
-    def text(self, selector: str) -> str:
-        """Return the text of the first such element that has any."""
-        found: str | None = self.run(
-            "return [...document.querySelectorAll(arguments[0])].map(({innerText}) => innerText).find(Boolean) ?? ''",
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of such elements, as far as they have any."""
+        found: list[str] | None = self.run(
+            "return [...document.querySelectorAll(arguments[0])].map(({innerText}) => innerText).filter(Boolean)",
             selector,
         )
-        return found or ""  # also where the page went away while it was asked
+        return found or []  # also where the page went away while it was asked
 
     def wait_for_text(self, selector: str, text: str) -> None:
-        """Wait until such an element has this text."""
-        wait(lambda: text in self.text(selector), lambda: f"{selector} is {self.text(selector)!r}, not {text!r}")
+        """Wait until one of these elements has this text in it."""
+        wait(lambda: any(text in had for had in self.texts(selector)), lambda: f"not {text}: {self.texts(selector)}")
 
     def _click(self, xpath: str) -> None:
         self.send("WebDriver:ElementClick", id=self._visible(xpath))

@@ -102,6 +102,15 @@ def declared() -> set[str]:
     return set(re.findall(r"^export (?:function|const|class) (\w+)", MODULE.with_suffix(".d.ts").read_text(), re.M))
 
 
+def test_every_attribute_is_explained() -> None:
+    """The declarations list each ``data-passkey`` attribute that the module looks at or sets, and no other."""
+    script, text = MODULE.read_text(), MODULE.with_suffix(".d.ts").read_text()
+    known = {f"data-passkey-{name}" for name in re.findall(r"data-passkey-([a-z]+)", script)}
+    known |= {f"data-passkey-{name.lower()}" for name in re.findall(r"passkey([A-Z][a-z]+)\b(?=[;,: }\]\")])", script)}
+    assert len(known) > 12
+    assert set(re.findall(r"data-passkey-[a-z]+", text)) == known
+
+
 def test_declarations_name_what_is_there(page: Page, site: Site) -> None:
     """The declarations export what the module exports, and the client has the methods it is said to have."""
     page.goto(f"{site.url}/sign-up")

@@ -88,7 +88,7 @@ def sign_out(fox: Firefox, asked: Callable[[], list[str]]) -> None:
 
 def row(fox: Firefox) -> str:
     """Return the name of the first passkey."""
-    return fox.text("[data-name]")
+    return fox.texts("[data-name]")[0]
 
 
 def test_sign_up_and_sign_in_while_autofill_waits(
@@ -100,7 +100,7 @@ def test_sign_up_and_sign_in_while_autofill_waits(
     (credential,) = fox.credentials
     assert (credential["rpId"], credential["isResidentCredential"]) == ("localhost", True)
     sign_out(fox, asked)
-    assert fox.text(STATUS) == "You are signed out."
+    assert fox.texts(STATUS) == ["You are signed out."]
     fox.press(SIGN_IN)
     fox.wait_for_text("h1", "Your passkeys")
     assert calls[2:] == ["PUT", "POST"]
@@ -114,7 +114,7 @@ def test_cancel_then_autofill_again(fox: Firefox, site: Site, asked: Callable[[]
     fox.verified(False)
     fox.press(SIGN_IN)
     fox.wait_for_text(STATUS, "No passkey was used. You can try again.")
-    assert fox.text(ALERT) == ""
+    assert fox.texts(ALERT) == []
     wait(lambda: asked() == ["conditional", "dialog", "conditional"], lambda: f"Firefox was asked for {asked()}")
     fox.verified(True)
     fox.press(SIGN_IN)
@@ -151,12 +151,11 @@ def test_add_and_delete_a_second_passkey(fox: Firefox, site: Site) -> None:
     fox.replace_authenticator()
     fox.press("Add a passkey")
     fox.wait_for_text(STATUS, "Your new passkey is ready.")
-    names = fox.run("return [...document.querySelectorAll('[data-name]')].map(({textContent}) => textContent)")
-    assert len(names) == 2
-    fox.press(f"Delete “{names[1]}”")
+    _, second = fox.texts("[data-name]")
+    fox.press(f"Delete “{second}”")
     fox.press("Delete passkey")
     fox.wait_for_text(STATUS, "The passkey was deleted here.")
-    assert fox.run("return document.querySelectorAll('[data-name]').length") == 1
+    assert len(fox.texts("[data-name]")) == 1
     can_tell = fox.run("return 'signalAllAcceptedCredentials' in PublicKeyCredential")
     assert len(fox.credentials) == (0 if can_tell else 1)
 
@@ -184,6 +183,21 @@ def test_a_false_signature_is_refused_in_words(fox: Firefox, site: Site, asked: 
     fox.wait_for_text("h1", "Your passkeys")
 
 
+def test_what_firefox_does_not_have_is_not_asked_for(
+    fox: Firefox, site: Site, asked: Callable[[], list[str]], calls: list[str]
+) -> None:
+    """It makes no passkey by itself, and is not asked to; told to look on this device only, it gets a plain dialog."""
+    sign_up(fox, site)
+    made = len(calls)
+    module = "import('/passkey/static/passkey.js')"
+    assert fox.run(f"return {module}.then(({{ passkey }}) => passkey.upgrade())") is None
+    assert asked() == [] and len(calls) == made
+    sign_out(fox, asked)
+    fox.run("document.querySelector('form[data-passkey]').dataset.passkeyImmediate = ''")
+    fox.press(SIGN_IN)
+    fox.wait_for_text("h1", "Your passkeys")
+
+
 def test_without_the_browsers_help(fox: Firefox, site: Site) -> None:
     """With passkeys switched off in Firefox the page says so and shows no form that cannot work."""
     switch = "Services.prefs.setBoolPref('security.webauth.webauthn', arguments[0])"
@@ -191,7 +205,7 @@ def test_without_the_browsers_help(fox: Firefox, site: Site) -> None:
     try:
         fox.go(f"{site.url}/sign-in")
         fox.wait_for_text("main", "This browser cannot use passkeys here.")
-        assert SIGN_IN not in fox.text("main")
+        assert SIGN_IN not in fox.texts("main")[0]
     finally:
         fox.privileged(switch, True)
 

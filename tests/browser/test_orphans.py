@@ -28,7 +28,8 @@ def test_a_refused_passkey_is_taken_back(
     authenticator("setResponseOverrideBits", **{quirk: True})
     watch.expected_statuses = {400}
     add(page)
-    expect(page.get_by_role("alert").first).to_have_text("The passkey could not be verified. Please try again.")
+    said = page.get_by_role("alert").filter(has_text="The passkey could not be verified. Please try again.")
+    expect(said).to_be_visible()
     assert authenticator.credentials == []
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser.chromium import MODULE, Authenticator, Site, Watch, sign_up
+from browser.chromium import MODULE, Authenticator, Site, Watch, account_id, sign_in, sign_out, sign_up
 from flask import Flask
 from flask_login import login_user
 from playwright.sync_api import Page, expect
@@ -357,6 +357,16 @@ def test_messages_and_csrf_token_are_the_apps(blank: Page) -> None:
     )
     words = ["Bitte prüfen.", "Kein guter Name.", "from the page", "Please check what you entered.", "given"]
     assert found == words
+
+
+def test_a_sign_in_brings_the_password_manager_up_to_date(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """What changed elsewhere, here a name, is told to the password manager when its passkey is used."""
+    sign_up(page, site, name="ada", display_name="Ada King")
+    with site.app.app_context():
+        site.app.extensions["demo_accounts"].call(account_id(site), "Ada Lovelace")
+    sign_out(page, authenticator)
+    sign_in(page, authenticator)
+    assert [credential["userDisplayName"] for credential in authenticator.credentials] == ["Ada Lovelace"]
 
 
 def test_signals_never_matter(page: Page, site: Site, authenticator: Authenticator) -> None:
