@@ -29,16 +29,22 @@ from .outcomes import Registered, SignedIn, Visitor
 from .providers import icon_of
 
 if TYPE_CHECKING:
+    from .accounts import Accounts
     from .extension import Passkey
+    from .relying_party import RelyingParty
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("passkey", __name__, static_folder="static", static_url_path="/passkey/static")
 
 
-def _passkey() -> Passkey:
+def _party() -> RelyingParty:
     extension: Passkey = current_app.extensions["passkey"]
-    return extension
+    return extension.relying_party
+
+
+def _visitor(party: RelyingParty) -> Visitor:
+    return sessions.visitor(party.accounts, party.config)
 
 
 # Sign-in and step-up
@@ -47,11 +53,11 @@ def _passkey() -> Passkey:
 @blueprint.put("/session/authn")
 def begin_sign_in() -> Response:
     """Prepare a passkey sign-in or, with ``step_up``, a repeated one by the same user."""
-    party = _passkey().relying_party
+    party = _party()
     sent = incoming.body(party.config, optional=True)
     body = schemas.BeginSignInRequest.read(sent) if sent != {} else {}
     if body.get("step_up"):
-        begun = party.begin_step_up(sessions.known_browser(_passkey().visitor(), party.config))
+        begun = party.begin_step_up(sessions.known_browser(_visitor(party), party.config))
     else:
         browser = sessions.known_browser(sessions.anybody(party.config), party.config)
         begun = party.begin_sign_in(browser, user_name=body.get("user_name"))
@@ -61,11 +67,12 @@ def begin_sign_in() -> Response:
 @blueprint.post("/session/authn")
 def finish_sign_in() -> Response:
     """Sign in with the browser's response."""
-    body = schemas.FinishRequest.read(incoming.body(_passkey().config))
-    visitor = _passkey().visitor()
-    outcome = _passkey().relying_party.finish_sign_in(visitor, body["session_id"], body["response"])
-    added = _login(visitor, outcome)
-    _passkey().relying_party.tell_signed_in(outcome)
+    party = _party()
+    body = schemas.FinishRequest.read(incoming.body(party.config))
+    visitor = _visitor(party)
+    outcome = party.finish_sign_in(visitor, body["session_id"], body["response"])
+    added = _login(party.accounts, visitor, outcome)
+    party.tell_signed_in(outcome)
     return answer(schemas.success(schemas.signed_in(outcome, added, icon_url=_icon_url)))
 
 
@@ -75,8 +82,9 @@ def finish_sign_in() -> Response:
 @blueprint.put("/user/authn")
 def begin_registration() -> Response:
     """Prepare a passkey for the signed-in user or, with a name, for a new account."""
-    body = incoming.body(_passkey().config, optional=True)
-    party, visitor = _passkey().relying_party, sessions.known_browser(_passkey().visitor(), _passkey().config)
+    party = _party()
+    body = incoming.body(party.config, optional=True)
+    visitor = sessions.known_browser(_visitor(party), party.config)
     if visitor.user is not None:
         adding = schemas.BeginAddingRequest.read(body)
         begun = party.begin_registration(visitor, **adding)
@@ -92,12 +100,13 @@ def begin_registration() -> Response:
 @blueprint.post("/user/authn")
 def finish_registration() -> Response:
     """Add the passkey the browser made; after a sign-up its account is signed in."""
-    body = schemas.FinishRequest.read(incoming.body(_passkey().config))
-    visitor = _passkey().visitor()
-    outcome = _passkey().relying_party.finish_registration(visitor, **body, user_agent=request.user_agent.string)
+    party = _party()
+    body = schemas.FinishRequest.read(incoming.body(party.config))
+    visitor = _visitor(party)
+    outcome = party.finish_registration(visitor, **body, user_agent=request.user_agent.string)
     current = visitor.proof.credential_id if visitor.proof else None
     if outcome.new_user is not None and outcome.may_sign_in:
-        _login(visitor, outcome)
+        _login(party.accounts, visitor, outcome)
         current = outcome.credential.id
     return answer(schemas.success(schemas.credential(outcome.credential, current=current, icon_url=_icon_url)))
 
@@ -108,16 +117,18 @@ def finish_registration() -> Response:
 @blueprint.get("/user/authn")
 def list_credentials() -> Response:
     """List the signed-in user's passkeys."""
-    outcome = _passkey().relying_party.list_credentials(_passkey().visitor())
+    party = _party()
+    outcome = party.list_credentials(_visitor(party))
     return answer(schemas.success(schemas.credential_list(outcome, icon_url=_icon_url)))
 
 
 @blueprint.patch("/user/authn/<credential_id>")
 def rename_credential(credential_id: str) -> Response:
     """Give one of the signed-in user's passkeys another name."""
-    body = schemas.RenameRequest.read(incoming.body(_passkey().config))
-    visitor = _passkey().visitor()
-    record = _passkey().relying_party.rename(visitor, _known(credential_id), body["name"])
+    party = _party()
+    body = schemas.RenameRequest.read(incoming.body(party.config))
+    visitor = _visitor(party)
+    record = party.rename(visitor, _known(credential_id), body["name"])
     current = visitor.proof.credential_id if visitor.proof else None
     return answer(schemas.success(schemas.credential(record, current=current, icon_url=_icon_url)))
 
@@ -125,7 +136,8 @@ def rename_credential(credential_id: str) -> Response:
 @blueprint.delete("/user/authn/<credential_id>")
 def delete_credential(credential_id: str) -> Response:
     """Delete one of the signed-in user's passkeys."""
-    outcome = _passkey().relying_party.delete(_passkey().visitor(), [_known(credential_id)])
+    party = _party()
+    outcome = party.delete(_visitor(party), [_known(credential_id)])
     for refusal in outcome.refused.values():
         raise refusal
     return answer(schemas.success({"signals": outcome.signals}))
@@ -138,7 +150,8 @@ def delete_credentials() -> Response:
     if not texts:
         raise MalformedRequest("id", "no id in the query")
     ids = {text: schemas.read_credential_id(text) for text in texts}
-    outcome = _passkey().relying_party.delete(_passkey().visitor(), [item for item in ids.values() if item])
+    party = _party()
+    outcome = party.delete(_visitor(party), [item for item in ids.values() if item])
     refused = {
         text: CredentialNotFound("no credential can have this ID") if item is None else outcome.refused[item]
         for text, item in ids.items()
@@ -182,12 +195,12 @@ def _icon_url(aaguid: str, theme: str) -> str:
 
 def related_origins() -> Response:
     """Tell browsers which other origins may use the RP ID (section 5.11)."""
-    return answer({"origins": list(_passkey().config.related_origins)})
+    return answer({"origins": list(_party().config.related_origins)})
 
 
 def passkey_endpoints() -> Response:
     """Tell password managers where passkeys are created and managed."""
-    return answer(dict(_passkey().config.endpoints))
+    return answer(dict(_party().config.endpoints))
 
 
 # What every request goes through
@@ -197,13 +210,12 @@ def passkey_endpoints() -> Response:
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
     if request.endpoint not in ("passkey.static", "passkey.provider_icon"):
-        incoming.refuse_cross_site(_passkey().config)
+        incoming.refuse_cross_site(_party().config)
         sessions.require_available()
 
 
-def _login(visitor: Visitor, outcome: SignedIn | Registered) -> Any:
+def _login(accounts: Accounts, visitor: Visitor, outcome: SignedIn | Registered) -> Any:
     """Rotate the session, let the app sign the user in, and note when; return what the app adds."""
-    accounts = _passkey().accounts
     previous = None if visitor.user is None else accounts.describe(visitor.user).id
     user = outcome.user if isinstance(outcome, SignedIn) else outcome.new_user
     with sessions.undone_on_error():
@@ -228,7 +240,7 @@ def answer(members: dict[str, Any], status: int = 200) -> Response:
 
 
 def _status(status: int) -> int:
-    return status if _passkey().config.http_status else 200
+    return status if _party().config.http_status else 200
 
 
 def refuse(refusal: Refusal) -> Response:
