@@ -229,6 +229,20 @@ class Cluster:
             os.kill(pid, signal.SIGKILL)
         self.stop(f"node {number}")
 
+    @contextmanager
+    def vanished(self, number: int) -> Iterator[None]:
+        """Have a node that is stopped be as a machine without power: who connects to it hears nothing at all."""
+        with ExitStack() as sockets:
+            listener = sockets.enter_context(socket.socket())
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", self.ports.nodes[number]))
+            listener.listen(0)
+            for _ in range(4):  # when its queue is full, the kernel drops what else arrives
+                waiting = sockets.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            yield
+
     def reload_node(self, number: int) -> None:
         """Have a node start new workers with new code, and wait until the old ones have finished."""
         node = self.nodes[number]
