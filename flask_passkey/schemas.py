@@ -111,35 +111,6 @@ def read_credential_id(text: str) -> bytes | None:
         return None
 
 
-class Timestamp(fields.Field[datetime]):
-    """RFC 3339 in UTC, to the millisecond."""
-
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-class CredentialID(fields.Field[bytes]):
-    """Raw bytes as unpadded base64url text."""
-
-    def _serialize(self, value: bytes | None, attr: str | None, obj: Any, **kwargs: Any) -> str:
-        return base64url.encode(value or b"")
-
-
-class CredentialSchema(Schema):
-    """A credential as its owner sees it: never key material."""
-
-    id = CredentialID()
-    name = fields.String()
-    created_at = Timestamp()
-    used_at = Timestamp(attribute="last_used_at")
-    aaguid = fields.String()
-    transports = fields.List(fields.String())
-    backup_eligible = fields.Boolean()
-    backup_state = fields.Boolean()
-
-
 class EnvelopeSchema(Schema):
     """What every answer of the blueprint has. ``data`` is plain already, so it is not walked again."""
 
@@ -156,7 +127,6 @@ class FailureSchema(EnvelopeSchema):
     aggregated_error = fields.Dict(keys=fields.String(), values=fields.Raw())
 
 
-_credential = CredentialSchema()
 _envelope = EnvelopeSchema()
 _failure = FailureSchema()
 
@@ -192,13 +162,28 @@ def partly_done(
 
 
 def credential(record: CredentialRecord, *, current: bytes | None, icon_url: IconURL) -> dict[str, Any]:
-    """Return the JSON of a credential.
+    """Return the JSON of a credential as its owner sees it: never key material.
 
     :param current: ID of the one this session signed in with.
     :param icon_url: gives the address of an icon by AAGUID and theme.
     """
-    members = cast("dict[str, Any]", _credential.dump(record))
-    return {**members, "provider": _provider(record.aaguid, icon_url), "current": record.id == current}
+    return {
+        "id": base64url.encode(record.id),
+        "name": record.name,
+        "created_at": _rfc_3339(record.created_at),
+        "used_at": None if record.last_used_at is None else _rfc_3339(record.last_used_at),
+        "aaguid": record.aaguid,
+        "provider": _provider(record.aaguid, icon_url),
+        "transports": list(record.transports),
+        "backup_eligible": record.backup_eligible,
+        "backup_state": record.backup_state,
+        "current": record.id == current,
+    }
+
+
+def _rfc_3339(moment: datetime) -> str:
+    """Write a time in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:

@@ -19,7 +19,7 @@ def decode(text: str) -> bytes:
     :raises ValueError: any other text.
     """
     try:
-        data = a2b_base64(text.translate(_TO_STANDARD) + "=" * (-len(text) % 4))
+        data = a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + b"=" * (-len(text) % 4))
     except ValueError as exc:
         raise ValueError("not base64url") from exc
     if encode(data) != text:
@@ -27,5 +27,5 @@ def decode(text: str) -> bytes:
     return data
 
 
-_TO_STANDARD = str.maketrans("-_", "+/")
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
