@@ -90,10 +90,17 @@ function onKeydown(event) {
   details.querySelector("summary").focus();
 }
 
+/** Who leaves a question with Tab has answered it: nothing stays open in front of where they go on. */
+function onFocusout({ target, relatedTarget }) {
+  const dialog = target.closest?.(".dialog[popover]");
+  if (dialog && relatedTarget && !dialog.contains(relatedTarget)) dialog.hidePopover?.();
+}
+
 document.addEventListener("passkey:success", onSuccess);
 document.addEventListener("passkey:error", onError);
 document.addEventListener("toggle", onToggle, true);
 document.addEventListener("keydown", onKeydown);
+document.addEventListener("focusout", onFocusout);
 localiseTimes();
 const notice = sessionStorage.getItem(NOTICE);
 if (notice && document.querySelector("main [data-passkey-status]")) {
