@@ -268,6 +268,7 @@ def test_pages_while_the_database_is_down(client: FlaskClient, app: Flask, authe
     database.mkdir()
     response = client.get("/passkeys")
     assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
     assert "The service is unavailable for the moment." in response.text
 
 

@@ -4,6 +4,7 @@
  */
 
 const OFFER = "offer-local-passkey";
+const DECLINED = "no-local-passkey"; // kept for good: nobody is asked at every sign-in
 const NOTICE = "notice";
 
 /** Days in the reader's own time zone and language; "today" says more than a date. */
@@ -46,7 +47,8 @@ function onSuccess(event) {
     sayNext(notice);
   }
   sessionStorage.removeItem(OFFER);
-  if (action === "authenticate" && detail.authenticatorAttachment === "cross-platform") sessionStorage.setItem(OFFER, "1");
+  const isFromElsewhere = action === "authenticate" && detail.authenticatorAttachment === "cross-platform";
+  if (isFromElsewhere && !localStorage.getItem(DECLINED)) sessionStorage.setItem(OFFER, "1");
 }
 
 /** A name that will not do can be corrected at once. Who was signed out meanwhile is led to the sign-in. */
@@ -110,6 +112,7 @@ if (notice && document.querySelector("main [data-passkey-status]")) {
 const offer = document.querySelector("[data-offer]");
 if (offer) offer.hidden = !sessionStorage.getItem(OFFER);
 offer?.querySelector("[data-offer-decline]").addEventListener("click", () => {
+  localStorage.setItem(DECLINED, "1");
   sessionStorage.removeItem(OFFER);
   offer.hidden = true;
   document.querySelector(".rename summary")?.focus(); // the button that had the focus is gone
