@@ -12,6 +12,7 @@ from cachelib.file import FileSystemCache
 from flask import Flask
 
 from flask_passkey import PasskeyConfig
+from flask_passkey.errors import ConfigurationError
 
 #: All but what depends on other settings. Flask-Passkey's own are explained in ``flask_passkey/config.py``.
 DEFAULTS: dict[str, Any] = {
@@ -45,6 +46,7 @@ def load(app: Flask, config: dict[str, Any] | None) -> None:
         app.config["PASSKEY_ORIGINS"] = _local_origins()
     _publish_pages(app)
     app.config["RATELIMIT_ENABLED"] = str(app.config["RATELIMIT_ENABLED"]).strip().lower() in ("true", "1", "yes", "on")
+    app.config["TRUSTED_PROXIES"] = _number_of_proxies(app.config["TRUSTED_PROXIES"])
     _keep_sessions(app)
     app.config["SECRET_KEY"] = str(app.config["SECRET_KEY"] or _secret_key(_folder(app)))
 
@@ -54,6 +56,16 @@ def _local_origins() -> list[str]:
     context = click.get_current_context(silent=True)
     port = context.params.get("port") if context and context.info_name == "run" else None
     return [f"http://localhost:{number}" for number in dict.fromkeys((5000, port or 5000))]
+
+
+def _number_of_proxies(value: object) -> int:
+    """Read how many proxies are believed. A wrong number would believe whatever clients say of themselves."""
+    text = str(value or 0).strip()
+    if text not in list("0123456789"):
+        raise ConfigurationError(
+            f"TRUSTED_PROXIES is {value!r}, not a number of proxies. Write TRUSTED_PROXIES = 1 behind one, else 0"
+        )
+    return int(text)
 
 
 def _publish_pages(app: Flask) -> None:

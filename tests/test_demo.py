@@ -26,6 +26,7 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 from demo import create_app, settings
 from demo.accounts import Accounts, demo_account, name_key
 from flask_passkey import NameTaken
+from flask_passkey.errors import ConfigurationError
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up
 
 SITE = "http://localhost:5000"
@@ -151,6 +152,13 @@ def test_cookies_are_secure_where_the_site_is(config: dict[str, Any]) -> None:
     response = app.test_client().get("/sign-in", base_url="http://example.com", headers=headers)
     assert response.headers["Strict-Transport-Security"]
     assert "Passkeys do not work at this address" not in response.text
+
+
+@pytest.mark.parametrize("value", [-1, "one", True, "1.5", "10"])
+def test_a_number_of_proxies_that_is_none_is_refused(config: dict[str, Any], value: object) -> None:
+    """A wrong number of proxies would believe what clients say of themselves: the demo does not start with it."""
+    with pytest.raises(ConfigurationError, match="Write TRUSTED_PROXIES = 1 behind one"):
+        create_app(config | {"TRUSTED_PROXIES": value})
 
 
 # Accounts
