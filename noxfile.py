@@ -39,7 +39,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of package, demo and tests with mypy --strict."""
+    """Check the types of package, demo, docs and tests with mypy --strict."""
     session.install("mypy==2.4.1", "types-PyYAML", "nox", "-e", ".[test]")
     session.run("mypy")
 
