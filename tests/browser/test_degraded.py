@@ -102,3 +102,19 @@ def test_an_ip_address_as_rp_id_is_explained(page: Page, serve: Callable[..., Si
     expect(page.get_by_role("heading", name="Passkeys do not work at this address")).to_be_visible()
     expect(page.get_by_role("complementary").get_by_role("link")).to_have_attribute("href", f"{site.url}/")
     expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
+
+
+def test_complaints_are_heard(page: Page, site: Site, watch: Watch) -> None:
+    """What goes wrong in a page without anybody seeing it fails its test: here it has to be cleared away."""
+    page.goto(f"{site.url}/sign-up")
+    with page.expect_event("pageerror"):
+        page.evaluate(
+            """
+            console.info("said");
+            document.body.append(Object.assign(document.createElement("script"), { textContent: "refused" }));
+            setTimeout(() => { throw new Error("thrown"); });
+            """
+        )
+    for text in ("said", "thrown", "Content Security Policy"):
+        assert [complaint for complaint in watch.complaints if text in complaint], watch.complaints
+    watch.complaints.clear()

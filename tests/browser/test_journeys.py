@@ -18,6 +18,7 @@ from browser.chromium import (
     sign_in,
     sign_out,
     sign_up,
+    wait_for_autofill,
 )
 from playwright.sync_api import Page, expect
 
@@ -287,6 +288,26 @@ def test_two_tabs_do_not_disturb_each_other(page: Page, site: Site, authenticato
         other.goto(f"{site.url}/sign-in")
     page.bring_to_front()
     sign_in(page, authenticator)
+
+
+def test_both_tabs_sign_in(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """What a tab began before another one signed in, and got a new session by that, can still be finished."""
+    sign_up(page, site)
+    sign_out(page, authenticator)
+    other = page.context.new_page()
+    same = Authenticator(other)
+    same.present(False)
+    same("addCredential", credential=authenticator.credentials[0])
+    other.goto(f"{site.url}/sign-in")
+    wait_for_autofill(other)
+    made = requests_of(other)
+    page.bring_to_front()
+    sign_in(page, authenticator)
+    other.bring_to_front()
+    sign_in(other, same)
+    assert [request.method for request in made] == ["POST"]
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
 
 
 def test_offer_after_a_passkey_from_another_device(page: Page, site: Site, authenticator: Authenticator) -> None:
