@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, func
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .base import Adapter
@@ -26,26 +26,31 @@ class SQLAlchemyBackend(Adapter):
     instead = "SESSION_SQLALCHEMY = flask_sqlalchemy.SQLAlchemy(app)."
     errors = (SQLAlchemyError,)
 
-    @property
-    def _table(self) -> Any:
-        return self._interface.sql_session_model.__table__
+    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
+        super().__init__(interface, clock)
+        self._table: Any = interface.sql_session_model.__table__
+        columns = self._table.c
+        wanted = (columns.session_id == bindparam("name")) & (columns.expiry > bindparam("now"))
+        # Made once: SQLAlchemy takes longer to make a statement than to run it.
+        self._insert = self._table.insert()
+        self._select = select(columns.data).where(wanted)
+        self._delete = self._table.delete().where(wanted)
+        self._delete_and_answer = self._delete.returning(columns.data)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         # MySQL cuts fractions of a second off, so that the last second would be missing.
         expiry = _naive_utc(math.ceil(self._clock() + lifetime))
-        insert = self._table.insert().values(session_id=name, data=value, expiry=expiry)
-        self._run(lambda connection: connection.execute(insert))
+        row = {"session_id": name, "data": value, "expiry": expiry}
+        self._run(lambda connection: connection.execute(self._insert, row))
 
     def _claim(self, name: str) -> bytes | None:
-        columns = self._table.c
-        wanted = (columns.session_id == name) & (columns.expiry > _naive_utc(self._clock()))
-        delete, select = self._table.delete().where(wanted), self._table.select().where(wanted)
+        wanted = {"name": name, "now": _naive_utc(self._clock())}
 
         def claim(connection: Connection) -> Any:
             if connection.dialect.delete_returning:
-                return connection.execute(delete.returning(columns.data)).scalar()
-            row = connection.execute(select).mappings().first()
-            return row["data"] if row and connection.execute(delete).rowcount == 1 else None
+                return connection.execute(self._delete_and_answer, wanted).scalar()
+            data = connection.execute(self._select, wanted).scalar()
+            return data if data is not None and connection.execute(self._delete, wanted).rowcount == 1 else None
 
         return cast("bytes | None", self._run(claim))
 
