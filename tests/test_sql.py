@@ -56,6 +56,18 @@ def postgresql(postgresql_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def mariadb(mariadb_url: str) -> str:
+    """URL of a MariaDB database with our tables, empty, as making them anew takes it a while."""
+    engine = create_engine(mariadb_url)
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    engine.dispose()
+    return mariadb_url
+
+
 def fill(repository: SQLCredentialRepository, *ids: bytes) -> None:
     """Store credentials of one account."""
     repository.add_user("ada", new_record().user_handle)
@@ -111,6 +123,15 @@ class TestOnSerializablePostgreSQL(Using):
     @pytest.fixture
     def repository(self, postgresql: Engine) -> SQLCredentialRepository:
         return SQLCredentialRepository(postgresql.execution_options(isolation_level="SERIALIZABLE"))
+
+
+@pytest.mark.services
+class TestOnMariaDB(CredentialRepositoryContract):
+    @pytest.fixture
+    def repository(self, mariadb: str) -> Iterator[SQLCredentialRepository]:
+        repository = SQLCredentialRepository.from_uri(mariadb)
+        yield repository
+        repository.close()
 
 
 class TestInSession(CredentialRepositoryContract):

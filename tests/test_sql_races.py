@@ -1,4 +1,4 @@
-"""The SQL repository used by several processes at once, on SQLite and on PostgreSQL."""
+"""The SQL repository used by several processes at once, on SQLite, PostgreSQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ def racers() -> Iterator[Racers]:
     racers.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+SERVERS = [pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")]
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
 def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of a database without our tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/passkey.sqlite3"
-    url = str(request.getfixturevalue("postgresql_url"))
+    url = str(request.getfixturevalue(f"{request.param}_url"))
     engine = create_engine(url)
     metadata.drop_all(engine)
     engine.dispose()
@@ -111,16 +114,14 @@ def used(count: int) -> CredentialRecord:
     return new_record(sign_count=count, last_used_at=NOON + timedelta(seconds=count))
 
 
-@pytest.mark.parametrize(
-    ("database", "times"), [("sqlite", 25), pytest.param("postgresql", 5, marks=pytest.mark.services)]
-)
+@pytest.mark.parametrize("database", ["sqlite", *SERVERS])
 def test_processes_create_the_tables_together(
-    racers: Racers, database: str, times: int, tmp_path: Path, request: pytest.FixtureRequest
+    racers: Racers, database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Four processes that start on an empty database at once all find the tables, without an error."""
-    for number in range(times):
-        postgresql = database == "postgresql"
-        uri = request.getfixturevalue("postgresql_url") if postgresql else f"sqlite:///{tmp_path}/{number}.sqlite3"
+    server = request.getfixturevalue(f"{database}_url") if database != "sqlite" else None
+    for number in range({"sqlite": 25, "postgresql": 5, "mariadb": 2}[database]):
+        uri = server or f"sqlite:///{tmp_path}/{number}.sqlite3"
         engine = create_engine(uri)
         metadata.drop_all(engine)
         assert racers.race(uri, [[methodcaller("list", "ada")]] * 4, processes=4) == [([], [], [], [])]
