@@ -104,11 +104,14 @@ document.addEventListener("toggle", onToggle, true);
 document.addEventListener("keydown", onKeydown);
 document.addEventListener("focusout", onFocusout);
 localiseTimes();
+// Screen readers only read out what changes after the page is there. So what it came with is said once more.
+const regions = [...document.querySelectorAll("main [data-passkey-status], main [data-passkey-alert]")];
 const notice = sessionStorage.getItem(NOTICE);
-if (notice && document.querySelector("main [data-passkey-status]")) {
-  sessionStorage.removeItem(NOTICE);
-  setTimeout(() => sayNow(notice), 100); // screen readers only hear what changes after the page is there
-}
+if (regions.length) sessionStorage.removeItem(NOTICE);
+setTimeout(() => {
+  for (const region of regions) if (region.textContent) region.textContent = region.textContent;
+  if (notice) sayNow(notice);
+}, 100);
 const offer = document.querySelector("[data-offer]");
 if (offer) offer.hidden = !sessionStorage.getItem(OFFER);
 offer?.querySelector("[data-offer-decline]").addEventListener("click", () => {

@@ -297,3 +297,23 @@ def test_what_happens_is_read_out(page: Page, site: Site, authenticator: Authent
     expect(alert).to_have_text("The passkey could not be verified. Please try again.")
     expect(status).to_be_empty()
     assert regions(page) == before
+
+
+#: Notes every text that comes into the page after it is there.
+LATER = """addEventListener("DOMContentLoaded", () => {
+  globalThis.later = [];
+  const note = (change) => later.push(...[...change.addedNodes].map((node) => node.data));
+  new MutationObserver((changes) => changes.forEach(note)).observe(document.body, { childList: true, subtree: true });
+});"""
+
+
+def test_news_of_the_page_before_are_read_out(page: Page, site: Site, authenticator: Authenticator) -> None:
+    """What a page has to say of the one before, it says when it is there: no screen reader reads it out otherwise."""
+    page.add_init_script(LATER)
+    said = "text => later.includes(text)"
+    sign_up(page, site)
+    page.wait_for_function(said, arg="Welcome! Your account and its passkey are ready.")
+    authenticator.present(False)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_have_text("You are signed out.")
+    page.wait_for_function(said, arg="You are signed out.")
