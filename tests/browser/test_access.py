@@ -310,7 +310,7 @@ LATER = """addEventListener("DOMContentLoaded", () => {
 def test_news_of_the_page_before_are_read_out(page: Page, site: Site, authenticator: Authenticator) -> None:
     """What a page has to say of the one before, it says when it is there: no screen reader reads it out otherwise."""
     page.add_init_script(LATER)
-    said = "text => later.includes(text)"
+    said = "text => globalThis.later?.includes(text)"
     sign_up(page, site)
     page.wait_for_function(said, arg="Welcome! Your account and its passkey are ready.")
     authenticator.present(False)
