@@ -25,7 +25,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
 from flask_passkey.contracts import CredentialRepositoryContract, new_record
-from flask_passkey.contracts.changing import Using
+from flask_passkey.contracts.changing import Deleting
+from flask_passkey.contracts.keeping import Adding
 from flask_passkey.errors import ConfigurationError, CredentialExists, CredentialStoreUnavailable
 from flask_passkey.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 
@@ -117,7 +118,7 @@ class TestOnPostgreSQL(CredentialRepositoryContract):
 
 
 @pytest.mark.services
-class TestOnSerializablePostgreSQL(Using):
+class TestOnSerializablePostgreSQL(Adding, Deleting):
     """There the database undoes what gets into each other's way: of simultaneous calls none may fail for that."""
 
     @pytest.fixture

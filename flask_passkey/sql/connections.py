@@ -35,8 +35,11 @@ class Connections(Protocol):
     def begin(self, *, write: bool) -> AbstractContextManager[Connection]:
         """Give a connection; roll back when the block raises, else commit when ``write``."""
 
-    def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
-        """Do some work in a transaction of its own and return what it returns."""
+    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+        """Do some work in a transaction of its own and return what it returns.
+
+        :param single: it is one statement, where the database can do it in one.
+        """
 
     def again(self, connection: Connection) -> Connection:
         """Give the connection of the open transaction once more."""
@@ -72,12 +75,19 @@ class EngineConnections:
             if write:
                 connection.commit()
 
-    def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
-        """Do the work; again, when the database undid it only because of others."""
+    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+        """Do the work; again, when the database undid it only because of others.
+
+        To PostgreSQL a single statement is a transaction by itself: to begin and end one around it would be two
+        more messages to the server and back.
+        """
         engine = self._engine_with_tables()
+        alone = single and engine.dialect.name == "postgresql"
         for last in (False,) * (_ATTEMPTS - 1) + (True,):
             try:
                 with engine.connect() as connection:
+                    if alone:
+                        connection.execution_options(isolation_level="AUTOCOMMIT")
                     result = work(connection)
                     if write:
                         connection.commit()
@@ -137,7 +147,7 @@ class SessionConnections:
             session.rollback()
             raise
 
-    def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
         with self.begin(write=write) as connection:
             return work(connection)
 

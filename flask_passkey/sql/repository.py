@@ -137,9 +137,7 @@ class SQLCredentialRepository:
             raise self._unavailable(exc) from exc
 
     def get_user_handle(self, user_id: str) -> bytes | None:
-        return self._call(
-            lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar(), write=False
-        )
+        return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
         values = {"user_id": user_id, "user_handle": user_handle}
@@ -168,17 +166,19 @@ class SQLCredentialRepository:
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}
-        row = self._call(lambda connection: connection.execute(statements.GET, key).one_or_none(), write=False)
+        row = self._call(
+            lambda connection: connection.execute(statements.GET, key).one_or_none(), write=False, single=True
+        )
         return None if row is None else statements.record_of(row)
 
     def list(self, user_id: str) -> builtins.list[CredentialRecord]:
         owner = {"owner": user_id}
-        rows = self._call(lambda connection: connection.execute(statements.LIST, owner).all(), write=False)
+        rows = self._read(lambda connection: connection.execute(statements.LIST, owner).all())
         return [statements.record_of(row) for row in rows]
 
     def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
         record_use = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
-        return self._call(lambda connection: record_use(connection, statements.use_of(record)))
+        return self._call(lambda connection: record_use(connection, statements.use_of(record)), single=True)
 
     def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
         change = {"key": credential_id, "owner": user_id, "new_name": name}
@@ -204,13 +204,16 @@ class SQLCredentialRepository:
 
         self._call(delete)
 
-    def _call(self, work: Callable[[Connection], T], *, write: bool = True) -> T:
-        """Do the work of one call: in the open transaction, or else in its own."""
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        return self._call(work, write=False, single=True)
+
+    def _call(self, work: Callable[[Connection], T], *, write: bool = True, single: bool = False) -> T:
+        """Do the work of one call, which may be a single statement: in the open transaction, or else in its own."""
         current = self._open()
         try:
             if current is not None:
                 return work(self._connections.again(current.connection))
-            return self._connections.run(work, write=write)
+            return self._connections.run(work, write=write, single=single)
         except (SQLAlchemyError, OSError) as exc:
             if current is not None:
                 current.failed = True
