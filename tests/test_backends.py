@@ -14,7 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -261,7 +261,9 @@ class TestEveryBackend(CeremonyBackendContract):
         if place.kind == "memory":
             won = race.race_in_one_process(app, place, list(values))
         else:
-            won = request.getfixturevalue("arena").race(place, list(values))
+            # The stand-in for MongoDB refuses to work for more than two at a time.
+            one_each = replace(place, where=place.where.replace("maxPoolSize=2", "maxPoolSize=1"))
+            won = request.getfixturevalue("arena").race(one_each, list(values))
         assert Counter(key for key, _ in won) == Counter(list(values))
         assert dict(won) == values
 
