@@ -88,6 +88,14 @@ class CountingRecords(dict[str, Any]):
         self.asked.append("set")
         super().__setitem__(key, value)
 
+    def __getitem__(self, key: str) -> Any:
+        self.asked.append("get")
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked.append("get")
+        return super().get(key, default)
+
     def pop(self, key: str, *default: Any) -> Any:
         self.asked.append("pop")
         return super().pop(key, *default)
