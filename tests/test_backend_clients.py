@@ -72,6 +72,7 @@ def cluster() -> Iterator[RedisCluster]:
 class TestRedisClients:
     """SESSION_REDIS."""
 
+    @pytest.mark.services
     def test_sentinel(self, redis_url: str) -> None:
         """The client of a master that a Sentinel names is like any other."""
         with services.redis_sentinel(redis_url) as port:
@@ -93,6 +94,7 @@ class TestRedisClients:
         assert "SESSION_REDIS = redis.Redis.from_url(" in str(caught.value)
 
     @pytest.mark.filterwarnings("ignore:No valid Redis instance:RuntimeWarning")
+    @pytest.mark.services
     def test_cluster(self) -> None:
         """A cluster, which Flask-Session replaces, too, works behind CacheLib, as the refusal says."""
         with cluster() as client:
@@ -106,6 +108,7 @@ class TestRedisClients:
         assert type(backend_with(SESSION_TYPE="redis")).__name__ == "RedisBackend"
 
 
+@pytest.mark.services
 class TestMemcachedClients:
     """SESSION_MEMCACHED."""
 
@@ -191,6 +194,7 @@ class TestFilesClient:
         assert f"FileSystemCache({str(tmp_path)!r}, threshold=0)" in message
 
 
+@pytest.mark.services
 class TestMongoDB:
     """SESSION_MONGODB."""
 
@@ -217,6 +221,7 @@ class TestMongoDB:
             backend_for(app.session_interface, config={"SESSION_MONGODB": "mongodb://db.example.com"})
 
 
+@pytest.mark.services
 class TestDynamoDB:
     """SESSION_DYNAMODB."""
 

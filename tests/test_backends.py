@@ -63,10 +63,17 @@ SERVERS = {
 }
 
 
-def with_their_noise(kinds: Iterable[str]) -> list[Any]:
-    """Let python-memcached leave its sockets to the garbage collector, which it does with each thread's."""
+def marked(kinds: Iterable[str]) -> list[Any]:
+    """Mark the kinds of stores that need a server.
+
+    Let python-memcached leave its sockets to the garbage collector, which it does with each thread's.
+    """
     noise = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-    return [pytest.param(kind, marks=[noise] if kind == "memcached-python" else []) for kind in kinds]
+    marks = {
+        kind: [pytest.mark.services] * (kind.partition("-")[0] in SERVERS) + [noise] * (kind == "memcached-python")
+        for kind in kinds
+    }
+    return [pytest.param(kind, marks=marks[kind]) for kind in kinds]
 
 
 class Clock:
@@ -90,7 +97,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=with_their_noise(race.KINDS))
+@pytest.fixture(params=marked(race.KINDS))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty place of each kind; of some kinds only with :func:`only`."""
     kind = request.param
@@ -128,7 +135,7 @@ def arena() -> Iterator[race.Arena]:
 
 def only(*kinds: str) -> pytest.MarkDecorator:
     """Run a test on stores of these kinds."""
-    return pytest.mark.parametrize("place", kinds, indirect=True)
+    return pytest.mark.parametrize("place", marked(kinds), indirect=True)
 
 
 def records(app: Flask) -> int:
@@ -280,7 +287,7 @@ class Outage:
     server: Callable[[], AbstractContextManager[str]]
 
 
-@pytest.fixture(scope="class", params=with_their_noise(ON_SERVERS))
+@pytest.fixture(scope="class", params=marked(ON_SERVERS))
 def outage(request: pytest.FixtureRequest) -> Iterator[Outage]:
     """An app whose server was there when it started, for the store was tried, and is down now."""
     name = request.param.partition("-")[0]
@@ -370,6 +377,7 @@ def keep_a_sign_in(app: Flask) -> None:
 class TestSize:
     """What a pending ceremony takes, of which anybody can begin as many as they like."""
 
+    @pytest.mark.services
     def test_in_redis(self, redis_url: str) -> None:
         """Not more than 300 bytes of Redis' memory, its own bookkeeping included."""
         keep_a_sign_in(race.make_app(Place("redis", redis_url, "session")))
@@ -421,6 +429,7 @@ class TestRedis:
             client.set(f"{cache_prefix}{place.prefix}:passkey:{key}", bomb)
         assert backend.claim(key) == bomb
 
+    @pytest.mark.services
     def test_before_6_2(self) -> None:
         """A server that has no GETDEL is refused with a reason that names it, and the record stays."""
         with services.redis_server("--rename-command", "GETDEL", "") as url:
