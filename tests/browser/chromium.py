@@ -104,12 +104,13 @@ class Authenticator:
 
 
 def sign_up(page: Page, site: Site, *, name: str = "Ada", display_name: str = "") -> None:
-    """Create an account as a person would."""
+    """Create an account as a person would, and wait until the page has said so: that moves what is below it."""
     page.goto(f"{site.url}/sign-up")
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("What should we call you?").fill(display_name)
     page.get_by_role("button", name="Create an account with a passkey").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
+    expect(page.get_by_role("status").first).to_have_text("Welcome! Your account and its passkey are ready.")
 
 
 def sign_out(page: Page, authenticator: Authenticator, *, autofill: bool = True) -> None:

@@ -39,10 +39,10 @@ PREFERENCES: dict[str, Any] = {
     "services.settings.server": "data:,#remote-settings-dummy/v1",
     "toolkit.telemetry.server": "",
 }
-#: Scripts' errors and refusals of the CSP, on pages of ours.
+#: Scripts' errors and refusals of the CSP, on pages of one site.
 CONSOLE = """
 return Services.console.getMessageArray().filter((message) => message instanceof Ci.nsIScriptError)
-  .filter(({ sourceName }) => sourceName.startsWith("http"))
+  .filter(({ sourceName }) => sourceName.startsWith(arguments[0]))
   .map(({ category, errorMessage }) => `${category}: ${errorMessage}`);
 """
 #: In the log; Firefox itself writes such lines too, with the name of one of its parts in front instead of a value.
@@ -95,6 +95,7 @@ class Firefox:
         self.send = marionette
         self._log = log
         self._read = 0
+        self._site = ""
         self._authenticator = ""
 
     def start_afresh(self) -> None:
@@ -105,9 +106,12 @@ class Firefox:
         self.replace_authenticator()
 
     def complaints(self) -> list[str]:
-        """Return the errors of scripts, what the CSP refused, and everything that pages wrote to their console."""
+        """Return the errors of scripts, what the CSP refused, and everything that pages wrote to their console.
+
+        The page of the test before may still be on its way out, and cut short there, when the next one begins.
+        """
         written = self._log.read_bytes()[self._read :].decode(errors="replace").splitlines()
-        found: list[str] = self.privileged(CONSOLE)
+        found: list[str] = self.privileged(CONSOLE, self._site)
         return found + [line for line in written if SAID_BY_A_PAGE.match(line)]
 
     def privileged(self, script: str, *arguments: object) -> Any:
@@ -125,6 +129,7 @@ class Firefox:
     # The page, as people see it
 
     def go(self, url: str) -> None:
+        self._site = "/".join(url.split("/")[:3]) + "/"
         self.send("WebDriver:Navigate", url=url)
 
     def press(self, name: str) -> None:

@@ -36,8 +36,8 @@ def two(page: Page, site: Site, authenticator: Authenticator) -> Page:
     sign_up(page, site)
     authenticator.replace(transport="usb", defaultBackupEligibility=False, defaultBackupState=False)
     page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("status").first).to_have_text("Your new passkey is ready.")
     expect(page.locator("[data-name]")).to_have_count(2)
-    page.wait_for_load_state()
     return page
 
 

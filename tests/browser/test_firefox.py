@@ -76,7 +76,7 @@ def sign_up(fox: Firefox, site: Site) -> None:
     fox.go(f"{site.url}/sign-up")
     fox.type_into("Name", "Ada")
     fox.press(SIGN_UP)
-    fox.wait_for_text("h1", "Your passkeys")
+    fox.wait_for_text(STATUS, "Welcome! Your account and its passkey are ready.")
 
 
 def sign_out(fox: Firefox, asked: Callable[[], list[str]]) -> None:

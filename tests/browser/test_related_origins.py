@@ -127,6 +127,7 @@ def test_autofill_and_signals_on_a_related_domain(
 
 def test_the_list_is_asked_for_by_nobody(page: Page, family: Family, authenticator: Authenticator) -> None:
     """The browser asks for the list without cookies: it must not need any."""
+    page.add_init_script(NO_AUTOFILL)
     sign_up(page, at(family, HOME))
     assert family.asked == [], "at home there is nothing to ask"
     page.goto(f"{BRAND}/sign-in")
