@@ -69,7 +69,8 @@ class SQLAlchemyBackend(Adapter):
 
     def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
         """Do the work in a transaction; again, when the database undid it only because of others."""
-        engine = self._interface.client.session.get_bind(self._interface.sql_session_model)
+        # Past db.session, which would be made for this request and removed after it.
+        engine = self._interface.client.engines[self._table.metadata.info.get("bind_key")]
         try:
             with engine.begin() as connection:
                 return work(connection)
