@@ -129,6 +129,17 @@ def coverage_fuzz(session: nox.Session) -> None:
     session.run("python", "tests/fuzz_finish.py", *(session.posargs or ["-max_total_time=600"]))
 
 
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what begins and finishes cost beside what others do: tables for docs/benchmarks.md, no test."""
+    _install(session, ".[test]")
+    security = pathlib.Path(session.create_tmp()) / "security"
+    session.run("python", "-m", "venv", str(security), silent=True)
+    packages = (".", "redis", "flask-security[fsqla,mfa,common]")
+    session.run(str(security / "bin" / "pip"), "install", "-q", *packages, external=True)
+    session.run("python", "bench/run.py", "--security", str(security / "bin" / "python"), *session.posargs)
+
+
 @nox.session(reuse_venv=False)
 def demo(session: nox.Session) -> None:
     """Build the wheel, install it alone with the extra ``demo``, start it in both ways, sign in and see German."""

@@ -1,0 +1,66 @@
+"""Subjects taken in turns, round by round, so that whatever else the machine does meets them all alike."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import quantiles
+
+HERE = Path(__file__).parent
+
+
+class Worker:
+    """A subject in its process.
+
+    :param python: the interpreter of another environment, that has what the subject needs.
+    """
+
+    def __init__(self, name: str, *, python: str | None = None) -> None:
+        self.name = name
+        command = [python or sys.executable, str(HERE / "worker.py"), name]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._line() == "ready"
+
+    def time(self, count: int) -> float:
+        """Return the seconds of one job, as the mean of so many."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.flush()
+        return float(self._line())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=60)
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        line = self._process.stdout.readline().strip()
+        assert line, f"{self.name} has ended"
+        return line
+
+
+def times(workers: Sequence[Worker], *, rounds: int, count: int) -> dict[str, list[float]]:
+    """Return the seconds of a job in each round, by subject. The first round warms up and does not count."""
+    found: dict[str, list[float]] = {worker.name: [] for worker in workers}
+    order = list(workers)
+    for turn in range(rounds + 1):
+        random.shuffle(order)
+        for worker in order:
+            seconds = worker.time(count)
+            if turn:
+                found[worker.name].append(seconds)
+    return found
+
+
+def ratios(subject: Sequence[float], reference: Sequence[float]) -> list[float]:
+    """Return one ratio a round."""
+    return [mine / theirs for mine, theirs in zip(subject, reference, strict=True)]
+
+
+def spread(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the median and the quartiles below and above it."""
+    low, middle, high = quantiles(values, n=4, method="inclusive")
+    return middle, low, high

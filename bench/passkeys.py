@@ -1,0 +1,77 @@
+"""Passkeys to sign in with: some that a virtual authenticator can use, and as many as wanted beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from wsgi import SITE
+
+from flask_passkey import CredentialRecord
+from flask_passkey.sql import statements
+from flask_passkey.testing import VirtualAuthenticator, VirtualCredential
+
+RP_ID = "localhost"
+#: Of how many accounts somebody signs in; all others only make the tables long.
+ACTIVE = 200
+
+
+class Passkeys:
+    """One passkey for each of some accounts, all in one authenticator."""
+
+    def __init__(self, count: int = ACTIVE) -> None:
+        self._authenticator = VirtualAuthenticator(SITE)
+        self.credentials = [
+            VirtualCredential(rp_id=RP_ID, user_handle=handle(number), id=_digest("id", number)[:32])
+            for number in range(count)
+        ]
+        self._random = random.Random(1)
+
+    def records(self) -> Iterator[CredentialRecord]:
+        """Yield what a server keeps of them."""
+        for number, credential in enumerate(self.credentials):
+            yield record(number, credential.id, credential.cose_key())
+
+    def answer(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Answer a ceremony with any one of them."""
+        return self._authenticator.get(options, credential=self._random.choice(self.credentials))
+
+
+def filler_rows(count: int) -> Iterator[dict[str, Any]]:
+    """Yield the values of passkeys that nobody uses, each of an account of its own."""
+    key = VirtualCredential(rp_id=RP_ID, user_handle=b"").cose_key()
+    like = record(0, b"", key)
+    for number in range(-count, 0):
+        changes = {"id": _digest("id", number)[:32], "user_handle": handle(number), "user_id": f"nobody{number}"}
+        yield statements.values_of(like) | changes
+
+
+def record(number: int, credential_id: bytes, public_key: bytes) -> CredentialRecord:
+    """Return what a server keeps of a synced passkey."""
+    return CredentialRecord(
+        id=credential_id,
+        public_key=public_key,
+        sign_count=0,
+        uv_initialized=True,
+        transports=("hybrid", "internal"),
+        backup_eligible=True,
+        backup_state=True,
+        user_id=f"user-{number}",
+        user_handle=handle(number),
+        name="Phone",
+        aaguid="00000000-0000-0000-0000-000000000000",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        algorithm=-7,
+    )
+
+
+def handle(number: int) -> bytes:
+    """Return an account's user handle."""
+    return _digest("handle", number)
+
+
+def _digest(what: str, number: int) -> bytes:
+    return hashlib.sha512(f"{what} {number}".encode()).digest()

@@ -1,0 +1,67 @@
+"""Measure and print tables in Markdown: ``nox -s bench``, or ``python bench/run.py [--security PYTHON] [PART...]``.
+
+Parts are ``prepare finish security pending passkeys kept memory http``; all of them unless some are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "tests"))
+
+import keep  # noqa: E402
+import over_http  # noqa: E402
+import services  # noqa: E402
+import table  # noqa: E402
+
+#: Parts that are not a comparison of subjects: each returns the lines of its table.
+OTHERS: dict[str, Callable[[], list[str]]] = {
+    "kept": keep.sizes,
+    "memory": keep.memory,
+    "http": lambda: over_http.rows(services.free_port()),
+}
+
+
+def main() -> None:
+    """Run the parts that are wanted, each with its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=[*table.GROUPS, *OTHERS])
+    parser.add_argument("--security", help="Python of an environment with Flask-Security; without it, it is left out")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--count", type=int, default=100)
+    wanted = parser.parse_args()
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        os.environ["BENCH_FOLDER"] = folder
+        os.environ["BENCH_REDIS_URL"] = stack.enter_context(services.redis_server())
+        os.environ["BENCH_POSTGRESQL_URL"] = stack.enter_context(services.postgresql_server())
+        for part in wanted.parts:
+            if part != "security" or wanted.security:
+                show(part, wanted)
+
+
+def show(part: str, wanted: argparse.Namespace) -> None:
+    """Measure one part and print its table, with what the machine was doing before and after."""
+    start, before = datetime.now(UTC), os.getloadavg()[0]
+    if part in table.GROUPS:
+        how = {"rounds": wanted.rounds, "count": wanted.count}
+        lines = table.measure(table.GROUPS[part], security=wanted.security, **how)
+    else:
+        lines = OTHERS[part]()
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, CPython {platform.python_version()}"
+    load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+    print(f"### {part}", f"{start:%Y-%m-%d %H:%M} UTC, {machine}, {load}", "\n".join(lines), sep="\n\n", end="\n\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
