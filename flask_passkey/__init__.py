@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounts import UserInfo
+from .backends import CeremonyBackend
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository, MemoryCredentialRepository
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
@@ -14,6 +15,7 @@ from .sql import SQLCredentialRepository
 __version__ = "0.1.0"
 
 __all__ = [
+    "CeremonyBackend",
     "ConfigurationError",
     "CredentialRecord",
     "CredentialRepository",

@@ -6,8 +6,9 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from libmc import Client as Libmc
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
 from pymemcache.client.retrying import RetryingClient
+from pymongo.errors import OperationFailure
 from race import Place
 from redis import Redis, RedisCluster, Sentinel
 
@@ -194,6 +196,25 @@ class TestFilesClient:
         assert f"FileSystemCache({str(tmp_path)!r}, threshold=0)" in message
 
 
+class Busy:
+    """A collection that refuses the first calls, as one does where others write at the same moment.
+
+    :param code: MongoDB's number for the refusal.
+    """
+
+    def __init__(self, collection: Any, *, calls: int, code: int) -> None:
+        self._collection, self._left, self._code = collection, calls, code
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any) -> Any:
+            if self._left:
+                self._left -= 1
+                raise OperationFailure("busy", self._code)
+            return getattr(self._collection, name)(*arguments)
+
+        return call
+
+
 @pytest.mark.services
 class TestMongoDB:
     """SESSION_MONGODB."""
@@ -214,6 +235,18 @@ class TestMongoDB:
         expiration = document["expiration"].replace(tzinfo=UTC).timestamp()
         assert (document["_id"], document["val"], expiration) == ("mine:passkey:key", b"value", 1_800_000_300)
         assert "expiration_1" in interface.store.index_information()  # the stand-in does not say that it expires
+
+    def test_busy(self, app: Flask) -> None:
+        """A put and a claim that the server undid because of others are tried again; one that it refuses is not."""
+        interface: Any = app.session_interface
+        store = interface.store
+        for calls, code, refused in ((5, 112, False), (10, 112, True), (1, 13, True)):
+            backend: Any = backend_for(interface)
+            for call in (partial(backend.put, "key", b"value", lifetime=300), partial(backend.claim, "key")):
+                backend._collection = Busy(store, calls=calls, code=code)
+                with pytest.raises(CeremonyStoreUnavailable) if refused else nullcontext():
+                    call()
+        assert store.count_documents({}) == 0
 
     def test_replaced_by_localhost(self, app: Flask) -> None:
         """An app that means another server than the one Flask-Session uses is refused."""
