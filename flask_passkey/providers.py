@@ -6,9 +6,11 @@ is known. They are for people to recognise their passkeys by, and prove nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from itertools import count
 from typing import Any
 
 #: What browsers call themselves, most particular first: they all also claim to be older ones.
@@ -78,14 +80,19 @@ def _table() -> dict[str, Any]:
     return table
 
 
-def automatic_name(aaguid: str, user_agent: str) -> str:
+def automatic_name(aaguid: str, user_agent: str, *, taken: Collection[str] = ()) -> str:
     """Return a name for a passkey whose owner gave none: its maker's, or where it was made.
 
     :param user_agent: of the browser that made it.
+    :param taken: names of the account's other passkeys; a second one of a kind gets a number.
     """
     known = provider_of(aaguid)
-    if known is not None:
-        return known.name[:64]
+    name = known.name[:60] if known else _where(user_agent) or "Passkey"
+    numbered = (f"{name} {number}" for number in count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
+
+
+def _where(user_agent: str) -> str:
     browser = next((name for token, name in _BROWSERS.items() if token in user_agent), "")
     system = next((name for token, name in _SYSTEMS.items() if token in user_agent), "")
-    return f"{browser} on {system}" if browser and system else "Passkey"
+    return f"{browser} on {system}" if browser and system else ""

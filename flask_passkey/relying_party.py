@@ -224,7 +224,7 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(record, name=name or automatic_name(record.aaguid, user_agent))
+        record = replace(record, name=name or self._name_for(record, user_agent))
         registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
         signals.tell(
             signals.registered,
@@ -234,6 +234,10 @@ class RelyingParty:
             purpose=pending.purpose,
         )
         return registered
+
+    def _name_for(self, record: CredentialRecord, user_agent: str) -> str:
+        taken = {other.name for other in self.credentials.list(record.user_id)} if record.user_id else ()
+        return automatic_name(record.aaguid, user_agent, taken=taken)
 
     def _add(self, visitor: Visitor, record: CredentialRecord) -> Registered:
         self.credentials.add(record)

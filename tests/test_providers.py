@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from apps import SITE, make_app
+from flask.testing import FlaskClient
 
 from flask_passkey import providers
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_up
@@ -80,6 +82,25 @@ def test_an_unknown_provider_is_none() -> None:
 def test_the_browser_names_what_nobody_else_does(user_agent: str, name: str) -> None:
     """Without a provider a passkey is called after browser and system, as far as they are known."""
     assert providers.automatic_name(UNKNOWN, user_agent) == name
+
+
+def test_two_of_a_kind_can_be_told_apart() -> None:
+    """Further passkeys that would get the same name get numbers, so that no two buttons say the same."""
+    client, browser = make_app().app.test_client(), {"User-Agent": WINDOWS}
+    first = VirtualAuthenticator(SITE, aaguid=UNKNOWN)
+    begun = client.put("/user/authn", json={"name": "ada"}).get_json()["data"]
+    names = [finish(client, begun, first, browser)]
+    for _ in range(2):
+        begun = client.put("/user/authn").get_json()["data"]
+        names.append(finish(client, begun, VirtualAuthenticator(SITE, aaguid=UNKNOWN), browser))
+    assert names == ["Chrome on Windows", "Chrome on Windows 2", "Chrome on Windows 3"]
+
+
+def finish(client: FlaskClient, begun: Any, authenticator: VirtualAuthenticator, headers: dict[str, str]) -> str:
+    """Finish a registration and return the passkey's name."""
+    body = {"session_id": begun["session_id"], "response": authenticator.create(begun["options"])}
+    name: str = client.post("/user/authn", json=body, headers=headers).get_json()["data"]["name"]
+    return name
 
 
 def test_the_list_is_optional(without_the_list: None) -> None:
