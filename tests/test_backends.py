@@ -52,6 +52,7 @@ FAST = ["files", "memory", *(kind for kind in race.KINDS if kind.startswith(("re
 #: Stores that can be away, one for each library that is asked.
 LOCAL_OR_ALIKE = ("files", "memory", "sqlite", "-cache", "-serializable", "-select")
 ON_SERVERS = [kind for kind in race.KINDS if not kind.endswith(LOCAL_OR_ALIKE)]
+NOISY = ("memcached-python", "memcached-cache")
 #: The fixture that says where the server is.
 SERVERS = {
     "redis": "redis_url",
@@ -66,11 +67,11 @@ SERVERS = {
 def marked(kinds: Iterable[str]) -> list[Any]:
     """Mark the kinds of stores that need a server.
 
-    Let python-memcached leave its sockets to the garbage collector, which it does with each thread's.
+    Let python-memcached, which CacheLib takes where there is no pylibmc, leave its sockets to the garbage collector.
     """
     noise = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
     marks = {
-        kind: [pytest.mark.services] * (kind.partition("-")[0] in SERVERS) + [noise] * (kind == "memcached-python")
+        kind: [pytest.mark.services] * (kind.partition("-")[0] in SERVERS) + [noise] * (kind in NOISY)
         for kind in kinds
     }
     return [pytest.param(kind, marks=marks[kind]) for kind in kinds]
