@@ -6,6 +6,7 @@ never stored on the server, and ends with the browser session.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from flask import Flask, Request, Response, after_this_request, current_app, req
 from flask.sessions import SessionInterface, SessionMixin
 
 from .accounts import Accounts
+from .backends import MARK
 from .ceremonies import base64url
 from .challenges import new_browser_secret
 from .config import PasskeyConfig
@@ -30,6 +32,8 @@ _UPGRADE_AGE = 300
 _UNAVAILABLE = "passkey.session_unavailable"
 # Two first requests at once give a browser two secrets; more than a few are somebody's game.
 _MAX_SECRETS = 16
+# Some databases find a text by others that look like it; these do so only where the case does not count.
+_VISIBLE = re.compile("[!-~]*")
 
 
 def visitor(accounts: Accounts, config: PasskeyConfig) -> Visitor:
@@ -174,6 +178,23 @@ def unguarded(interface: SessionInterface) -> SessionInterface:
     return own
 
 
+def _forget_odd_id(app: Flask, request: Request) -> None:
+    """Drop a session cookie that Flask-Session cannot have set, as if the browser had not sent it.
+
+    It could name a pending ceremony. Both are in one store, and to Flask-Session our JSON is a session like any: with
+    the name that somebody wanted to sign up with as its ``name``. Saved again, it would also be there once more after
+    its use. Browsers can work out the names of their own ceremonies. What no store takes as a name would look like an
+    outage, after some seconds of trying.
+    """
+    cookie = app.config["SESSION_COOKIE_NAME"]
+    sid = request.cookies.get(cookie, "")
+    longest = max(200, 2 * app.config.get("SESSION_ID_LENGTH", 0))
+    if _VISIBLE.fullmatch(sid) and len(sid) <= longest and MARK not in sid.lower():
+        return
+    others = [(name, value) for name, value in request.cookies.items(multi=True) if name != cookie]
+    request.cookies = request.dict_storage_class(others)
+
+
 class GuardedSessions:
     """The app's session interface, that does not end our routes in a 500 while its store is down.
 
@@ -191,6 +212,7 @@ class GuardedSessions:
         self._answer = answer
 
     def open_session(self, app: Flask, request: Request) -> Any:
+        _forget_odd_id(app, request)
         try:
             return self.unguarded.open_session(app, request)
         except Exception:

@@ -26,7 +26,7 @@ import race
 import services
 import sqlalchemy as sa
 from cachelib import FileSystemCache, NullCache
-from flask import Flask
+from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
 from flask_session import Session
 from flask_sqlalchemy import SQLAlchemy
@@ -40,6 +40,7 @@ from flask_passkey.ceremonies.pending import Pending
 from flask_passkey.challenges import ChallengeStore
 from flask_passkey.contracts import CeremonyBackendContract, CeremonyOutageContract, new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
+from flask_passkey.sessions import GuardedSessions
 
 EVERY_BYTE = bytes(range(256))
 SQL = [kind for kind in race.KINDS if "sql" in kind or "mariadb" in kind]
@@ -197,6 +198,26 @@ class TestEveryBackend(CeremonyBackendContract):
         assert backend.claim("someone") is None
         assert interface._retrieve_session_data(name) == {"user": 1}
         assert backend.claim(key) == b"value"
+
+    @pytest.mark.parametrize("odd", ["passkey:{}", "PASSKEY:{}", "p\u00e4sskey:{}"])
+    def test_a_ceremony_is_nobodys_session(self, app: Flask, backend: CeremonyBackend, odd: str) -> None:
+        """A cookie with the name of a pending ceremony gets a new session, not what a stranger wrote into that."""
+        key = new_key()
+        backend.put(key, b'{"purpose":"sign-up","name":"root"}', lifetime=300)
+        guarded = GuardedSessions(app.session_interface, is_ours=lambda path: False, answer=lambda error: Response())
+        cookie = f"session={odd.format(key)}; other=1".encode().decode("latin-1")
+        request = Request({"HTTP_COOKIE": cookie})
+        session = guarded.open_session(app, request)
+        assert "name" not in session and odd.format(key) != session.sid
+        assert dict(request.cookies) == {"other": "1"}
+
+    @only("postgresql", "memcached-pymemcache", "memcached-pylibmc", "memcached-python")
+    @pytest.mark.parametrize("odd", ['"\\000"', '"a b"', '"\\177"', "\xe4", "x" * 201])
+    def test_odd_session_ids_are_no_outage(self, app: Flask, odd: str) -> None:
+        """What no store takes as a name counts as no cookie, instead of as a store that is down."""
+        guarded = GuardedSessions(app.session_interface, is_ours=lambda path: False, answer=lambda error: Response())
+        session = guarded.open_session(app, Request({"HTTP_COOKIE": f"session={odd}"}))
+        assert not session and session.sid != odd
 
     @only(*WITH_OUR_CLOCK)
     @pytest.mark.parametrize(("seconds", "value"), [(299, b"value"), (300, None)])

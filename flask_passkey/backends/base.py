@@ -11,6 +11,8 @@ from ..errors import CeremonyStoreUnavailable
 
 log = logging.getLogger(__name__)
 
+#: In the name of every record; never in a session's id.
+MARK = "passkey:"
 #: Seconds from one sweep of expired records to the next.
 SWEEP_EVERY = 60
 
@@ -48,7 +50,7 @@ class Adapter:
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         self._interface = interface
         self._clock = clock
-        self._prefix = f"{getattr(interface, 'key_prefix', '')}passkey:"
+        self._prefix = f"{getattr(interface, 'key_prefix', '')}{MARK}"
         self._next_sweep = 0.0
 
     def put(self, key: str, value: bytes, *, lifetime: int) -> None:

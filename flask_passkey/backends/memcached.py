@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import CeremonyStoreUnavailable, ConfigurationError
-from .base import Adapter
+from .base import MARK, Adapter
 
 log = logging.getLogger(__name__)
 
@@ -139,4 +139,4 @@ def _key(name: str) -> str:
     """Return the name where memcached takes it, with room for what a client puts in front, else its hash."""
     if len(name) <= 200 and name.isascii() and name.isprintable() and " " not in name:
         return name
-    return f"passkey:{hashlib.sha256(name.encode()).hexdigest()}"
+    return f"{MARK}{hashlib.sha256(name.encode()).hexdigest()}"
