@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=[*table.GROUPS, *OTHERS])
     parser.add_argument("--security", help="Python of an environment with Flask-Security; without it, it is left out")
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--count", type=int, default=50)
     wanted = parser.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
