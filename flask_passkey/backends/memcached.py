@@ -54,8 +54,9 @@ def _pylibmc(client: Any) -> _Library:
 
     if not hasattr(client, "reserve"):
         log.warning(
-            "A pylibmc.Client must not be used by two threads, and Flask-Session lets all use this one. Run workers "
-            'of one thread each, or set SESSION_TYPE = "cachelib" with SESSION_CACHELIB = MemcachedCache([...]).'
+            "A pylibmc.Client must not be used by two threads, and Flask-Session lets all use this one. Run workers of "
+            'one thread each, or set SESSION_TYPE = "cachelib" with SESSION_CACHELIB = MemcachedCache([...]), which '
+            "has a pool in CacheLib 0.15 and later."
         )
         client = pylibmc.ClientPool(client, CONNECTIONS)
     return _Library(partial(client.reserve, block=True), (pylibmc.Error,))
