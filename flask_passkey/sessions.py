@@ -192,7 +192,7 @@ def _forget_odd_id(app: Flask, request: Request) -> None:
     if _VISIBLE.fullmatch(sid) and len(sid) <= longest and MARK not in sid.lower():
         return
     others = [(name, value) for name, value in request.cookies.items(multi=True) if name != cookie]
-    request.cookies = request.dict_storage_class(others)
+    vars(request)["cookies"] = request.dict_storage_class(others)
 
 
 class GuardedSessions:
