@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, create_engine, event, text
 
+from flask_passkey.sql import SQLCredentialRepository
 from flask_passkey.sql.engines import engine_for
 
 pytestmark = pytest.mark.services
@@ -43,3 +44,26 @@ def test_the_url_has_the_last_word(postgresql_url: str) -> None:
     with socket_to(f"{postgresql_url}?tcp_user_timeout=60000&keepalives_idle=30") as connection:
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+
+
+@pytest.mark.parametrize("moment", ["begin", "engine_connect"])
+def test_what_the_apps_engine_says_first_counts(postgresql_url: str, moment: str) -> None:
+    """An app that says at the begin of each transaction whose rows it may see gets them, by single calls too."""
+    engine = create_engine(postgresql_url)
+    seen: list[object] = []
+
+    def tell(connection: Connection) -> None:
+        connection.execute(text("SELECT set_config('app.tenant', 'ours', true)"))
+
+    def look(connection: Connection, *_: object) -> None:
+        with connection.connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('app.tenant', true)")
+            seen.append(cursor.fetchone())
+
+    repository = SQLCredentialRepository(engine)
+    repository.create_tables()
+    event.listen(engine, moment, tell)
+    event.listen(engine, "after_cursor_execute", look)
+    assert repository.get(b"unknown") is None
+    assert seen[-1] == ("ours",)
+    repository.close()

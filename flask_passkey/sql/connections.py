@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
 
 T = TypeVar("T")
+#: Option of an engine that may run a single statement without a transaction around it.
+SINGLE_STATEMENTS = "passkey_single_statements"
 #: How often a call is tried that other transactions get into the way of.
 _ATTEMPTS = 10
 
@@ -79,10 +81,11 @@ class EngineConnections:
         """Do the work; again, when the database undid it only because of others.
 
         To PostgreSQL a single statement is a transaction by itself: to begin and end one around it would be two
-        more messages to the server and back.
+        more messages to the server and back. Only on an engine of ours: on the app's a transaction may begin with
+        something that the app has to say, such as whose rows it may see.
         """
         engine = self._engine_with_tables()
-        alone = single and engine.dialect.name == "postgresql"
+        alone = single and SINGLE_STATEMENTS in engine.get_execution_options()
         for last in (False,) * (_ATTEMPTS - 1) + (True,):
             try:
                 with engine.connect() as connection:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from ..errors import ConfigurationError
+from .connections import SINGLE_STATEMENTS
 
 #: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
 _PATIENCE = 5
@@ -57,6 +58,8 @@ def _server_engine(url: URL) -> Engine:
     if url.get_backend_name() in ("mysql", "mariadb"):
         # Its default, REPEATABLE READ, locks the gaps between keys, and simultaneous registrations deadlock.
         options["isolation_level"] = "READ COMMITTED"
+    if url.get_backend_name() == "postgresql":
+        options["execution_options"] = {SINGLE_STATEMENTS: True}
     return create_engine(url, pool_pre_ping=True, pool_timeout=_PATIENCE, hide_parameters=True, **options)
 
 
