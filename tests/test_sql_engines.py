@@ -56,9 +56,10 @@ def test_what_the_apps_engine_says_first_counts(postgresql_url: str, moment: str
         connection.execute(text("SELECT set_config('app.tenant', 'ours', true)"))
 
     def look(connection: Connection, *_: object) -> None:
-        with connection.connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('app.tenant', true)")
-            seen.append(cursor.fetchone())
+        cursor = connection.connection.cursor()
+        cursor.execute("SELECT current_setting('app.tenant', true)")
+        seen.append(cursor.fetchone())
+        cursor.close()
 
     repository = SQLCredentialRepository(engine)
     repository.create_tables()
