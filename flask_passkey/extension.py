@@ -93,7 +93,7 @@ class Passkey:
         app.register_error_handler(Refusal, views.refuse)
         _add_well_known(app, config)
         _guard_sessions(app, config, backend)
-        login.on_logout(app, sessions.forget_proof)
+        login.on_logout(app, sessions.forget_sign_in)
 
     def _make_state(
         self,

@@ -117,9 +117,10 @@ def remember_proof(*, user_id: str, credential_id: bytes) -> None:
     session[_PROOF] = {"user_id": user_id, "credential_id": base64url.encode(credential_id), "at": time.time()}
 
 
-def forget_proof(*_: object, **__: object) -> None:
-    """Forget the last passkey sign-in: who comes next with a password only has not made it."""
+def forget_sign_in(*_: object, **__: object) -> None:
+    """Forget the last passkey sign-in, and an offer after one by password: who comes next has not made either."""
     session.pop(_PROOF, None)
+    session.pop(_UPGRADE, None)
 
 
 def offer_upgrade(user_id: str) -> None:

@@ -161,6 +161,18 @@ def test_an_offer_is_its_users(site: App, client: FlaskClient) -> None:
     assert not offered(client)
 
 
+def test_an_offer_ends_with_a_sign_out() -> None:
+    """Who signs out, and comes back by a link in a mail, gets no passkey unasked."""
+    site = with_passwords(flask_login=True)
+    client = site.app.test_client()
+    client.post("/password/ada")
+    site.sign_out(client)
+    with client.session_transaction() as kept:
+        kept["_user_id"] = site.user("ada").id
+    assert not offered(client)
+    assert begin(client)["code"] == 40019
+
+
 def test_who_has_a_passkey_signs_in_with_it_first(site: App) -> None:
     """A password alone adds nothing to an account that has a passkey: no attribute, and 40091 at the begin."""
     authenticator, client = VirtualAuthenticator(SITE), site.app.test_client()
