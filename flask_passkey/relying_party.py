@@ -236,7 +236,7 @@ class RelyingParty:
         return registered
 
     def _name_for(self, record: CredentialRecord, user_agent: str) -> str:
-        taken = {other.name for other in self.credentials.list(record.user_id)} if record.user_id else ()
+        taken = {other.name for other in self.credentials.list(record.user_id)}
         return automatic_name(record.aaguid, user_agent, taken=taken)
 
     def _add(self, visitor: Visitor, record: CredentialRecord) -> Registered:

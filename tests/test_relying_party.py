@@ -134,6 +134,24 @@ def test_the_user_handle_comes_with_the_first_passkey_and_stays(site: App, clien
     assert len(b64url_decode(handle)) == 64 and bob.id not in handle
 
 
+def test_the_list_names_the_account_to_the_browser(site: App, client: FlaskClient) -> None:
+    """Its signals have the account's user handle: none before the first passkey, the same with it and after it."""
+    site.has_other_methods = True
+    let_in(site, client, "bob")
+
+    def signals_of_list() -> tuple[str, int]:
+        data = client.get("/user/authn").get_json()["data"]["signals"]
+        return data["userId"], len(data["allAcceptedCredentialIds"])
+
+    assert signals_of_list() == ("", 0)
+    handle = begin(client, "/user/authn")["options"]["publicKey"]["user"]["id"]
+    credential = add_passkey(client, authenticator := VirtualAuthenticator(SITE))
+    assert signals_of_list() == (handle, 1)
+    sign_in(client, authenticator)
+    assert client.delete(f"/user/authn/{credential['id']}").get_json()["code"] == 0
+    assert signals_of_list() == (handle, 0)
+
+
 def test_it_can_be_composed_without_the_extension(site: App) -> None:
     """A relying party made of its parts by hand asks for no attestation roots and registers as usual."""
     backend, repository = backend_for(site.app.session_interface), MemoryCredentialRepository()
