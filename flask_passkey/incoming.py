@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import HTTPException
 
 from .config import PasskeyConfig
-from .errors import CrossSiteRequest, MalformedRequest, NotJSON
+from .errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON
 from .strict_json import parse_json
 
 
@@ -31,13 +32,11 @@ def refuse_cross_site(config: PasskeyConfig) -> None:
 def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
     """Return the JSON of the request's body, ``{}`` for an empty one where it is optional.
 
+    :raises BodyTooLarge: it is longer than ``PASSKEY_MAX_BODY``.
     :raises MalformedRequest: it is empty or not strict JSON.
     :raises NotJSON: it says that it is something else.
     """
-    data = b""
-    if request.environ.get("CONTENT_LENGTH") != "0":
-        request.max_content_length = config.max_body
-        data = request.get_data()  # kept, for the app's hooks may want to read it too
+    data = b"" if request.environ.get("CONTENT_LENGTH") == "0" else _data(config.max_body)
     if not data:
         if optional:
             return {}
@@ -45,3 +44,18 @@ def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
     if not request.is_json:
         raise NotJSON(f"Content-Type is {request.mimetype!r}")
     return parse_json(data)
+
+
+def _data(longest: int) -> bytes:
+    """Read the body, which is kept, for the app's hooks may want to read it too."""
+    # One that comes in chunks is cut off there without a word, so leave room to see that it is too long.
+    request.max_content_length = longest + 1
+    try:
+        data = request.get_data()
+    except HTTPException:
+        raise
+    except Exception as exc:  # whatever the WSGI server thinks of chunks that are none
+        raise MalformedRequest("body", f"the body cannot be read: {type(exc).__name__}") from exc
+    if len(data) > longest:
+        raise BodyTooLarge(f"the body is longer than {longest} bytes")
+    return data

@@ -7,6 +7,7 @@ import logging
 import re
 import uuid
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -419,6 +420,32 @@ def test_bodies_are_limited_and_must_be_json(client: FlaskClient) -> None:
     for wrong in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
         assert_refused(client.post("/session/authn", data=body, content_type=wrong), 415, 415)
     assert_refused(client.put("/session/authn", data="x"), 415, 415)
+
+
+class BrokenChunks:
+    """A body that the server cannot take apart."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise RuntimeError("Invalid chunk size")
+
+
+def send_chunks(client: FlaskClient, body: object) -> TestResponse:
+    """Prepare a sign-in with a body whose length is not told, as gunicorn hands it on."""
+    chunked = {"wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    environ = chunked | {"CONTENT_LENGTH": ""}
+    return client.put("/session/authn", content_type="application/json", environ_overrides=environ)
+
+
+def test_bodies_in_chunks_are_limited_too(client: FlaskClient) -> None:
+    """A body whose length is not told is 413 when it is too long, instead of being cut off and understood."""
+    assert send_chunks(client, BytesIO(b"{}" + b" " * 65_534)).status_code == 200
+    assert_refused(send_chunks(client, BytesIO(b"{}" + b" " * 65_535)), 413, 413)
+    assert_refused(send_chunks(client, BytesIO(b"{}" + b" " * 200_000 + b"{")), 413, 413)
+
+
+def test_broken_chunks_are_malformed(client: FlaskClient) -> None:
+    """A body that the server cannot take apart is the client's mistake, and no 500."""
+    assert_refused(send_chunks(client, BrokenChunks()), 400, 40001)
 
 
 @pytest.mark.parametrize(
