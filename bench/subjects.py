@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,6 +30,8 @@ class Prepare(Caller):
         self._request = request("PUT", PATH)
         for _ in range(pending):
             self.run([self._request()])
+        if pending:
+            os.sync()  # what the filling left to the disk is not the measured ones' to wait for
 
     def make(self, count: int) -> list[Job]:
         return [self._request() for _ in range(count)]

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from .base import SWEEP_EVERY, Adapter
 
@@ -47,12 +47,19 @@ class FileSystemCacheBackend(Adapter):
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         path = os.path.join(self._folder, hashlib.sha256(name.encode()).hexdigest())
-        os.makedirs(self._folder, 0o700, exist_ok=True)
-        with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
+        with self._create(path) as file:
             file.write(value)
         # Until here the file counts as expired, so what a crash leaves unfinished is never read.
         expires = self._clock() + lifetime
         os.utime(path, (expires, expires))
+
+    def _create(self, path: str) -> BinaryIO:
+        create = partial(open, path, "xb", opener=partial(os.open, mode=0o600))
+        try:
+            return cast(BinaryIO, create())
+        except FileNotFoundError:  # the first of all, or the cache was cleared
+            os.makedirs(self._folder, 0o700, exist_ok=True)
+            return cast(BinaryIO, create())
 
     def _claim(self, name: str) -> bytes | None:
         path = os.path.join(self._folder, hashlib.sha256(name.encode()).hexdigest())
