@@ -175,6 +175,17 @@ class TestMemcachedClients:
                 backend_for(race.make_app(Place("memcached-pylibmc", memcached_address, "one")).session_interface)
             assert "must not be used by two threads" in caplog.text
 
+        def test_pylibmc_that_does_not_wait(self) -> None:
+            """A client that takes every delete for the one would let two use one ceremony: refused, its pool too."""
+            import pylibmc
+
+            client = pylibmc.Client(["127.0.0.1:11211"], behaviors={"_noreply": True})
+            with pytest.raises(ConfigurationError, match='Leave "_noreply" out'):
+                backend_with(SESSION_TYPE="memcached", SESSION_MEMCACHED=client)
+            with pytest.raises(ConfigurationError, match='Leave "_noreply" out'):
+                cache = MemcachedCache(pylibmc.ClientPool(client, 2))
+                backend_with(SESSION_TYPE="cachelib", SESSION_CACHELIB=cache)
+
 
 @contextmanager
 def pooled_backend(address: str, **config: Any) -> Iterator[CeremonyBackend]:

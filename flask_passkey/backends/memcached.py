@@ -59,6 +59,12 @@ def _pylibmc(client: Any) -> _Library:
             "has a pool in CacheLib 0.15 and later."
         )
         client = pylibmc.ClientPool(client, CONNECTIONS)
+    with client.reserve() as one:
+        if one.behaviors.get("_noreply"):
+            raise ConfigurationError(
+                "The pylibmc client of this app does not wait for replies, and says of every delete that it was the "
+                'one: two could use one ceremony. Leave "_noreply" out of its behaviors.'
+            )
     return _Library(partial(client.reserve, block=True), (pylibmc.Error,))
 
 
