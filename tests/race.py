@@ -10,10 +10,12 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cachelib import BaseCache, FileSystemCache, MemcachedCache, RedisCache, SimpleCache
@@ -120,11 +122,24 @@ def make_app(place: Place) -> Flask:
     """Return an app that keeps its sessions at a place."""
     app = Flask("race")
     app.config.update(SESSION_KEY_PREFIX=f"{place.prefix}:", **KINDS[place.kind](app, place))
-    Session(app)
+    _when_not_busy(partial(Session, app))
     if place.kind.endswith("-select"):
         with app.app_context():
             app.config["SESSION_SQLALCHEMY"].engine.dialect.delete_returning = False
     return app
+
+
+def _when_not_busy(start: Callable[[], object]) -> None:
+    """Start Flask-Session, which makes an index in MongoDB; its stand-in may be too busy with others."""
+    for _ in range(100):
+        try:
+            start()
+            return
+        except Exception as exc:
+            if "WriteConflict" not in repr(exc):
+                raise
+            time.sleep(0.02)
+    raise RuntimeError("the store stayed busy")
 
 
 def close_databases(app: Flask) -> None:

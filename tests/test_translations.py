@@ -182,7 +182,7 @@ def test_what_goes_wrong_in_german(app: Flask, tmp_path: Path) -> None:
     assert "Seite nicht gefunden" in response.text
     assert response.headers["Content-Language"] == "de"
     client = client_of(create_app({"INSTANCE_PATH": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:1/0"}), "de")
-    client.set_cookie("demo_session", "of somebody")
+    client.set_cookie("demo_session", "of-somebody")
     response = client.get("/passkeys")
     assert "Der Dienst ist im Moment nicht erreichbar." in response.text
     assert response.headers["Content-Language"] == "de"
