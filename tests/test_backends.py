@@ -211,7 +211,7 @@ class TestEveryBackend(CeremonyBackendContract):
         assert "name" not in session and odd.format(key) != session.sid
         assert dict(request.cookies) == {"other": "1"}
 
-    @only("postgresql", "memcached-pymemcache", "memcached-pylibmc", "memcached-python")
+    @only("postgresql", *(kind for kind in race.KINDS if kind.startswith("memcached-p")))
     @pytest.mark.parametrize("odd", ['"\\000"', '"a b"', '"\\177"', "\xe4", "x" * 251])
     def test_odd_session_ids_are_no_outage(self, app: Flask, odd: str) -> None:
         """What no store takes as a name counts as no cookie, instead of as a store that is down."""
