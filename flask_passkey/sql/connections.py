@@ -10,6 +10,7 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from .driver import Driver
 from .tables import metadata
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Option of an engine that may run a single statement without a transaction around it.
 SINGLE_STATEMENTS = "passkey_single_statements"
+#: Option of an engine that may run one by its driver: the :class:`~flask_passkey.sql.driver.Driver`.
+DRIVER = "passkey_driver"
 #: How often a call is tried that other transactions get into the way of.
 _ATTEMPTS = 10
 
@@ -85,20 +88,20 @@ class EngineConnections:
         something that the app has to say, such as whose rows it may see.
         """
         engine = self._engine_with_tables()
-        alone = single and SINGLE_STATEMENTS in engine.get_execution_options()
-        for last in (False,) * (_ATTEMPTS - 1) + (True,):
-            try:
-                with engine.connect() as connection:
-                    if alone:
-                        connection.execution_options(isolation_level="AUTOCOMMIT")
-                    result = work(connection)
-                    if write:
-                        connection.commit()
-                    return result
-            except DBAPIError as exc:
-                if last or not _is_because_of_others(exc):
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        options = engine.get_execution_options() if single else {}
+        driver: Driver | None = options.get(DRIVER)
+        if driver is not None and not driver.is_watched:
+            return _again_after_others(lambda: driver.run(work, write=write))
+        return _again_after_others(lambda: self._run(engine, work, write=write, alone=SINGLE_STATEMENTS in options))
+
+    def _run(self, engine: Engine, work: Callable[[Connection], T], *, write: bool, alone: bool) -> T:
+        with engine.connect() as connection:
+            if alone:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            result = work(connection)
+            if write:
+                connection.commit()
+            return result
 
     def again(self, connection: Connection) -> Connection:
         return connection
@@ -182,6 +185,16 @@ class SessionConnections:
             session.commit()
         if not going_on or engine.dialect.name != "sqlite":
             self._ready.add(engine)
+
+
+def _again_after_others(work: Callable[[], T]) -> T:
+    for last in (False,) * (_ATTEMPTS - 1) + (True,):
+        try:
+            return work()
+        except DBAPIError as exc:
+            if last or not _is_because_of_others(exc):
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _is_because_of_others(exc: DBAPIError) -> bool:

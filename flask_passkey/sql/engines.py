@@ -14,7 +14,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from ..errors import ConfigurationError
-from .connections import SINGLE_STATEMENTS
+from .connections import DRIVER, SINGLE_STATEMENTS
+from .driver import Driver
 
 #: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
 _PATIENCE = 5
@@ -75,6 +76,7 @@ def _sqlite_engine(url: URL) -> Engine:
         hide_parameters=True,
         **pool,
     )
+    engine.update_execution_options(**{DRIVER: Driver(engine)})
     event.listen(engine, "connect", _set_pragmas)
     if not in_memory and "uri" not in url.query:
         folder = Path(str(url.database)).parent

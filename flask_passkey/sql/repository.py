@@ -166,9 +166,7 @@ class SQLCredentialRepository:
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}
-        row = self._call(
-            lambda connection: connection.execute(statements.GET, key).one_or_none(), write=False, single=True
-        )
+        row = self._read(lambda connection: connection.execute(statements.GET, key).one_or_none())
         return None if row is None else statements.record_of(row)
 
     def list(self, user_id: str) -> builtins.list[CredentialRecord]:
