@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial, wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -254,7 +255,13 @@ class Passkey:
         return self._set("other_sign_in_methods", function)
 
     def _set(self, name: str, function: F) -> F:
-        setattr(self._hooks, name, lambda *values: current_app.ensure_sync(function)(*values))
+        in_app: Callable[..., Any] = function
+        if iscoroutinefunction(function):
+
+            def in_app(*values: Any) -> Any:
+                return current_app.ensure_sync(function)(*values)
+
+        setattr(self._hooks, name, in_app)
         return function
 
 
