@@ -20,9 +20,7 @@ def parse_json(data: bytes, *, field: str = "body") -> Any:
     """
     try:
         refuse_deep(data)
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
-        )
+        value = _decode(data.decode("utf-8"))
         if b"\\u" in data:  # the only way to write half of a surrogate pair
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except ValueError as exc:
@@ -55,3 +53,7 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError("a number is too large")
     return value
+
+
+# Made once: json.loads() with hooks makes a decoder for every text.
+_decode = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite).decode

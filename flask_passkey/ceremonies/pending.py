@@ -65,7 +65,7 @@ class Pending:
         """
         try:
             refuse_deep(data)
-            members = json.loads(data)
+            members = json.loads(data.decode())
             allowed, expires_at = tuple(members.pop("allowed", ())), members.pop("expires_at", 0)
             pending = cls(**members, allowed=allowed, expires_at=expires_at)
         except (TypeError, AttributeError, UnicodeDecodeError) as exc:

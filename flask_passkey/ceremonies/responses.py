@@ -98,7 +98,7 @@ def check_client_data(data: bytes, *, kind: str, pending: Pending, config: Passk
 def _client_data(data: bytes) -> dict[str, Any]:
     try:
         refuse_deep(data)
-        client_data = json.loads(data.decode("utf-8-sig"))
+        client_data = json.loads(data.decode().removeprefix("\ufeff"))
     except ValueError as exc:
         raise ResponseRejected("clientDataJSON is not JSON in UTF-8") from exc
     if not isinstance(client_data, dict):
