@@ -93,9 +93,11 @@ def rotate(*, previous_user_id: str | None, user_id: str) -> None:
 
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
-    with _store_errors():
+    try:
         # Before it is emptied: an empty session would keep its id.
         current_app.session_interface.regenerate(session)  # type: ignore[attr-defined]
+    except Exception as exc:  # whatever the session store's library raises
+        raise CeremonyStoreUnavailable(f"the session store failed: {type(exc).__name__}") from exc
     if previous_user_id not in (None, user_id):
         session.clear()
 
@@ -142,14 +144,6 @@ def _upgrade_of() -> str:
 def forget_upgrade() -> None:
     """Forget the offer: it was taken."""
     session.pop(_UPGRADE, None)
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    try:
-        yield
-    except Exception as exc:  # whatever the session store's library raises
-        raise CeremonyStoreUnavailable(f"the session store failed: {type(exc).__name__}") from exc
 
 
 def require_available() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from ..errors import CeremonyStoreUnavailable
@@ -54,9 +53,11 @@ class Adapter:
         self._next_sweep = 0.0
 
     def put(self, key: str, value: bytes, *, lifetime: int) -> None:
-        with self._store_errors():
+        try:
             # None at all means "for ever" to some stores and is an error to others.
             self._put(self._prefix + key, value, max(1, int(lifetime)))
+        except self.errors as exc:
+            raise self._unavailable(exc) from exc
         if (now := self._clock()) >= self._next_sweep:
             self._next_sweep = now + SWEEP_EVERY
             try:
@@ -65,16 +66,14 @@ class Adapter:
                 log.warning("Expired ceremonies could not be removed from the store: %s", exc)
 
     def claim(self, key: str) -> bytes | None:
-        with self._store_errors():
-            return self._claim(self._prefix + key)
-
-    @contextmanager
-    def _store_errors(self) -> Iterator[None]:
         try:
-            yield
+            return self._claim(self._prefix + key)
         except self.errors as exc:
-            first_line = str(exc).partition("\n")[0]
-            raise CeremonyStoreUnavailable(f"{type(self).__name__}: {type(exc).__name__}: {first_line}") from exc
+            raise self._unavailable(exc) from exc
+
+    def _unavailable(self, exc: Exception) -> CeremonyStoreUnavailable:
+        first_line = str(exc).partition("\n")[0]
+        return CeremonyStoreUnavailable(f"{type(self).__name__}: {type(exc).__name__}: {first_line}")
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         raise NotImplementedError
