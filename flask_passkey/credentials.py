@@ -139,15 +139,17 @@ class MemoryCredentialRepository:
         self._lock = threading.RLock()
         self._handles: dict[str, bytes] = {}
         self._records: dict[bytes, CredentialRecord] = {}
+        self._ids: dict[str, dict[bytes, None]] = {}  # by account; a dictionary as it keeps the order
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._lock:
             handles, records = dict(self._handles), dict(self._records)
+            ids = {user_id: dict(theirs) for user_id, theirs in self._ids.items()}
             try:
                 yield
             except BaseException:
-                self._handles, self._records = handles, records
+                self._handles, self._records, self._ids = handles, records, ids
                 raise
 
     def get_user_handle(self, user_id: str) -> bytes | None:
@@ -160,21 +162,23 @@ class MemoryCredentialRepository:
     def delete_user(self, user_id: str) -> None:
         with self._lock:
             self._handles.pop(user_id, None)
-            for record in self.list(user_id):
-                del self._records[record.id]
+            for credential_id in self._ids.pop(user_id, ()):
+                del self._records[credential_id]
 
     def add(self, record: CredentialRecord) -> None:
         with self._lock:
             if record.id in self._records:
                 raise CredentialExists("the credential ID is already registered")
             self._records[record.id] = record
+            self._ids.setdefault(record.user_id, {})[record.id] = None
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         return self._records.get(credential_id)
 
     def list(self, user_id: str) -> list[CredentialRecord]:
         with self._lock:
-            return sorted(self._of(user_id), key=lambda record: record.created_at)
+            records = [self._records[credential_id] for credential_id in self._ids.get(user_id, ())]
+            return sorted(records, key=lambda record: record.created_at)
 
     def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
         with self._lock:
@@ -189,7 +193,7 @@ class MemoryCredentialRepository:
                 uv_initialized=stored.uv_initialized or record.uv_initialized,
                 last_used_at=max(filter(None, (stored.last_used_at, record.last_used_at)), default=None),
             )
-            return [each.id for each in self._of(stored.user_id)]
+            return [*self._ids[stored.user_id]]
 
     def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
         with self._lock:
@@ -201,10 +205,7 @@ class MemoryCredentialRepository:
             self._owned(credential_id, user_id)
             if keep_last and len(self.list(user_id)) == 1:
                 raise LastCredential("the account has no other way to sign in")
-            del self._records[credential_id]
-
-    def _of(self, user_id: str) -> builtins.list[CredentialRecord]:
-        return [record for record in self._records.values() if record.user_id == user_id]
+            del self._records[credential_id], self._ids[user_id][credential_id]
 
     def _owned(self, credential_id: bytes, user_id: str) -> CredentialRecord:
         record = self._records.get(credential_id)
