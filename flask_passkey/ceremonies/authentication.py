@@ -13,8 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from webauthn import verify_authentication_response
-from webauthn.helpers import base64url_to_bytes
-from webauthn.helpers.structs import CredentialDeviceType
+from webauthn.helpers.structs import (
+    AuthenticationCredential,
+    AuthenticatorAssertionResponse,
+    CredentialDeviceType,
+)
 
 from ..config import PasskeyConfig
 from ..credentials import CredentialRecord
@@ -144,11 +147,19 @@ def _verify(
     pending: Pending, response: Response, record: CredentialRecord, config: PasskeyConfig
 ) -> AuthenticatorState:
     """Let the library verify, and take the flags as it read them."""
-    response.bytes("signature")  # the library would read other text for the same bytes
+    credential = AuthenticationCredential(
+        id=response.json["id"],
+        raw_id=response.credential_id,
+        response=AuthenticatorAssertionResponse(
+            client_data_json=response.client_data_json,
+            authenticator_data=response.bytes("authenticatorData"),
+            signature=response.bytes("signature"),
+        ),
+    )
     try:
         verified = verify_authentication_response(
-            credential=response.for_library("authenticatorData", "signature"),
-            expected_challenge=base64url_to_bytes(pending.challenge),
+            credential=credential,
+            expected_challenge=base64url.decode(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
             credential_public_key=record.public_key,
