@@ -14,12 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from webauthn import generate_registration_options, verify_registration_response
-from webauthn.helpers import base64url_to_bytes, options_to_json_dict, parse_attestation_object
+from webauthn.helpers import options_to_json_dict, parse_attestation_object
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
     AttestationFormat,
+    AuthenticatorAttestationResponse,
     AuthenticatorSelectionCriteria,
+    RegistrationCredential,
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
@@ -146,10 +148,17 @@ def _verify(
     pending: Pending, response: Response, config: PasskeyConfig, roots: dict[str, list[bytes]]
 ) -> tuple[VerifiedRegistration, bool]:
     """Let the library verify; also return the BE flag it verified."""
+    credential = RegistrationCredential(
+        id=response.json["id"],
+        raw_id=response.credential_id,
+        response=AuthenticatorAttestationResponse(
+            client_data_json=response.client_data_json, attestation_object=response.bytes("attestationObject")
+        ),
+    )
     try:
         verified = verify_registration_response(
-            credential=response.for_library("attestationObject"),
-            expected_challenge=base64url_to_bytes(pending.challenge),
+            credential=credential,
+            expected_challenge=base64url.decode(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
             require_user_presence=pending.mediation != CONDITIONAL,

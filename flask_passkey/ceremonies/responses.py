@@ -59,11 +59,6 @@ class Response:
         """
         return _bytes(self.members, member)
 
-    def for_library(self, *names: str) -> dict[str, Any]:
-        """Return the response with just these members of the inner object."""
-        inner = {name: self.members[name] for name in ("clientDataJSON", *names)}
-        return {"id": self.json["id"], "rawId": self.json["rawId"], "type": "public-key", "response": inner}
-
 
 def _bytes(members: Mapping[str, Any], name: str) -> bytes:
     text = members.get(name)
