@@ -61,7 +61,11 @@ def redis_sentinel(url: str) -> Iterator[int]:
     watched = urlsplit(url)
     with _folder() as folder:
         file = folder / "sentinel.conf"
-        file.write_text(f"sentinel monitor mine {watched.hostname} {watched.port} 1\n")
+        file.write_text(
+            f"sentinel monitor mine {watched.hostname} {watched.port} 1\n"
+            "sentinel down-after-milliseconds mine 500\n"
+            "sentinel failover-timeout mine 3000\n"
+        )
         command = [find("redis-server"), str(file), "--sentinel", "--bind", "127.0.0.1"]
         with _running(command, "--port", folder, partial(_answers, question=b"PING\r\n", answer=b"+PONG")) as port:
             yield port
