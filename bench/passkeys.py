@@ -11,7 +11,7 @@ from typing import Any
 from wsgi import SITE
 
 from flask_passkey import CredentialRecord
-from flask_passkey.sql import statements
+from flask_passkey.credentials.sql import statements
 from flask_passkey.testing import VirtualAuthenticator, VirtualCredential
 
 RP_ID = "localhost"

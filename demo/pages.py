@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from flask_passkey import CredentialRecord, Passkey, Refusal
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, StepUpRequired
-from flask_passkey.schemas import BeginRegistrationRequest, RenameRequest, credential, read_credential_id
+from flask_passkey.web.schemas import BeginRegistrationRequest, RenameRequest, credential, read_credential_id
 
 from .accounts import Accounts
 from .words import sentences

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from .accounts import UserInfo
-from .backends import CeremonyBackend
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository, MemoryCredentialRepository
+from .credentials.sql import SQLCredentialRepository
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .outcomes import Visitor
+from .pending import CeremonyBackend
 from .relying_party import RelyingParty
-from .sql import SQLCredentialRepository
 
 __version__ = "0.1.0"
 

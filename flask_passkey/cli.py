@@ -11,7 +11,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from .ceremonies import base64url
+from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def list_passkeys(user_id: str) -> None:
         records = extension.credentials.list(user_id)
     for record in records:
         used = record.last_used_at.isoformat(timespec="seconds") if record.last_used_at else "never"
-        click.echo(f"{base64url.encode(record.id)}  {record.name!r}  used {used}")
+        click.echo(f"{base64url_encode(record.id)}  {record.name!r}  used {used}")
 
 
 @passkey.command("forget")

@@ -16,17 +16,24 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, current_app
 from flask.sessions import SecureCookieSessionInterface
 
-from . import incoming, login, sessions, views
 from .accounts import Accounts, Hooks
-from .backends import CeremonyBackend, backend_for, require_rotation
-from .challenges import ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
-from .errors import CeremonyStoreUnavailable, ConfigurationError, CredentialStoreUnavailable, Refusal
+from .credentials.sql import SQLCredentialRepository
+from .errors import (
+    CeremonyStoreUnavailable,
+    ConfigurationError,
+    CredentialStoreUnavailable,
+    Refusal,
+)
 from .outcomes import Visitor
+from .pending import CeremonyBackend, backend_for, require_rotation
+from .pending.ceremonies import ChallengeStore
 from .relying_party import RelyingParty
-from .sql import SQLCredentialRepository
 from .trust import load_trust
+from .web import flask_login as login
+from .web import http as incoming
+from .web import sessions, views
 
 log = logging.getLogger(__name__)
 

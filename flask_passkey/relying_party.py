@@ -15,13 +15,13 @@ from typing import Any
 
 from . import signals
 from .accounts import Accounts, UserInfo
-from .ceremonies import authentication, base64url, registration
+from .ceremonies import authentication, registration
 from .ceremonies.attestation import Trust
+from .ceremonies.decoys import decoys
 from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
-from .challenges import Binding, ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
-from .decoys import decoys
+from .encoding import base64url_encode
 from .errors import (
     CredentialExists,
     CredentialNotFound,
@@ -36,6 +36,7 @@ from .errors import (
     UnknownCredential,
 )
 from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn, Visitor
+from .pending.ceremonies import Binding, ChallengeStore
 from .providers import automatic_name
 
 _EVENTS = {
@@ -364,8 +365,8 @@ class RelyingParty:
         """
         return {
             "rpId": self.config.rp_id,
-            "userId": base64url.encode(user_handle),
-            "allAcceptedCredentialIds": [base64url.encode(id_) for id_ in ids],
+            "userId": base64url_encode(user_handle),
+            "allAcceptedCredentialIds": [base64url_encode(id_) for id_ in ids],
             "name": info.name,
             "displayName": info.display_name,
         }

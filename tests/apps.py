@@ -13,7 +13,13 @@ from flask.testing import FlaskClient
 from flask_login import LoginManager, logout_user
 from flask_session import Session
 
-from flask_passkey import CredentialRecord, CredentialRepository, MemoryCredentialRepository, NameTaken, Passkey
+from flask_passkey import (
+    CredentialRecord,
+    CredentialRepository,
+    MemoryCredentialRepository,
+    NameTaken,
+    Passkey,
+)
 
 #: The origin of the apps here, as a browser on the same machine sees them.
 SITE = "http://localhost"

@@ -24,7 +24,7 @@ from flask_session import Session
 from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 
-from flask_passkey.backends import CeremonyBackend, backend_for
+from flask_passkey.pending import CeremonyBackend, backend_for
 
 #: What a process races for, given the app.
 Open = Callable[[Flask], CeremonyBackend]

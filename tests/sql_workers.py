@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 from flask_passkey.contracts import new_record
-from flask_passkey.sql import SQLCredentialRepository
+from flask_passkey.credentials.sql import SQLCredentialRepository
 
 Step = Callable[[SQLCredentialRepository], object]
 Script = Sequence[Step]

@@ -20,7 +20,12 @@ from flask.sessions import SecureCookieSessionInterface, SessionInterface
 from flask.testing import FlaskClient
 from flask_session import Session
 
-from flask_passkey import ConfigurationError, MemoryCredentialRepository, Passkey, SQLCredentialRepository
+from flask_passkey import (
+    ConfigurationError,
+    MemoryCredentialRepository,
+    Passkey,
+    SQLCredentialRepository,
+)
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
 
 #: What a refusal of client-side sessions shows, whenever it comes.

@@ -16,11 +16,11 @@ from flask.sessions import SessionInterface
 from flask_session import Session
 
 from flask_passkey import ConfigurationError, MemoryCredentialRepository, NameTaken, Passkey
-from flask_passkey.backends import CeremonyBackend
 from flask_passkey.contracts import CeremonyBackendContract, CeremonyOutageContract
+from flask_passkey.pending import CeremonyBackend
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-DOCS = (Path(__file__).parent.parent / "docs" / "backends.md").read_text("utf-8")
+DOCS = (Path(__file__).parent.parent / "docs" / "stores.md").read_text("utf-8")
 STORE, TESTS = re.findall(r"^```python\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from flask_passkey.contracts import new_record
-from flask_passkey.sql import SQLCredentialRepository, metadata
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "benchmarks.md").read_text("utf-8")
 USED = new_record(b"7", user_id="user 7")

@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 
 from flask_passkey import MemoryCredentialRepository, signals
 from flask_passkey.accounts import Accounts, Hooks
-from flask_passkey.backends import backend_for
 from flask_passkey.ceremonies.attestation import Trust
-from flask_passkey.challenges import ChallengeStore
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.outcomes import Visitor
+from flask_passkey.pending import backend_for
+from flask_passkey.pending.ceremonies import ChallengeStore
 from flask_passkey.relying_party import RelyingParty
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_decode, sign_in, sign_up
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_passkey import CredentialRecord, UserInfo, schemas
+from flask_passkey import CredentialRecord, UserInfo
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, ResponseRejected
 from flask_passkey.outcomes import Begun, CredentialList, Deleted, SignedIn
+from flask_passkey.web import schemas
 
 SESSION_ID = "5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e"
 

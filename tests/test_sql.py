@@ -27,8 +27,8 @@ from sqlalchemy.schema import CreateTable
 from flask_passkey.contracts import CredentialRepositoryContract, new_record
 from flask_passkey.contracts.changing import Deleting
 from flask_passkey.contracts.keeping import Adding
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 from flask_passkey.errors import ConfigurationError, CredentialExists, CredentialStoreUnavailable
-from flask_passkey.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 
 #: The app's own table.
 account = Table("account", MetaData(), Column("id", Integer, primary_key=True), Column("name", String(40), unique=True))

@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, inspect
 
 from flask_passkey.contracts import new_record
 from flask_passkey.credentials import CredentialRecord
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 from flask_passkey.errors import CredentialExists, LastCredential
-from flask_passkey.sql import SQLCredentialRepository, metadata
 
 NOON = new_record().created_at
 

@@ -21,8 +21,8 @@ from webauthn.helpers.structs import (
 
 from ..config import PasskeyConfig
 from ..credentials import CredentialRecord
+from ..encoding import base64url_decode, base64url_encode
 from ..errors import ResponseRejected
-from . import base64url
 from .pending import SIGN_IN, STEP_UP, Pending
 from .policies import (
     AuthenticatorState,
@@ -57,7 +57,7 @@ def begin(
     :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.1.9) and what to remember.
     """
     options: dict[str, Any] = {
-        "challenge": base64url.encode(secrets.token_bytes(32)),
+        "challenge": base64url_encode(secrets.token_bytes(32)),
         "timeout": config.timeout,
         "rpId": config.rp_id,
         "userVerification": config.user_verification,
@@ -70,7 +70,7 @@ def begin(
         challenge=options["challenge"],
         user_verification=config.user_verification,
         user_id=user_id,
-        user_handle=base64url.encode(user_handle),
+        user_handle=base64url_encode(user_handle),
         allowed=tuple(item["id"] for item in allowed),
     )
     return options, pending
@@ -78,7 +78,7 @@ def begin(
 
 def descriptor(record: CredentialRecord) -> dict[str, Any]:
     """Return the ``PublicKeyCredentialDescriptorJSON`` of a credential (section 5.1.8)."""
-    members: dict[str, Any] = {"type": "public-key", "id": base64url.encode(record.id)}
+    members: dict[str, Any] = {"type": "public-key", "id": base64url_encode(record.id)}
     if record.transports:
         members["transports"] = list(record.transports)
     return members
@@ -159,7 +159,7 @@ def _verify(
     try:
         verified = verify_authentication_response(
             credential=credential,
-            expected_challenge=base64url.decode(pending.challenge),
+            expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
             credential_public_key=record.public_key,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
-from ..strict_json import refuse_deep
+from ..encoding import refuse_deep
 
 SIGN_IN: Final = "sign-in"
 STEP_UP: Final = "step-up"

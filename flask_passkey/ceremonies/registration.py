@@ -29,8 +29,8 @@ from webauthn.registration.verify_registration_response import VerifiedRegistrat
 
 from ..config import PasskeyConfig
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
+from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
-from . import base64url
 from .attestation import Trust, check_model, trusted_roots
 from .authentication import descriptor
 from .keys import check_public_key
@@ -70,7 +70,7 @@ def begin(
         challenge=options["challenge"],
         user_verification=user_verification,
         user_id=user_id,
-        user_handle=base64url.encode(user_handle),
+        user_handle=base64url_encode(user_handle),
         name="" if user_id else name,
         display_name="" if user_id else display_name,
         mediation=CONDITIONAL if conditional else "",
@@ -135,7 +135,7 @@ def finish(
         backup_eligible=backup_eligible,
         backup_state=verified.credential_backed_up,
         user_id=user_id,
-        user_handle=base64url.decode(pending.user_handle),
+        user_handle=base64url_decode(pending.user_handle),
         name=name,
         aaguid=verified.aaguid,
         created_at=now,
@@ -158,7 +158,7 @@ def _verify(
     try:
         verified = verify_registration_response(
             credential=credential,
-            expected_challenge=base64url.decode(pending.challenge),
+            expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
             require_user_presence=pending.mediation != CONDITIONAL,

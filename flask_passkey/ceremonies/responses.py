@@ -13,9 +13,8 @@ from hmac import compare_digest
 from typing import Any
 
 from ..config import PasskeyConfig
+from ..encoding import base64url_decode, parse_json, refuse_deep
 from ..errors import MalformedRequest, ResponseRejected
-from ..strict_json import parse_json, refuse_deep
-from . import base64url
 from .pending import Pending
 
 
@@ -65,7 +64,7 @@ def _bytes(members: Mapping[str, Any], name: str) -> bytes:
     if not isinstance(text, str) or not text:
         raise ResponseRejected(f"{name} is missing or not text")
     try:
-        return base64url.decode(text)
+        return base64url_decode(text)
     except ValueError as exc:
         raise ResponseRejected(f"{name} is not unpadded base64url") from exc
 

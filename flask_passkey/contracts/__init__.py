@@ -22,9 +22,9 @@ in the report of a failure, write ``pytest.register_assert_rewrite("flask_passke
 from __future__ import annotations
 
 from .base import new_record
-from .ceremonies import CeremonyBackendContract, CeremonyOutageContract, new_key
 from .changing import Deleting, Renaming, Using
 from .keeping import Accounts, Adding, Listing
+from .store import CeremonyBackendContract, CeremonyOutageContract, new_key
 from .transactions import Transactions
 
 __all__ = [

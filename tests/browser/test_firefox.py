@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask, Response, request
 
-from flask_passkey import sessions
+from flask_passkey.web import sessions
 
 STATUS, ALERT = "[role=status]", "[role=alert]"
 SIGN_IN = "Sign in with a passkey"

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from .ceremonies import base64url
+from ..encoding import base64url_encode
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def decoys(user_name: str, *, secret: bytes) -> list[dict[str, Any]]:
 
 def _decoy(stream: bytes) -> dict[str, Any]:
     length, transports = _pick(_SHAPES, stream[0])
-    return {"type": "public-key", "id": base64url.encode(stream[1 : 1 + length]), "transports": list(transports)}
+    return {"type": "public-key", "id": base64url_encode(stream[1 : 1 + length]), "transports": list(transports)}
 
 
 def _pick(rows: Sequence[tuple[int, T]], byte: int) -> T:

@@ -12,8 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from ..credentials import CredentialRecord
-from ..errors import CredentialExists, CredentialNotFound, CredentialStoreUnavailable, LastCredential
+from ...errors import (
+    CredentialExists,
+    CredentialNotFound,
+    CredentialStoreUnavailable,
+    LastCredential,
+)
+from .. import CredentialRecord
 from . import statements
 from .connections import Connections, EngineConnections, SessionConnections
 from .engines import engine_for

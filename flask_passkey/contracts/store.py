@@ -14,15 +14,15 @@ from functools import partial
 
 import pytest
 
-from ..backends import CeremonyBackend
 from ..errors import CeremonyStoreUnavailable
+from ..pending import CeremonyBackend
 
 #: How many callers want one record in the tests about simultaneous claims.
 CALLERS = 8
 
 
 class CeremonyBackendContract:
-    """Tests that every :class:`~flask_passkey.backends.CeremonyBackend` has to pass.
+    """Tests that every :class:`~flask_passkey.pending.CeremonyBackend` has to pass.
 
     Derive from it and add a fixture ``backend``; override ``pass_time`` where the store has a clock that a test can
     set, and ``thread_context`` where a new thread needs one, such as an app context.

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-from ..credentials import MAX_CREDENTIAL_ID
+from .. import MAX_CREDENTIAL_ID
 
 #: Long enough for any attestation object within the largest request body; MySQL picks its column type by it.
 _LONG = 1 << 20

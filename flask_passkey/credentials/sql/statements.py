@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from ..credentials import CredentialRecord
+from .. import CredentialRecord
 from .tables import passkey_credential as credential
 from .tables import passkey_user as user
 

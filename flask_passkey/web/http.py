@@ -7,9 +7,9 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import HTTPException
 
-from .config import PasskeyConfig
-from .errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON
-from .strict_json import parse_json
+from ..config import PasskeyConfig
+from ..encoding import parse_json
+from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON
 
 
 def refuse_cross_site(config: PasskeyConfig) -> None:

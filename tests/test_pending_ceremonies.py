@@ -10,8 +10,8 @@ from itertools import combinations
 import pytest
 
 from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
-from flask_passkey.challenges import Binding, ChallengeStore, new_browser_secret
 from flask_passkey.errors import CeremonyNotFound, CeremonyStoreUnavailable
+from flask_passkey.pending.ceremonies import Binding, ChallengeStore, new_browser_secret
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 START = 1_800_000_000.0

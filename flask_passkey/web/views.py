@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from . import incoming, schemas, sessions, signals
-from .errors import (
+from .. import signals
+from ..errors import (
     BodyTooLarge,
     CredentialNotFound,
     CrossSiteRequest,
@@ -25,17 +25,19 @@ from .errors import (
     SignInRequired,
     TooManyRequests,
 )
-from .outcomes import Registered, SignedIn, Visitor
-from .providers import icon_of
+from ..outcomes import Registered, SignedIn, Visitor
+from ..providers import icon_of
+from . import http as incoming
+from . import schemas, sessions
 
 if TYPE_CHECKING:
-    from .accounts import Accounts
-    from .extension import Passkey
-    from .relying_party import RelyingParty
+    from ..accounts import Accounts
+    from ..extension import Passkey
+    from ..relying_party import RelyingParty
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("passkey", __name__, static_folder="static", static_url_path="/passkey/static")
+blueprint = Blueprint("passkey", __name__, static_folder="../static", static_url_path="/passkey/static")
 
 
 def _party() -> RelyingParty:

@@ -1,12 +1,43 @@
-"""JSON as it came from a stranger: parsed strictly, so that two readers cannot understand it differently."""
+"""Base64url text and strict JSON: the only forms in which bytes and values come in and go out.
+
+Base64url is that of `RFC 4648, section 5 <https://www.rfc-editor.org/rfc/rfc4648#section-5>`_, without padding. JSON
+from a stranger is parsed strictly, so that two readers cannot understand it differently.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from binascii import a2b_base64, b2a_base64
 from typing import Any, NoReturn
 
 from .errors import MalformedRequest
+
+
+def base64url_encode(data: bytes) -> str:
+    """Return the unpadded base64url text of ``data``."""
+    return b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
+
+
+def base64url_decode(text: str) -> bytes:
+    """Return the bytes behind unpadded base64url text, which must be the only text that means them.
+
+    The standard decoder skips characters it does not know, so two different texts could name one credential.
+
+    :raises ValueError: any other text.
+    """
+    try:
+        data = a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + b"=" * (-len(text) % 4))
+    except ValueError as exc:
+        raise ValueError("not base64url") from exc
+    if base64url_encode(data) != text:
+        raise ValueError("not unpadded base64url")
+    return data
+
+
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 
 #: A response with all its extension outputs has some tens.
 MAX_BRACKETS = 256

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
-from ..errors import ConfigurationError
+from ...errors import ConfigurationError
 from .connections import DRIVER, SINGLE_STATEMENTS
 from .driver import Driver
 

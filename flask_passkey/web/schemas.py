@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from .ceremonies import base64url
-from .credentials import CredentialRecord
-from .errors import MalformedRequest, Refusal
-from .outcomes import Begun, CredentialList, Deleted, SignedIn
-from .providers import provider_of
+from ..credentials import CredentialRecord
+from ..encoding import base64url_decode, base64url_encode
+from ..errors import MalformedRequest, Refusal
+from ..outcomes import Begun, CredentialList, Deleted, SignedIn
+from ..providers import provider_of
 
 MAX_LABEL = 64
 MAX_NAME = 255
@@ -106,7 +106,7 @@ class RenameRequest(RequestSchema):
 def read_credential_id(text: str) -> bytes | None:
     """Return the bytes of a credential ID, ``None`` when no credential can have it."""
     try:
-        return base64url.decode(text) or None
+        return base64url_decode(text) or None
     except ValueError:
         return None
 
@@ -168,7 +168,7 @@ def credential(record: CredentialRecord, *, current: bytes | None, icon_url: Ico
     :param icon_url: gives the address of an icon by AAGUID and theme.
     """
     return {
-        "id": base64url.encode(record.id),
+        "id": base64url_encode(record.id),
         "name": record.name,
         "created_at": _rfc_3339(record.created_at),
         "used_at": None if record.last_used_at is None else _rfc_3339(record.last_used_at),
@@ -218,4 +218,4 @@ def credential_list(outcome: CredentialList, *, icon_url: IconURL) -> dict[str, 
 
 def deleted(outcome: Deleted) -> dict[str, Any]:
     """Return the data of a batch of deletions."""
-    return {"deleted": [base64url.encode(item) for item in outcome.deleted], "signals": outcome.signals}
+    return {"deleted": [base64url_encode(item) for item in outcome.deleted], "signals": outcome.signals}

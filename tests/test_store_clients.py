@@ -27,9 +27,9 @@ from pymongo.errors import OperationFailure
 from race import Place
 from redis import Redis, RedisCluster, Sentinel
 
-from flask_passkey.backends import CeremonyBackend, backend_for
 from flask_passkey.contracts import new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
+from flask_passkey.pending import CeremonyBackend, backend_for
 
 
 def backend_with(**config: Any) -> CeremonyBackend:
@@ -85,9 +85,7 @@ class TestRedisClients:
             sentinel.sentinels[0].close()
 
     @pytest.mark.filterwarnings("ignore:No valid Redis instance:RuntimeWarning")
-    @pytest.mark.parametrize(
-        "client", [valkey.Valkey(), "redis://db.example.com"], ids=["valkey", "text"]
-    )
+    @pytest.mark.parametrize("client", [valkey.Valkey(), "redis://db.example.com"], ids=["valkey", "text"])
     def test_replaced_by_localhost(self, client: Any) -> None:
         """A client that Flask-Session replaces by one for localhost is refused, with what to write instead."""
         with pytest.raises(ConfigurationError, match="does not use SESSION_REDIS") as caught:
@@ -168,7 +166,7 @@ class TestMemcachedClients:
             """A pylibmc.Client, of which Flask-Session makes one for all threads, is warned of, a cache's pool not."""
             import pylibmc
 
-            with caplog.at_level(logging.WARNING, "flask_passkey.backends"):
+            with caplog.at_level(logging.WARNING, "flask_passkey.pending"):
                 pool = pylibmc.ClientPool(pylibmc.Client([memcached_address]), 2)  # as CacheLib has from 0.15 on
                 assert claims_once(backend_with(SESSION_TYPE="cachelib", SESSION_CACHELIB=MemcachedCache(pool)))
                 assert not caplog.messages
@@ -200,7 +198,7 @@ class TestFilesClient:
 
     def test_threshold_warns(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         """A cache that throws sessions away above its threshold, as is the default, is warned of; others are not."""
-        with caplog.at_level(logging.WARNING, "flask_passkey.backends"):
+        with caplog.at_level(logging.WARNING, "flask_passkey.pending"):
             backend_with(SESSION_TYPE="cachelib", SESSION_CACHELIB=FileSystemCache(str(tmp_path), threshold=0))
             backend_with(SESSION_TYPE="cachelib", SESSION_CACHELIB=FileSystemCache(str(tmp_path), threshold=10_000))
             assert not caplog.messages
@@ -276,7 +274,7 @@ class TestDynamoDB:
         """A table whose time to live is off, as Flask-Session leaves it, is warned of, with the command to run."""
         app = race.make_app(Place("dynamodb", dynamodb_url, "sessions-of-ttl"))
         interface: Any = app.session_interface
-        with caplog.at_level(logging.WARNING, "flask_passkey.backends"):
+        with caplog.at_level(logging.WARNING, "flask_passkey.pending"):
             backend_for(interface)
             (message,) = caplog.messages
             assert "update-time-to-live --table-name sessions-of-ttl" in message

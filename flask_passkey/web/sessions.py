@@ -17,13 +17,13 @@ from typing import Any, cast
 from flask import Flask, Request, Response, after_this_request, current_app, request, session
 from flask.sessions import SessionInterface, SessionMixin
 
-from .accounts import Accounts
-from .backends import MARK
-from .ceremonies import base64url
-from .challenges import new_browser_secret
-from .config import PasskeyConfig
-from .errors import CeremonyStoreUnavailable
-from .outcomes import Proof, Visitor
+from ..accounts import Accounts
+from ..config import PasskeyConfig
+from ..encoding import base64url_decode, base64url_encode
+from ..errors import CeremonyStoreUnavailable
+from ..outcomes import Proof, Visitor
+from ..pending import MARK
+from ..pending.ceremonies import new_browser_secret
 
 _PROOF = "_passkey"
 _UPGRADE = "_passkey_upgrade"
@@ -83,7 +83,7 @@ def _proof() -> Proof | None:
     if kept is None:
         return None
     try:
-        return Proof(kept["user_id"], base64url.decode(kept["credential_id"]), kept["at"])
+        return Proof(kept["user_id"], base64url_decode(kept["credential_id"]), kept["at"])
     except (KeyError, TypeError, ValueError):  # it is of another release
         return None
 
@@ -116,7 +116,7 @@ def undone_on_error() -> Iterator[None]:
 
 def remember_proof(*, user_id: str, credential_id: bytes) -> None:
     """Note in the session that this user signed in with this passkey now."""
-    session[_PROOF] = {"user_id": user_id, "credential_id": base64url.encode(credential_id), "at": time.time()}
+    session[_PROOF] = {"user_id": user_id, "credential_id": base64url_encode(credential_id), "at": time.time()}
 
 
 def forget_sign_in(*_: object, **__: object) -> None:

@@ -16,10 +16,10 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .backends import CeremonyBackend
-from .ceremonies import base64url
-from .ceremonies.pending import Pending
-from .errors import CeremonyNotFound
+from ..ceremonies.pending import Pending
+from ..encoding import base64url_encode
+from ..errors import CeremonyNotFound
+from . import CeremonyBackend
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class ChallengeStore:
     def _key(self, session_id: str, binding: Binding) -> str:
         bound_to = "\0".join((session_id, binding.purpose, self._rp_id, binding.user_id))
         digest = hmac.digest(binding.browser.encode(), bound_to.encode(), hashlib.sha256)
-        return base64url.encode(digest)
+        return base64url_encode(digest)
 
 
 def new_browser_secret() -> str:

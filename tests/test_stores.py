@@ -35,12 +35,12 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from flask_passkey.backends import CeremonyBackend, backend_for
 from flask_passkey.ceremonies.pending import Pending
-from flask_passkey.challenges import ChallengeStore
 from flask_passkey.contracts import CeremonyBackendContract, CeremonyOutageContract, new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
-from flask_passkey.sessions import GuardedSessions
+from flask_passkey.pending import CeremonyBackend, backend_for
+from flask_passkey.pending.ceremonies import ChallengeStore
+from flask_passkey.web.sessions import GuardedSessions
 
 EVERY_BYTE = bytes(range(256))
 SQL = [kind for kind in race.KINDS if "sql" in kind or "mariadb" in kind]
@@ -72,8 +72,7 @@ def marked(kinds: Iterable[str]) -> list[Any]:
     """
     noise = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
     marks = {
-        kind: [pytest.mark.services] * (kind.partition("-")[0] in SERVERS) + [noise] * (kind in NOISY)
-        for kind in kinds
+        kind: [pytest.mark.services] * (kind.partition("-")[0] in SERVERS) + [noise] * (kind in NOISY) for kind in kinds
     }
     return [pytest.param(kind, marks=marks[kind]) for kind in kinds]
 
@@ -555,7 +554,7 @@ class TestFiles:
 
         key = new_key()
         with monkeypatch.context() as patch:
-            patch.setattr("flask_passkey.backends.files.os.utime", no_space)
+            patch.setattr("flask_passkey.pending.files.os.utime", no_space)
             with pytest.raises(CeremonyStoreUnavailable, match="No space left"):
                 backend.put(key, b"value", lifetime=300)
         clock.now = time.time() + 1
@@ -814,7 +813,7 @@ class TestBackendFor:
     @only("memory")
     def test_memory_warns(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
         """SimpleCache is accepted with a warning that it is for one process and drops records."""
-        with caplog.at_level(logging.WARNING, "flask_passkey.backends"):
+        with caplog.at_level(logging.WARNING, "flask_passkey.pending"):
             backend_for(app.session_interface)
         assert "one process" in caplog.text
         assert "above 500 records" in caplog.text

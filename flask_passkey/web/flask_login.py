@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from .accounts import Hooks
+from ..accounts import Hooks
 
 
 def hooks_of(app: Flask) -> Hooks | None:
