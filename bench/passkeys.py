@@ -61,7 +61,7 @@ def record(number: int, credential_id: bytes, public_key: bytes) -> CredentialRe
         backup_state=True,
         user_id=f"user-{number}",
         user_handle=handle(number),
-        name="Phone",
+        label="Phone",
         aaguid="00000000-0000-0000-0000-000000000000",
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         algorithm=-7,

@@ -8,14 +8,14 @@ from .credentials import CredentialRecord, CredentialRepository, MemoryCredentia
 from .credentials.sql import SQLCredentialRepository
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
-from .outcomes import Visitor
-from .pending import CeremonyBackend
+from .pending import CeremonyStore
 from .relying_party import RelyingParty
+from .visitor import Visitor
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CeremonyBackend",
+    "CeremonyStore",
     "ConfigurationError",
     "CredentialRecord",
     "CredentialRepository",

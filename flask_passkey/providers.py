@@ -80,7 +80,7 @@ def _table() -> dict[str, Any]:
     return table
 
 
-def automatic_name(aaguid: str, user_agent: str, *, taken: Collection[str] = ()) -> str:
+def automatic_label(aaguid: str, user_agent: str, *, taken: Collection[str] = ()) -> str:
     """Return a name for a passkey whose owner gave none: its maker's, or where it was made.
 
     :param user_agent: of the browser that made it.

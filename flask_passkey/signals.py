@@ -31,7 +31,7 @@ backup_eligibility_changed = _signals.signal("passkey-backup-eligibility-changed
 refused = _signals.signal("passkey-refused")
 
 
-def tell(signal: NamedSignal, sender: object, **about: Any) -> None:
+def send(signal: NamedSignal, sender: object, **about: Any) -> None:
     """Send a signal of something that has happened; a receiver that fails cannot undo it, and is logged."""
     try:
         signal.send(sender, **about)

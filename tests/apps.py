@@ -74,7 +74,7 @@ class App:
     def passkey_records(self, name: str) -> list[CredentialRecord]:
         """Return the credentials of the user of this name."""
         with self.app.app_context():
-            records: list[CredentialRecord] = self.passkey.credentials.list(self.user(name).id)
+            records: list[CredentialRecord] = self.passkey.credentials.of_user(self.user(name).id)
         return records
 
     def sign_out(self, client: FlaskClient) -> None:

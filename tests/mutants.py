@@ -30,7 +30,7 @@ FILES = ("ceremonies/*.py", "pending/ceremonies.py", "relying_party.py", "web/ht
 PURE = "authentication registration policies keys encoding pending certificates vectors responses"
 APPS = (
     "views relying_party pending_ceremonies accounts approval sessions attestation step_up decoys providers extension "
-    "cli hooks_and_signals upgrade"
+    "cli hooks_and_signals offer"
 )
 PRELOADED = ("flask", "flask_login", "flask_session", "webauthn", "sqlalchemy", "marshmallow", "cbor2")
 SECONDS = 600

@@ -405,7 +405,7 @@ def test_credentials_are_where_the_setting_says(tmp_path: Path) -> None:
     passkey = Passkey(app)
     with app.app_context():
         assert isinstance(passkey.credentials, SQLCredentialRepository)
-        passkey.credentials.list("17")
+        passkey.credentials.of_user("17")
         passkey.credentials.close()
     assert place.exists()
     own = MemoryCredentialRepository()

@@ -26,7 +26,7 @@ FLOORS = (
     ("config",),
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),
-    ("contracts", "outcomes"),
+    ("contracts", "outcomes", "visitor"),
     ("relying_party",),
     ("web",),
     ("cli",),

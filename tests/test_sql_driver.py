@@ -80,7 +80,12 @@ def test_answers_are_the_same(repository: SQLCredentialRepository, by_driver: li
 
 def everything(repository: SQLCredentialRepository) -> list[object]:
     """Read in all ways there are."""
-    answers = repository.get(b"id"), repository.list("ada"), repository.get_user_handle("ada"), repository.get(b"gone")
+    answers = (
+        repository.get(b"id"),
+        repository.of_user("ada"),
+        repository.get_user_handle("ada"),
+        repository.get(b"gone"),
+    )
     return [*answers]
 
 

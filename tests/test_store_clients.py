@@ -29,22 +29,22 @@ from redis import Redis, RedisCluster, Sentinel
 
 from flask_passkey.contracts import new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
-from flask_passkey.pending import CeremonyBackend, backend_for
+from flask_passkey.pending import CeremonyStore, store_for
 
 
-def backend_with(**config: Any) -> CeremonyBackend:
+def backend_with(**config: Any) -> CeremonyStore:
     """Return the adapter of an app with this configuration of Flask-Session."""
     app = Flask("clients")
     app.config.update(config)
     Session(app)
-    return backend_for(app.session_interface, config=app.config)
+    return store_for(app.session_interface, config=app.config)
 
 
-def claims_once(backend: CeremonyBackend) -> bool:
+def claims_once(store: CeremonyStore) -> bool:
     """Tell whether a record comes back once."""
     key = new_key()
-    backend.put(key, b"value", lifetime=300)
-    return [backend.claim(key), backend.claim(key)] == [b"value", None]
+    store.put(key, b"value", lifetime=300)
+    return [store.claim(key), store.claim(key)] == [b"value", None]
 
 
 def ask(address: str, command: str) -> str:
@@ -105,7 +105,7 @@ class TestRedisClients:
     @pytest.mark.filterwarnings("ignore:No valid Redis instance:RuntimeWarning")
     def test_nothing_given(self) -> None:
         """Without SESSION_REDIS the client for localhost is what the app asked for."""
-        assert type(backend_with(SESSION_TYPE="redis")).__name__ == "RedisBackend"
+        assert type(backend_with(SESSION_TYPE="redis")).__name__ == "RedisStore"
 
 
 @pytest.mark.services
@@ -138,26 +138,26 @@ class TestMemcachedClients:
 
     def test_lifetime(self, memcached_address: str) -> None:
         """Memcached itself drops a record within a second after its lifetime, and none is kept for ever."""
-        with pooled_backend(memcached_address) as backend:
+        with pooled_backend(memcached_address) as store:
             for lifetime, ttl in ((300, "t301"), (1, "t2"), (0, "t2")):
                 key = new_key()
-                backend.put(key, b"value", lifetime=lifetime)
+                store.put(key, b"value", lifetime=lifetime)
                 assert ask(memcached_address, f"mg session:passkey:{key} t") == f"HD {ttl}"
 
     @pytest.mark.parametrize("prefix", ["x" * 300, "two words ", "schlüssel:", "line\r\nflush_all\r\n"])
     def test_names_that_memcached_does_not_take(self, memcached_address: str, prefix: str) -> None:
         """A key prefix that is too long or has blanks in it does not matter."""
-        with pooled_backend(memcached_address, SESSION_KEY_PREFIX=prefix) as backend:
-            assert claims_once(backend)
+        with pooled_backend(memcached_address, SESSION_KEY_PREFIX=prefix) as store:
+            assert claims_once(store)
 
     @pytest.mark.parametrize("kind", [kind for kind in race.KINDS if kind.startswith("memcached")])
     def test_not_kept(self, kind: str, memcached_address: str) -> None:
         """What memcached does not keep, here because it is too long, is refused, not lost in silence."""
         app = race.make_app(Place(kind, memcached_address, "full"))
-        backend = backend_for(app.session_interface)
+        store = store_for(app.session_interface)
         with pytest.raises(CeremonyStoreUnavailable):
-            backend.put("key", bytes(3_000_000), lifetime=300)
-        assert claims_once(backend)
+            store.put("key", bytes(3_000_000), lifetime=300)
+        assert claims_once(store)
         race.close(app)
 
     if "memcached-pylibmc" in race.KINDS:
@@ -170,7 +170,7 @@ class TestMemcachedClients:
                 pool = pylibmc.ClientPool(pylibmc.Client([memcached_address]), 2)  # as CacheLib has from 0.15 on
                 assert claims_once(backend_with(SESSION_TYPE="cachelib", SESSION_CACHELIB=MemcachedCache(pool)))
                 assert not caplog.messages
-                backend_for(race.make_app(Place("memcached-pylibmc", memcached_address, "one")).session_interface)
+                store_for(race.make_app(Place("memcached-pylibmc", memcached_address, "one")).session_interface)
             assert "must not be used by two threads" in caplog.text
 
         def test_pylibmc_that_does_not_wait(self) -> None:
@@ -186,7 +186,7 @@ class TestMemcachedClients:
 
 
 @contextmanager
-def pooled_backend(address: str, **config: Any) -> Iterator[CeremonyBackend]:
+def pooled_backend(address: str, **config: Any) -> Iterator[CeremonyStore]:
     """Give the adapter for a pool of pymemcache."""
     client = PooledClient(address)
     yield backend_with(SESSION_TYPE="memcached", SESSION_MEMCACHED=client, **config)
@@ -242,7 +242,7 @@ class TestMongoDB:
     def test_removed_by_the_server(self, app: Flask) -> None:
         """A record is found by the index that every collection has, and MongoDB removes it by that on its date."""
         interface: Any = app.session_interface
-        backend_for(interface, clock=lambda: 1_800_000_000).put("key", b"value", lifetime=300)
+        store_for(interface, clock=lambda: 1_800_000_000).put("key", b"value", lifetime=300)
         (document,) = interface.store.find()
         expiration = document["expiration"].replace(tzinfo=UTC).timestamp()
         assert (document["_id"], document["val"], expiration) == ("mine:passkey:key", b"value", 1_800_000_300)
@@ -251,19 +251,19 @@ class TestMongoDB:
     def test_busy(self, app: Flask) -> None:
         """A put and a claim that the server undid because of others are tried again; one that it refuses is not."""
         interface: Any = app.session_interface
-        store = interface.store
+        collection = interface.store
         for calls, code, refused in ((5, 112, False), (10, 112, True), (1, 13, True)):
-            backend: Any = backend_for(interface)
-            for call in (partial(backend.put, "key", b"value", lifetime=300), partial(backend.claim, "key")):
-                backend._collection = Busy(store, calls=calls, code=code)
+            store: Any = store_for(interface)
+            for call in (partial(store.put, "key", b"value", lifetime=300), partial(store.claim, "key")):
+                store._collection = Busy(collection, calls=calls, code=code)
                 with pytest.raises(CeremonyStoreUnavailable) if refused else nullcontext():
                     call()
-        assert store.count_documents({}) == 0
+        assert collection.count_documents({}) == 0
 
     def test_replaced_by_localhost(self, app: Flask) -> None:
         """An app that means another server than the one Flask-Session uses is refused."""
         with pytest.raises(ConfigurationError, match=r"SESSION_MONGODB, a builtins\.str(.|\n)*pymongo\.MongoClient"):
-            backend_for(app.session_interface, config={"SESSION_MONGODB": "mongodb://db.example.com"})
+            store_for(app.session_interface, config={"SESSION_MONGODB": "mongodb://db.example.com"})
 
 
 @pytest.mark.services
@@ -275,19 +275,19 @@ class TestDynamoDB:
         app = race.make_app(Place("dynamodb", dynamodb_url, "sessions-of-ttl"))
         interface: Any = app.session_interface
         with caplog.at_level(logging.WARNING, "flask_passkey.pending"):
-            backend_for(interface)
+            store_for(interface)
             (message,) = caplog.messages
             assert "update-time-to-live --table-name sessions-of-ttl" in message
             on = {"Enabled": True, "AttributeName": "expiration"}
             interface.client.meta.client.update_time_to_live(TableName="sessions-of-ttl", TimeToLiveSpecification=on)
             caplog.clear()
-            backend_for(interface)
+            store_for(interface)
             assert not caplog.messages
 
     def test_item(self, dynamodb_url: str) -> None:
         """A record has the second by which DynamoDB removes it, as a number."""
         app = race.make_app(Place("dynamodb", dynamodb_url, "items"))
         interface: Any = app.session_interface
-        backend_for(interface, clock=lambda: 1_800_000_000.5).put("key", b"value", lifetime=300)
+        store_for(interface, clock=lambda: 1_800_000_000.5).put("key", b"value", lifetime=300)
         (item,) = interface.store.scan()["Items"]
         assert (item["id"], item["val"].value, item["expiration"]) == ("items:passkey:key", b"value", 1_800_000_301)

@@ -35,11 +35,11 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from flask_passkey.ceremonies.pending import Pending
-from flask_passkey.contracts import CeremonyBackendContract, CeremonyOutageContract, new_key
+from flask_passkey.ceremonies.pending import PendingCeremony
+from flask_passkey.contracts import CeremonyOutageContract, CeremonyStoreContract, new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
-from flask_passkey.pending import CeremonyBackend, backend_for
-from flask_passkey.pending.ceremonies import ChallengeStore
+from flask_passkey.pending import CeremonyStore, store_for
+from flask_passkey.pending.ceremonies import PendingCeremonies
 from flask_passkey.web.sessions import GuardedSessions
 
 EVERY_BYTE = bytes(range(256))
@@ -87,9 +87,9 @@ class Clock:
         return self.now
 
 
-def both_calls(backend: CeremonyBackend, key: str) -> tuple[Callable[[], bytes | None], Callable[[], bytes | None]]:
+def both_calls(store: CeremonyStore, key: str) -> tuple[Callable[[], bytes | None], Callable[[], bytes | None]]:
     """Return the two things one can do with a store, a put first."""
-    return partial(backend.put, key, b"value", lifetime=300), partial(backend.claim, key)
+    return partial(store.put, key, b"value", lifetime=300), partial(store.claim, key)
 
 
 @pytest.fixture
@@ -121,9 +121,9 @@ def app(place: Place) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def backend(app: Flask, clock: Clock) -> CeremonyBackend:
+def store(app: Flask, clock: Clock) -> CeremonyStore:
     """The adapter for it."""
-    return backend_for(app.session_interface, clock=clock)
+    return store_for(app.session_interface, clock=clock)
 
 
 @pytest.fixture(scope="module")
@@ -163,17 +163,17 @@ def folder_of(app: Flask) -> Path:
     return Path(app.config["SESSION_CACHELIB"]._path) / "passkey.__wz_cache"
 
 
-class TestEveryBackend(CeremonyBackendContract):
+class TestEveryStore(CeremonyStoreContract):
     """What the store of pending ceremonies promises, whatever it is."""
 
     RECORDS = race.RECORDS
 
     @pytest.fixture
-    def backend(self, app: Flask, clock: Clock, place: Place) -> CeremonyBackend:
+    def store(self, app: Flask, clock: Clock, place: Place) -> CeremonyStore:
         self.app, self.clock, self.place = app, clock, place
         if place.kind not in FAST:
             self.PENDING = race.RECORDS if place.kind in ("mongodb", "dynamodb") else 5 * race.RECORDS
-        return backend_for(app.session_interface, clock=clock)
+        return store_for(app.session_interface, clock=clock)
 
     def thread_context(self) -> AbstractContextManager[object]:
         return self.app.app_context()
@@ -185,24 +185,24 @@ class TestEveryBackend(CeremonyBackendContract):
         elif self.place.kind.startswith("memcached"):
             age_in_memcached(self.place, seconds)
 
-    def test_sessions_are_not_disturbed(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_sessions_are_not_disturbed(self, app: Flask, store: CeremonyStore, clock: Clock) -> None:
         """The app's sessions work beside pending ceremonies and their sweeps; neither sees the other's records."""
         interface: Any = app.session_interface
         key = new_key()
-        backend.put(key, b"value", lifetime=300)
+        store.put(key, b"value", lifetime=300)
         name = interface.key_prefix + "someone"
         interface._upsert_session(timedelta(days=31), interface.session_class({"user": 1}), name)
         clock.now += 60
-        backend.put(new_key(), b"value", lifetime=300)
-        assert backend.claim("someone") is None
+        store.put(new_key(), b"value", lifetime=300)
+        assert store.claim("someone") is None
         assert interface._retrieve_session_data(name) == {"user": 1}
-        assert backend.claim(key) == b"value"
+        assert store.claim(key) == b"value"
 
     @pytest.mark.parametrize("odd", ["passkey:{}", "PASSKEY:{}", "p\u00e4sskey:{}"])
-    def test_a_ceremony_is_nobodys_session(self, app: Flask, backend: CeremonyBackend, odd: str) -> None:
+    def test_a_ceremony_is_nobodys_session(self, app: Flask, store: CeremonyStore, odd: str) -> None:
         """A cookie with the name of a pending ceremony gets a new session, not what a stranger wrote into that."""
         key = new_key()
-        backend.put(key, b'{"purpose":"sign-up","name":"root"}', lifetime=300)
+        store.put(key, b'{"purpose":"sign-up","name":"root"}', lifetime=300)
         guarded = GuardedSessions(app.session_interface, is_ours=lambda path: False, answer=lambda error: Response())
         cookie = f"session={odd.format(key)}; other=1".encode().decode("latin-1")
         request = Request({"HTTP_COOKIE": cookie})
@@ -220,21 +220,19 @@ class TestEveryBackend(CeremonyBackendContract):
 
     @only(*WITH_OUR_CLOCK)
     @pytest.mark.parametrize(("seconds", "value"), [(299, b"value"), (300, None)])
-    def test_expiry(self, backend: CeremonyBackend, clock: Clock, seconds: int, value: bytes | None) -> None:
+    def test_expiry(self, store: CeremonyStore, clock: Clock, seconds: int, value: bytes | None) -> None:
         """A value can be claimed until its lifetime has passed, and not from then on."""
         key = new_key()
-        backend.put(key, b"value", lifetime=300)
+        store.put(key, b"value", lifetime=300)
         clock.now += seconds
-        assert backend.claim(key) == value
+        assert store.claim(key) == value
 
     @only("redis", "redis-cache")
     @pytest.mark.parametrize(("lifetime", "ttl"), [(300, 300), (1, 1), (0, 1)])
-    def test_redis_expires_it(
-        self, app: Flask, place: Place, backend: CeremonyBackend, lifetime: int, ttl: int
-    ) -> None:
+    def test_redis_expires_it(self, app: Flask, place: Place, store: CeremonyStore, lifetime: int, ttl: int) -> None:
         """Redis itself drops a record after exactly its lifetime, and none is kept for ever."""
         key = new_key()
-        backend.put(key, b"value", lifetime=lifetime)
+        store.put(key, b"value", lifetime=lifetime)
         cache_prefix = "cache:" if place.kind == "redis-cache" else ""
         name = f"{cache_prefix}{place.prefix}:passkey:{key}"
         client = Redis.from_url(place.where)
@@ -243,51 +241,51 @@ class TestEveryBackend(CeremonyBackendContract):
         client.close()
 
     @only(*WITH_OUR_CLOCK)
-    def test_least_lifetime(self, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_least_lifetime(self, store: CeremonyStore, clock: Clock) -> None:
         """Nothing is kept for ever: a lifetime of nothing is one second."""
         first, second = new_key(), new_key()
-        backend.put(first, b"value", lifetime=0)
-        backend.put(second, b"value", lifetime=0)
+        store.put(first, b"value", lifetime=0)
+        store.put(second, b"value", lifetime=0)
         clock.now += 0.5
-        assert backend.claim(first) == b"value"
+        assert store.claim(first) == b"value"
         clock.now += 0.5
-        assert backend.claim(second) is None
+        assert store.claim(second) is None
 
     @only(*SWEPT)
-    def test_expired_records_are_swept(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_expired_records_are_swept(self, app: Flask, store: CeremonyStore, clock: Clock) -> None:
         """Expired records go with a later put, two minutes after at most; others stay."""
         pending = new_key()
-        backend.put(pending, b"value", lifetime=300)
+        store.put(pending, b"value", lifetime=300)
         for _ in range(5):
-            backend.put(new_key(), b"value", lifetime=10)
+            store.put(new_key(), b"value", lifetime=10)
         assert records(app) == 6
         clock.now += 70
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert records(app) == 2
-        assert backend.claim(pending) == b"value"
+        assert store.claim(pending) == b"value"
 
     @only(*SWEPT)
-    def test_sweeps_are_a_minute_apart(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_sweeps_are_a_minute_apart(self, app: Flask, store: CeremonyStore, clock: Clock) -> None:
         """A process looks for expired records once a minute, not with every put."""
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         clock.now -= 1000
-        backend.put(new_key(), b"long expired", lifetime=10)
+        store.put(new_key(), b"long expired", lifetime=10)
         clock.now += 1059
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert records(app) == 3
         clock.now += 1
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert records(app) == 3
 
     def test_one_of_many_gets_it(
-        self, app: Flask, backend: CeremonyBackend, place: Place, request: pytest.FixtureRequest
+        self, app: Flask, store: CeremonyStore, place: Place, request: pytest.FixtureRequest
     ) -> None:
         """Of 16 threads in 2 processes that claim a record at the same time, exactly one gets it, all of it."""
         # Threads of one process do not meet as easily.
         count = 3_000 if place.kind == "memory" else race.RECORDS
         values = {new_key(): secrets.token_bytes(200) for _ in range(count)}
         for key, value in values.items():
-            backend.put(key, value, lifetime=300)
+            store.put(key, value, lifetime=300)
         if place.kind == "memory":
             won = race.race_in_one_process(app, place, list(values))
         else:
@@ -304,7 +302,7 @@ class Outage:
 
     place: Place
     app: Flask
-    backend: CeremonyBackend
+    store: CeremonyStore
     server: Callable[[], AbstractContextManager[str]]
 
 
@@ -318,10 +316,10 @@ def outage(request: pytest.FixtureRequest) -> Iterator[Outage]:
         app = race.make_app(place)
         without_retries(app)
         with app.app_context():
-            backend = backend_for(app.session_interface)
-            backend.put("key", b"value", lifetime=300)
+            store = store_for(app.session_interface)
+            store.put("key", b"value", lifetime=300)
     with app.app_context():
-        yield Outage(place, app, backend, server)
+        yield Outage(place, app, store, server)
     race.close(app)
 
 
@@ -329,22 +327,22 @@ class TestOutage(CeremonyOutageContract):
     """Every store that has a server, without it."""
 
     @pytest.fixture
-    def unreachable(self, outage: Outage) -> CeremonyBackend:
-        return outage.backend
+    def unreachable(self, outage: Outage) -> CeremonyStore:
+        return outage.store
 
     def test_reason(self, outage: Outage) -> None:
         """The reason, which is for the log, names the adapter and is one line."""
-        with pytest.raises(CeremonyStoreUnavailable, match=r"^\w+Backend: .+") as caught:
-            outage.backend.claim("key")
+        with pytest.raises(CeremonyStoreUnavailable, match=r"^\w+Store: .+") as caught:
+            outage.store.claim("key")
         assert "\n" not in caught.value.reason
 
     def test_comes_back(self, outage: Outage) -> None:
         """With the server back the same adapter works again; what was pending is gone."""
         with outage.server():
             race.close(race.make_app(outage.place))  # creates the tables anew
-            assert patiently(partial(outage.backend.claim, "key")) is None
-            patiently(partial(outage.backend.put, "key", b"value", lifetime=300))
-            assert outage.backend.claim("key") == b"value"
+            assert patiently(partial(outage.store.claim, "key")) is None
+            patiently(partial(outage.store.put, "key", b"value", lifetime=300))
+            assert outage.store.claim("key") == b"value"
 
 
 def patiently(call: Callable[[], Any]) -> Any:
@@ -390,8 +388,8 @@ def ask_memcached(address: str, command: str, *, end: bytes = b"\r\n") -> str:
 def keep_a_sign_in(app: Flask) -> None:
     """Put a pending ceremony as of an anonymous visitor, with names of usual length."""
     rp_id = "accounts.example.com"
-    pending = Pending(purpose="sign-in", rp_id=rp_id, challenge=new_key(), user_verification="required")
-    store = ChallengeStore(lambda: backend_for(app.session_interface), rp_id=rp_id)
+    pending = PendingCeremony(purpose="sign-in", rp_id=rp_id, challenge=new_key(), user_verification="required")
+    store = PendingCeremonies(lambda: store_for(app.session_interface), rp_id=rp_id)
     store.put(pending, browser=new_key(), lifetime=300)
 
 
@@ -418,10 +416,10 @@ class TestSize:
 @only("redis")
 def test_race_finds_a_backend_that_reads_then_deletes(app: Flask, place: Place, arena: race.Arena) -> None:
     """The race is hard enough to tell a claim that is not atomic."""
-    backend = race.open_read_then_delete(app)
+    store = race.open_read_then_delete(app)
     keys = [new_key() for _ in range(50)]
     for key in keys:
-        backend.put(key, b"value", lifetime=300)
+        store.put(key, b"value", lifetime=300)
     won = arena.race(place, keys, open_backend=race.open_read_then_delete)
     assert max(Counter(key for key, _ in won).values()) > 1
 
@@ -430,35 +428,35 @@ class TestRedis:
     """Redis, directly or through CacheLib."""
 
     @only("redis")
-    def test_decoding_client(self, app: Flask, backend: CeremonyBackend, place: Place) -> None:
+    def test_decoding_client(self, app: Flask, store: CeremonyStore, place: Place) -> None:
         """A client that decodes all answers as text makes no difference."""
         with Redis.from_url(place.where, decode_responses=True) as client:
             interface: Any = app.session_interface
             interface.client = client
             key = new_key()
-            decoding = backend_for(interface)
+            decoding = store_for(interface)
             decoding.put(key, EVERY_BYTE, lifetime=300)
             assert decoding.claim(key) == EVERY_BYTE
             assert decoding.claim(key) is None
 
     @only("redis", "redis-cache")
-    def test_planted_pickle(self, place: Place, backend: CeremonyBackend) -> None:
+    def test_planted_pickle(self, place: Place, store: CeremonyStore) -> None:
         """A value is never unpickled: who can write to the store cannot run code here."""
         key, bomb = new_key(), b"!" + pickle.dumps(Bomb())
         cache_prefix = "cache:" if place.kind == "redis-cache" else ""
         with Redis.from_url(place.where) as client:
             client.set(f"{cache_prefix}{place.prefix}:passkey:{key}", bomb)
-        assert backend.claim(key) == bomb
+        assert store.claim(key) == bomb
 
     @pytest.mark.services
     def test_before_6_2(self) -> None:
         """A server that has no GETDEL is refused with a reason that names it, and the record stays."""
         with services.redis_server("--rename-command", "GETDEL", "") as url:
             app = race.make_app(Place("redis", url, "old"))
-            backend = backend_for(app.session_interface)
-            backend.put("key", b"value", lifetime=300)
+            store = store_for(app.session_interface)
+            store.put("key", b"value", lifetime=300)
             with pytest.raises(CeremonyStoreUnavailable, match="GETDEL"):
-                backend.claim("key")
+                store.claim("key")
             assert app.config["SESSION_REDIS"].get("old:passkey:key") == b"value"
 
 
@@ -481,32 +479,32 @@ def without_retries(app: Flask) -> None:
 class TestFiles:
     """The files beside those of a FileSystemCache."""
 
-    def test_cache_threshold(self, app: Flask, backend: CeremonyBackend) -> None:
+    def test_cache_threshold(self, app: Flask, store: CeremonyStore) -> None:
         """A cache that keeps 10 records and prunes all the time costs no pending ceremony."""
         keys = [new_key() for _ in range(200)]
         for key in keys:
-            backend.put(key, key.encode(), lifetime=300)
+            store.put(key, key.encode(), lifetime=300)
             app.config["SESSION_CACHELIB"].set(key, "a session", timeout=10**6)
-        assert [backend.claim(key) for key in keys] == [key.encode() for key in keys]
+        assert [store.claim(key) for key in keys] == [key.encode() for key in keys]
 
-    def test_name_like_a_path(self, app: Flask, backend: CeremonyBackend) -> None:
+    def test_name_like_a_path(self, app: Flask, store: CeremonyStore) -> None:
         """Whatever a name looks like, its file is in the folder."""
-        backend.put("../../escaped", b"value", lifetime=300)
+        store.put("../../escaped", b"value", lifetime=300)
         assert len(list(folder_of(app).iterdir())) == 1
-        assert backend.claim("../../escaped") == b"value"
+        assert store.claim("../../escaped") == b"value"
 
-    def test_cleared_cache(self, app: Flask, backend: CeremonyBackend) -> None:
+    def test_cleared_cache(self, app: Flask, store: CeremonyStore) -> None:
         """The cache takes our folder neither for a record of its own nor for rubbish."""
         key = new_key()
-        backend.put(key, b"value", lifetime=300)
+        store.put(key, b"value", lifetime=300)
         assert app.config["SESSION_CACHELIB"].clear()
-        assert backend.claim(key) == b"value"
+        assert store.claim(key) == b"value"
 
-    def test_private(self, app: Flask, backend: CeremonyBackend) -> None:
+    def test_private(self, app: Flask, store: CeremonyStore) -> None:
         """No other user of the machine can read or list pending ceremonies, whatever the umask."""
         before = os.umask(0)
         try:
-            backend.put(new_key(), b"value", lifetime=300)
+            store.put(new_key(), b"value", lifetime=300)
         finally:
             os.umask(before)
         (file,) = folder_of(app).iterdir()
@@ -514,39 +512,39 @@ class TestFiles:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert file.read_bytes() == b"value"
 
-    def test_nothing_left(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_nothing_left(self, app: Flask, store: CeremonyStore, clock: Clock) -> None:
         """A claim leaves no file behind, neither in time nor too late."""
         early, late = new_key(), new_key()
-        backend.put(early, b"value", lifetime=300)
-        backend.put(late, b"value", lifetime=300)
-        backend.claim(early)
+        store.put(early, b"value", lifetime=300)
+        store.put(late, b"value", lifetime=300)
+        store.claim(early)
         clock.now += 300
-        backend.claim(late)
+        store.claim(late)
         assert list(folder_of(app).iterdir()) == []
 
-    def test_deleted_folder(self, backend: CeremonyBackend, place: Place) -> None:
+    def test_deleted_folder(self, store: CeremonyStore, place: Place) -> None:
         """When somebody deletes the folder, what was pending is gone, and all goes on."""
         key = new_key()
-        backend.put(key, b"value", lifetime=300)
+        store.put(key, b"value", lifetime=300)
         shutil.rmtree(place.where)
-        assert backend.claim(key) is None
-        backend.put(key, b"value", lifetime=300)
-        assert backend.claim(key) == b"value"
+        assert store.claim(key) is None
+        store.put(key, b"value", lifetime=300)
+        assert store.claim(key) == b"value"
 
-    def test_unfinished_file(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_unfinished_file(self, app: Flask, store: CeremonyStore, clock: Clock) -> None:
         """A file that a crash left half-written is left alone for a minute, as it may yet be finished, then swept."""
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         unfinished = folder_of(app) / "unfinished"
         clock.now += 60
         unfinished.touch()
         os.utime(unfinished, (clock.now, clock.now))
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert unfinished.exists()
         clock.now += 60
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert not unfinished.exists()
 
-    def test_full_disk(self, backend: CeremonyBackend, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    def test_full_disk(self, store: CeremonyStore, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
         """A put that fails half-way is refused as such, and nothing of it can be claimed."""
 
         def no_space(*args: Any) -> None:
@@ -556,110 +554,110 @@ class TestFiles:
         with monkeypatch.context() as patch:
             patch.setattr("flask_passkey.pending.files.os.utime", no_space)
             with pytest.raises(CeremonyStoreUnavailable, match="No space left"):
-                backend.put(key, b"value", lifetime=300)
+                store.put(key, b"value", lifetime=300)
         clock.now = time.time() + 1
-        assert backend.claim(key) is None
+        assert store.claim(key) is None
 
-    def test_outage(self, backend: CeremonyBackend, place: Place) -> None:
+    def test_outage(self, store: CeremonyStore, place: Place) -> None:
         """Without its folder, or a way to make one, the store is unavailable; with it back all goes on."""
         key = new_key()
         shutil.rmtree(place.where)
         Path(place.where).write_text("not a folder")
-        for call in both_calls(backend, key):
+        for call in both_calls(store, key):
             with pytest.raises(CeremonyStoreUnavailable, match="Not a directory|File exists"):
                 call()
         Path(place.where).unlink()
-        backend.put(key, b"value", lifetime=300)
-        assert backend.claim(key) == b"value"
+        store.put(key, b"value", lifetime=300)
+        assert store.claim(key) == b"value"
 
     def test_sweep_that_fails(
-        self, app: Flask, backend: CeremonyBackend, clock: Clock, caplog: pytest.LogCaptureFixture
+        self, app: Flask, store: CeremonyStore, clock: Clock, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A put does not fail because the sweep after it does; the log says so."""
         obstacle = folder_of(app) / "a folder, which cannot be removed as a file"
         obstacle.mkdir(parents=True)
         os.utime(obstacle, (0, 0))
         key = new_key()
-        backend.put(key, b"value", lifetime=300)
+        store.put(key, b"value", lifetime=300)
         assert "could not be removed" in caplog.text
-        assert backend.claim(key) == b"value"
+        assert store.claim(key) == b"value"
 
 
 class TestSQL:
     """Flask-Session's table."""
 
     @only("sqlite", "postgresql", "mariadb")
-    def test_pending_work_of_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
+    def test_pending_work_of_the_app(self, app: Flask, store: CeremonyStore) -> None:
         """What the app has added to its own session is neither written, nor committed, nor rolled back by us."""
         db, interface = app.config["SESSION_SQLALCHEMY"], app.session_interface
         row = add_session_row(db, interface)
         key = new_key()
-        backend.put(key, b"value", lifetime=300)
-        assert backend.claim(key) == b"value"
+        store.put(key, b"value", lifetime=300)
+        assert store.claim(key) == b"value"
         assert list(db.session.new) == [row]
         db.session.commit()
         assert records(app) == 1
 
     @only("postgresql", "mariadb")
-    def test_open_transaction_of_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
+    def test_open_transaction_of_the_app(self, app: Flask, store: CeremonyStore) -> None:
         """What the app has written but not committed stays so: it can still be rolled back, and others don't see it."""
         db = app.config["SESSION_SQLALCHEMY"]
         add_session_row(db, app.session_interface)
         db.session.flush()
         key = new_key()
-        backend.put(key, b"value", lifetime=300)
-        assert backend.claim(key) == b"value"
+        store.put(key, b"value", lifetime=300)
+        assert store.claim(key) == b"value"
         assert records(app) == 0
         db.session.rollback()
         assert records(app) == 0
 
     @only("sqlite")
-    def test_locked_by_the_app(self, app: Flask, backend: CeremonyBackend) -> None:
+    def test_locked_by_the_app(self, app: Flask, store: CeremonyStore) -> None:
         """On SQLite, where an open write of the app locks us out, the store is unavailable and the work survives."""
         db = app.config["SESSION_SQLALCHEMY"]
         sa.event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 50"))
         db.engine.dispose()
         add_session_row(db, app.session_interface)
         db.session.flush()
-        for call in both_calls(backend, "key"):
+        for call in both_calls(store, "key"):
             with pytest.raises(CeremonyStoreUnavailable, match="database is locked"):
                 call()
         db.session.commit()
         assert records(app) == 1
-        backend.put("key", b"value", lifetime=300)
-        assert backend.claim("key") == b"value"
+        store.put("key", b"value", lifetime=300)
+        assert store.claim("key") == b"value"
 
     @only("postgresql")
-    def test_dead_connections(self, app: Flask, backend: CeremonyBackend, postgresql_url: str) -> None:
+    def test_dead_connections(self, app: Flask, store: CeremonyStore, postgresql_url: str) -> None:
         """Connections in the pool that the server has closed meanwhile are replaced unnoticed."""
         db, key = app.config["SESSION_SQLALCHEMY"], new_key()
-        for call in both_calls(backend, key):
+        for call in both_calls(store, key):
             db.session.remove()
             hang_up(db.engine, postgresql_url)
             value = call()
         assert value == b"value"
 
     @only("sqlite")
-    def test_whole_seconds(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_whole_seconds(self, app: Flask, store: CeremonyStore, clock: Clock) -> None:
         """The expiry is rounded up, as MySQL drops the fraction, and the last second with it."""
         clock.now += 0.25
-        backend.put("key", b"value", lifetime=300)
+        store.put("key", b"value", lifetime=300)
         with app.config["SESSION_SQLALCHEMY"].engine.connect() as connection:
             expiry = connection.scalar(sa.select(table_of(app).c.expiry))
         assert expiry.replace(tzinfo=UTC).timestamp() == clock.now - 0.25 + 301
 
     @only(*SQL)
-    def test_others_expired_sessions(self, app: Flask, backend: CeremonyBackend, clock: Clock) -> None:
+    def test_others_expired_sessions(self, app: Flask, store: CeremonyStore, clock: Clock) -> None:
         """A sweep removes records of pending ceremonies, never an expired session, which is Flask-Session's."""
         others = add_expired_sessions(app, clock)
-        backend.put(new_key(), b"value", lifetime=1)
+        store.put(new_key(), b"value", lifetime=1)
         clock.now += 3600
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert records(app) == others + 1
 
     @only("postgresql", "mariadb")
     def test_sweep_where_text_is_sorted_as_people_do(
-        self, app: Flask, backend: CeremonyBackend, clock: Clock, place: Place
+        self, app: Flask, store: CeremonyStore, clock: Clock, place: Place
     ) -> None:
         """All expired records of ours, and only they, are swept also where ``a < B < c``, as always in MariaDB."""
         if place.kind == "postgresql":
@@ -668,9 +666,9 @@ class TestSQL:
                 connection.execute(sa.text(change))
         others = add_expired_sessions(app, clock)
         for first in "-_019AZaz":
-            backend.put(first + new_key()[1:], b"value", lifetime=10)
+            store.put(first + new_key()[1:], b"value", lifetime=10)
         clock.now += 60
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert records(app) == others + 1
 
     @only("sqlite", "postgresql", "mariadb")
@@ -678,19 +676,19 @@ class TestSQL:
         """A key prefix with characters that mean something to LIKE is taken literally."""
         interface: Any = app.session_interface
         interface.key_prefix = "\\%_:"
-        backend = backend_for(interface, clock=clock)
-        backend.put(new_key(), b"value", lifetime=10)
+        store = store_for(interface, clock=clock)
+        store.put(new_key(), b"value", lifetime=10)
         clock.now += 60
-        backend.put(new_key(), b"value", lifetime=300)
+        store.put(new_key(), b"value", lifetime=300)
         assert records(app) == 1
 
     @only("sqlite", "postgresql", "mariadb")
-    def test_no_secret_in_errors(self, backend: CeremonyBackend) -> None:
+    def test_no_secret_in_errors(self, store: CeremonyStore) -> None:
         """An error of the database, which the app may log with its traceback, doesn't show the challenge."""
         challenge = secrets.token_urlsafe()
-        backend.put("key", challenge.encode(), lifetime=300)
+        store.put("key", challenge.encode(), lifetime=300)
         with pytest.raises(CeremonyStoreUnavailable) as caught:
-            backend.put("key", challenge.encode(), lifetime=300)
+            store.put("key", challenge.encode(), lifetime=300)
         text = "".join(traceback.format_exception(caught.value))
         assert "IntegrityError" in text
         assert challenge not in text
@@ -707,7 +705,7 @@ class TestSQL:
         app.config.update(SESSION_TYPE="sqlalchemy", SESSION_SQLALCHEMY=db, SESSION_SQLALCHEMY_BIND_KEY="sessions")
         Session(app)
         with app.app_context():
-            backend_for(app.session_interface).put("key", b"value", lifetime=300)
+            store_for(app.session_interface).put("key", b"value", lifetime=300)
             with db.engines["sessions"].connect() as connection:
                 rows = connection.execute(sa.select(table_of(app).c.session_id, table_of(app).c.data)).all()
         race.close_databases(app)
@@ -759,32 +757,34 @@ class TestBackendFor:
     def test_cookie_sessions(self) -> None:
         """Flask's sessions in the browser are refused, with the lines to write."""
         with pytest.raises(ConfigurationError) as caught:
-            backend_for(SecureCookieSessionInterface())
+            store_for(SecureCookieSessionInterface())
         for line in ("pip install flask-session", 'SESSION_TYPE"] = "redis"', "Session(app)", "cookie"):
             assert line in str(caught.value)
 
     def test_unknown_interface(self) -> None:
         """An interface of the app's own is refused by name, with what is known instead."""
         with pytest.raises(ConfigurationError, match=r"flask\.sessions\.SessionInterface is not known"):
-            backend_for(SessionInterface())
+            store_for(SessionInterface())
 
     def test_unknown_cache(self) -> None:
         """A CacheLib cache that has no adapter is refused by name: no safe claim is known for it."""
         app = Flask("unknown")
         app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=NullCache())
         Session(app)
-        with pytest.raises(ConfigurationError, match="NullCache is not known(.|\n)*FileSystemCache(.|\n)*ceremonies="):
-            backend_for(app.session_interface)
+        with pytest.raises(
+            ConfigurationError, match=r"NullCache is not known[\s\S]*FileSystemCache[\s\S]*ceremony_store="
+        ):
+            store_for(app.session_interface)
 
     def test_proxy(self, tmp_path: Path) -> None:
         """An interface that stands in front of another gets the adapter of the other."""
         app = race.make_app(Place("sqlite", f"sqlite:///{tmp_path}/db", "proxy"))
         with app.app_context():
-            backend_for(Proxy(app.session_interface)).put("key", b"value", lifetime=300)
-            assert backend_for(app.session_interface).claim("key") == b"value"
+            store_for(Proxy(app.session_interface)).put("key", b"value", lifetime=300)
+            assert store_for(app.session_interface).claim("key") == b"value"
         race.close_databases(app)
         with pytest.raises(ConfigurationError, match="cookie"):
-            backend_for(Proxy(SecureCookieSessionInterface()))
+            store_for(Proxy(SecureCookieSessionInterface()))
 
     @pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
     def test_filesystem_type(self, tmp_path: Path) -> None:
@@ -792,28 +792,28 @@ class TestBackendFor:
         app = Flask("filesystem")
         app.config.update(SESSION_TYPE="filesystem", SESSION_FILE_DIR=str(tmp_path / "sessions"))
         Session(app)
-        backend = backend_for(app.session_interface)
-        backend.put("key", b"value", lifetime=300)
+        store = store_for(app.session_interface)
+        store.put("key", b"value", lifetime=300)
         assert (tmp_path / "sessions" / "passkey.__wz_cache").is_dir()
-        assert backend.claim("key") == b"value"
+        assert store.claim("key") == b"value"
 
     def test_two_apps_in_one_store(self, tmp_path: Path) -> None:
         """Apps with different key prefixes do not find each other's records."""
         cache = FileSystemCache(str(tmp_path))
-        backends = []
+        stores = []
         for prefix in ("one:", "two:"):
             app = Flask(prefix)
             app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=cache, SESSION_KEY_PREFIX=prefix)
             Session(app)
-            backends.append(backend_for(app.session_interface))
-        backends[0].put("key", b"value", lifetime=300)
-        assert backends[1].claim("key") is None
-        assert backends[0].claim("key") == b"value"
+            stores.append(store_for(app.session_interface))
+        stores[0].put("key", b"value", lifetime=300)
+        assert stores[1].claim("key") is None
+        assert stores[0].claim("key") == b"value"
 
     @only("memory")
     def test_memory_warns(self, app: Flask, caplog: pytest.LogCaptureFixture) -> None:
         """SimpleCache is accepted with a warning that it is for one process and drops records."""
         with caplog.at_level(logging.WARNING, "flask_passkey.pending"):
-            backend_for(app.session_interface)
+            store_for(app.session_interface)
         assert "one process" in caplog.text
         assert "above 500 records" in caplog.text

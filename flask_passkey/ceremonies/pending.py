@@ -18,7 +18,7 @@ CONDITIONAL: Final = "conditional"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class PendingCeremony:
     """A ceremony that was begun. Text and numbers only, so that any store can keep it.
 
     Binary values are unpadded base64url text.
@@ -58,7 +58,7 @@ class Pending:
         return _encode(members | {"expires_at": expires_at}).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Pending:
+    def from_json(cls, data: bytes) -> PendingCeremony:
         """Read what :meth:`to_json` wrote.
 
         :raises ValueError: it is something else.
@@ -75,6 +75,6 @@ class Pending:
         return pending
 
 
-_MEMBERS = tuple(field.name for field in fields(Pending))
+_MEMBERS = tuple(field.name for field in fields(PendingCeremony))
 _values = attrgetter(*_MEMBERS)
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -34,8 +34,8 @@ from ..errors import RegistrationRejected, ResponseRejected
 from .attestation import Trust, check_model, trusted_roots
 from .authentication import descriptor
 from .keys import check_public_key
-from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, Pending
-from .responses import Response, check_client_data, quoted
+from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
+from .responses import AuthenticatorResponse, check_client_data, quoted
 
 _ANY = Trust()
 _MAX_TRANSPORTS = 8
@@ -51,7 +51,7 @@ def begin(
     user_id: str = "",
     exclude: Sequence[CredentialRecord] = (),
     conditional: bool = False,
-) -> tuple[dict[str, Any], Pending]:
+) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a registration or, without ``user_id``, of a sign-up.
 
     :param exclude: what the account has already, so that no authenticator makes a second one over it.
@@ -64,7 +64,7 @@ def begin(
     options["user"]["displayName"] = display_name
     options["excludeCredentials"] = [descriptor(record) for record in exclude]
     options["extensions"] = {"credProps": True}
-    pending = Pending(
+    pending = PendingCeremony(
         purpose=REGISTRATION if user_id else SIGN_UP,
         rp_id=config.rp_id,
         challenge=options["challenge"],
@@ -98,11 +98,11 @@ def _options(config: PasskeyConfig, name: str, user_handle: bytes, user_verifica
 
 
 def finish(
-    pending: Pending,
+    pending: PendingCeremony,
     response: object,
     *,
     config: PasskeyConfig,
-    name: str,
+    label: str,
     user_id: str = "",
     now: datetime,
     trust: Trust = _ANY,
@@ -110,7 +110,7 @@ def finish(
     """Verify the response to a registration and return the record to store.
 
     :param response: ``RegistrationResponseJSON`` as an object (section 5.1).
-    :param name: the label of the new credential.
+    :param label: of the new credential.
     :param user_id: the account it is for.
     :param now: becomes its time of creation; aware.
     :param trust: what attestation must chain to, if anything.
@@ -118,9 +118,9 @@ def finish(
     :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
     """
     try:
-        read = Response.read(response)
+        read = AuthenticatorResponse.read(response)
         check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
-        roots = trusted_roots(read.bytes("attestationObject"), trust)
+        roots = trusted_roots(read.field("attestationObject"), trust)
         verified, backup_eligible = _verify(pending, read, config, roots)
         check_model(verified.aaguid, config)
         algorithm = _check_credential(verified, read)
@@ -136,7 +136,7 @@ def finish(
         backup_state=verified.credential_backed_up,
         user_id=user_id,
         user_handle=base64url_decode(pending.user_handle),
-        name=name,
+        label=label,
         aaguid=verified.aaguid,
         created_at=now,
         algorithm=algorithm,
@@ -145,14 +145,14 @@ def finish(
 
 
 def _verify(
-    pending: Pending, response: Response, config: PasskeyConfig, roots: dict[str, list[bytes]]
+    pending: PendingCeremony, response: AuthenticatorResponse, config: PasskeyConfig, roots: dict[str, list[bytes]]
 ) -> tuple[VerifiedRegistration, bool]:
     """Let the library verify; also return the BE flag it verified."""
     credential = RegistrationCredential(
         id=response.json["id"],
         raw_id=response.credential_id,
         response=AuthenticatorAttestationResponse(
-            client_data_json=response.client_data_json, attestation_object=response.bytes("attestationObject")
+            client_data_json=response.client_data_json, attestation_object=response.field("attestationObject")
         ),
     )
     try:
@@ -172,7 +172,7 @@ def _verify(
     return verified, flags.be
 
 
-def _check_credential(verified: VerifiedRegistration, response: Response) -> int:
+def _check_credential(verified: VerifiedRegistration, response: AuthenticatorResponse) -> int:
     """Check what the library does not: the credential's ID and that its key will work."""
     if verified.credential_id != response.credential_id:
         raise ResponseRejected("response.id is not the ID in the authenticator data")
@@ -181,7 +181,9 @@ def _check_credential(verified: VerifiedRegistration, response: Response) -> int
     return check_public_key(verified.credential_public_key)
 
 
-def _with_attestation(record: CredentialRecord, verified: VerifiedRegistration, response: Response) -> CredentialRecord:
+def _with_attestation(
+    record: CredentialRecord, verified: VerifiedRegistration, response: AuthenticatorResponse
+) -> CredentialRecord:
     """Keep what an app that asks for attestation may want to look at again."""
     return replace(
         record,

@@ -3,17 +3,17 @@
 .. code-block:: python
 
     import pytest
-    from flask_passkey.contracts import CeremonyBackendContract, CredentialRepositoryContract
+    from flask_passkey.contracts import CeremonyStoreContract, CredentialRepositoryContract
 
     class TestMyRepository(CredentialRepositoryContract):
         @pytest.fixture
         def repository(self, tmp_path):
             return MyRepository(tmp_path)           # empty, a new one for each test
 
-    class TestMyBackend(CeremonyBackendContract):
+    class TestMyStore(CeremonyStoreContract):
         @pytest.fixture
-        def backend(self):
-            return MyBackend("localhost")
+        def store(self):
+            return MyStore("localhost")
 
 Every test says which promise it holds. Those about simultaneous callers use threads. For more than "AssertionError"
 in the report of a failure, write ``pytest.register_assert_rewrite("flask_passkey.contracts")`` in your ``conftest.py``.
@@ -24,11 +24,11 @@ from __future__ import annotations
 from .base import new_record
 from .changing import Deleting, Renaming, Using
 from .keeping import Accounts, Adding, Listing
-from .store import CeremonyBackendContract, CeremonyOutageContract, new_key
+from .store import CeremonyOutageContract, CeremonyStoreContract, new_key
 from .transactions import Transactions
 
 __all__ = [
-    "CeremonyBackendContract",
+    "CeremonyStoreContract",
     "CeremonyOutageContract",
     "CredentialRepositoryContract",
     "new_key",

@@ -35,7 +35,7 @@ def new_record(credential_id: bytes = b"id", *, user_id: str = "ada", **changes:
         backup_state=False,
         user_id=user_id,
         user_handle=handle_of(user_id),
-        name="Phone",
+        label="Phone",
         aaguid="00000000-0000-0000-0000-000000000000",
         created_at=NOON,
         algorithm=-7,

@@ -28,7 +28,7 @@ class Using(Contract):
             "uv_initialized": True,
             "backup_eligible": True,
         }
-        also: dict[str, Any] = {"name": "x", "public_key": b"x", "transports": ("x",), "aaguid": "x", "algorithm": -8}
+        also: dict[str, Any] = {"label": "x", "public_key": b"x", "transports": ("x",), "aaguid": "x", "algorithm": -8}
         assert repository.record_use(replace(before, **used, **also), counter_must_grow=True) is not None
         assert repository.get(before.id) == replace(before, **used)
         assert repository.get(b"other") == new_record(b"other")
@@ -128,21 +128,21 @@ class Renaming(Contract):
     def test_rename_answers_with_the_record(self, repository: CredentialRepository) -> None:
         """Renaming changes the name, nothing else, and returns what is stored."""
         self.add(repository, new_record(), new_record(b"other"))
-        renamed = repository.rename(b"id", user_id="ada", name="Täschchen 👜")
-        assert renamed == new_record(name="Täschchen 👜") == repository.get(b"id")
+        renamed = repository.rename(b"id", user_id="ada", label="Täschchen 👜")
+        assert renamed == new_record(label="Täschchen 👜") == repository.get(b"id")
         assert repository.get(b"other") == new_record(b"other")
 
     def test_rename_to_the_same_name(self, repository: CredentialRepository) -> None:
         """A name may be set that is set already."""
-        self.add(repository, new_record(name="Phone"))
-        assert repository.rename(b"id", user_id="ada", name="Phone") == new_record(name="Phone")
+        self.add(repository, new_record(label="Phone"))
+        assert repository.rename(b"id", user_id="ada", label="Phone") == new_record(label="Phone")
 
     @pytest.mark.parametrize(("credential_id", "user_id"), [(b"id", "bob"), (b"id", "nobody"), (b"no", "ada")])
     def test_rename_only_ones_own(self, repository: CredentialRepository, credential_id: bytes, user_id: str) -> None:
         """Another's credential cannot be renamed, nor told from one that does not exist."""
         self.add(repository, new_record(), new_record(b"2", user_id="bob"))
         with pytest.raises(CredentialNotFound):
-            repository.rename(credential_id, user_id=user_id, name="Mine")
+            repository.rename(credential_id, user_id=user_id, label="Mine")
         assert repository.get(b"id") == new_record()
 
 
@@ -154,7 +154,7 @@ class Deleting(Contract):
         self.add(repository, new_record(b"1"), new_record(b"2"))
         repository.delete(b"1", user_id="ada", keep_last=True)
         assert repository.get(b"1") is None
-        assert repository.list("ada") == [new_record(b"2")]
+        assert repository.of_user("ada") == [new_record(b"2")]
         self.add(repository, new_record(b"1", user_id="bob"))
 
     @pytest.mark.parametrize("keep_last", [True, False])
@@ -175,7 +175,7 @@ class Deleting(Contract):
             repository.delete(b"id", user_id="ada", keep_last=True)
         assert repository.get(b"id") == new_record()
         repository.delete(b"id", user_id="ada", keep_last=False)
-        assert repository.list("ada") == []
+        assert repository.of_user("ada") == []
         assert repository.get_user_handle("ada") == handle_of("ada")
 
     def test_simultaneous_deletes_leave_one(self, repository: CredentialRepository) -> None:
@@ -186,4 +186,4 @@ class Deleting(Contract):
             delete = partial(repository.delete, user_id=user_id, keep_last=True)
             answers = self.together([partial(delete, id_) for id_ in ids])
             [kept] = [id_ for id_, answer in zip(ids, answers, strict=True) if isinstance(answer, LastCredential)]
-            assert [record.id for record in repository.list(user_id)] == [kept]
+            assert [record.id for record in repository.of_user(user_id)] == [kept]

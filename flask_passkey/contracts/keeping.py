@@ -18,7 +18,7 @@ class Accounts(Contract):
     def test_account_has_no_handle_at_first(self, repository: CredentialRepository) -> None:
         """An account nobody has spoken of has no user handle and no credentials."""
         assert repository.get_user_handle("ada") is None
-        assert repository.list("ada") == []
+        assert repository.of_user("ada") == []
 
     def test_account_keeps_its_first_handle(self, repository: CredentialRepository) -> None:
         """Whoever gives a user handle to an account that has one, gets that one back."""
@@ -46,7 +46,7 @@ class Accounts(Contract):
         self.add(repository, new_record(b"1"), new_record(b"2"), new_record(b"3", user_id="bob"))
         repository.delete_user("ada")
         assert repository.get_user_handle("ada") is None
-        assert repository.list("ada") == []
+        assert repository.of_user("ada") == []
         assert repository.get(b"1") is None
         assert repository.get(b"3") == new_record(b"3", user_id="bob")
         assert repository.add_user("ada", b"n" * 64) == b"n" * 64
@@ -65,7 +65,7 @@ class Adding(Contract):
         """Every field of a record comes back equal and of the same type."""
         record = new_record(
             sign_count=2**32 - 1,
-            name="Adas Schlüssel 🔑 'quoted' \"twice\" %s",
+            label="Adas Schlüssel 🔑 'quoted' \"twice\" %s",
             last_used_at=NOON + timedelta(days=1),
             algorithm=-257,
             attestation_object=bytes(range(256)),
@@ -77,11 +77,11 @@ class Adding(Contract):
         assert [type(getattr(found, name)) for name in CredentialRecord.__slots__] == [
             type(getattr(record, name)) for name in CredentialRecord.__slots__
         ]
-        assert repository.list("ada") == [record]
+        assert repository.of_user("ada") == [record]
 
     def test_absent_items_come_back_absent(self, repository: CredentialRepository) -> None:
         """A record without last use, attestation, transports and name comes back without them."""
-        record = new_record(transports=(), name="", uv_initialized=False, backup_eligible=False)
+        record = new_record(transports=(), label="", uv_initialized=False, backup_eligible=False)
         self.add(repository, record)
         assert repository.get(record.id) == record
 
@@ -93,7 +93,7 @@ class Adding(Contract):
     ) -> None:
         """Transports keep their order, and any text a client may send survives."""
         self.add(repository, new_record(transports=transports))
-        [found] = repository.list("ada")
+        [found] = repository.of_user("ada")
         assert found.transports == transports
 
     def test_times_come_back_in_utc(self, repository: CredentialRepository) -> None:
@@ -110,9 +110,9 @@ class Adding(Contract):
         """IDs are bytes: of one byte to the longest that may be, with zeros, alike but for case or their end."""
         longest = b"\x80" * MAX_CREDENTIAL_ID
         ids = [b"a", b"A", b"a\0", b"a ", b"\0", b"\xff\xfe", longest, longest[:-1]]
-        self.add(repository, *(new_record(id_, name=f"number {n}") for n, id_ in enumerate(ids)))
+        self.add(repository, *(new_record(id_, label=f"number {n}") for n, id_ in enumerate(ids)))
         found = [repository.get(id_) for id_ in ids]
-        assert [record and record.name for record in found] == [f"number {n}" for n in range(len(ids))]
+        assert [record and record.label for record in found] == [f"number {n}" for n in range(len(ids))]
         assert repository.get(b"") is None
         assert repository.get(b"b") is None
         assert repository.get(longest + b"\x80") is None
@@ -123,9 +123,9 @@ class Adding(Contract):
         self.add(repository, new_record())
         repository.add_user(user_id, handle_of(user_id))
         with pytest.raises(CredentialExists):
-            repository.add(new_record(user_id=user_id, public_key=b"another", name="Another"))
+            repository.add(new_record(user_id=user_id, public_key=b"another", label="Another"))
         assert repository.get(b"id") == new_record()
-        assert len(repository.list(user_id)) == (user_id == "ada")
+        assert len(repository.of_user(user_id)) == (user_id == "ada")
 
     def test_one_of_simultaneous_registrations_succeeds(self, repository: CredentialRepository) -> None:
         """Of callers that register one ID at once, exactly one succeeds, the others are told that it exists."""
@@ -147,13 +147,13 @@ class Listing(Contract):
         ages = {b"1": 3, b"2": 1, b"3": 2, b"4": 0}
         records = [new_record(id_, created_at=NOON - timedelta(microseconds=age)) for id_, age in ages.items()]
         self.add(repository, *records, new_record(b"5", user_id="bob"))
-        assert [record.id for record in repository.list("ada")] == [b"1", b"3", b"2", b"4"]
-        assert [record.id for record in repository.list("bob")] == [b"5"]
+        assert [record.id for record in repository.of_user("ada")] == [b"1", b"3", b"2", b"4"]
+        assert [record.id for record in repository.of_user("bob")] == [b"5"]
 
     def test_list_is_always_in_the_same_order(self, repository: CredentialRepository) -> None:
         """Records of the same moment do not change places when one of them is used or renamed."""
         self.add(repository, *(new_record(bytes([number])) for number in (7, 3, 9, 1)))
-        order = [record.id for record in repository.list("ada")]
+        order = [record.id for record in repository.of_user("ada")]
         repository.record_use(new_record(order[2], sign_count=5), counter_must_grow=True)
-        repository.rename(order[0], user_id="ada", name="Renamed")
-        assert [record.id for record in repository.list("ada")] == order
+        repository.rename(order[0], user_id="ada", label="Renamed")
+        assert [record.id for record in repository.of_user("ada")] == order

@@ -16,10 +16,10 @@ class Transactions(Contract):
         """Calls in a block see each other's changes, and all take effect at its end."""
         with repository.transaction():
             self.add(repository, new_record(b"1"), new_record(b"2"))
-            repository.rename(b"1", user_id="ada", name="Renamed")
+            repository.rename(b"1", user_id="ada", label="Renamed")
             repository.delete(b"2", user_id="ada", keep_last=True)
-            assert repository.list("ada") == [new_record(b"1", name="Renamed")]
-        assert repository.list("ada") == [new_record(b"1", name="Renamed")]
+            assert repository.of_user("ada") == [new_record(b"1", label="Renamed")]
+        assert repository.of_user("ada") == [new_record(b"1", label="Renamed")]
 
     def test_transaction_undoes_everything(self, repository: CredentialRepository) -> None:
         """When a block raises, its error comes out unchanged and nothing has changed."""
@@ -28,11 +28,11 @@ class Transactions(Contract):
         with pytest.raises(KeyError) as caught, repository.transaction():
             self.add(repository, new_record(b"3", user_id="bob"))
             repository.record_use(new_record(b"1", sign_count=5), counter_must_grow=True)
-            repository.rename(b"2", user_id="ada", name="Renamed")
+            repository.rename(b"2", user_id="ada", label="Renamed")
             repository.delete(b"1", user_id="ada", keep_last=True)
             raise error
         assert caught.value is error
-        assert repository.list("ada") == [new_record(b"1"), new_record(b"2")]
+        assert repository.of_user("ada") == [new_record(b"1"), new_record(b"2")]
         assert repository.get_user_handle("bob") is None
         assert repository.get(b"3") is None
 
@@ -53,7 +53,7 @@ class Transactions(Contract):
                 self.add(repository, new_record(b"2"))
                 raise KeyError
             self.add(repository, new_record(b"3"))
-        assert [record.id for record in repository.list("ada")] == [b"1", b"3"]
+        assert [record.id for record in repository.of_user("ada")] == [b"1", b"3"]
 
     def test_refusals_leave_the_transaction_usable(self, repository: CredentialRepository) -> None:
         """A block may catch a refusal and go on."""
@@ -65,8 +65,8 @@ class Transactions(Contract):
             with pytest.raises(LastCredential):
                 repository.delete(b"1", user_id="ada", keep_last=True)
             with pytest.raises(CredentialNotFound):
-                repository.rename(b"1", user_id="bob", name="Mine")
+                repository.rename(b"1", user_id="bob", label="Mine")
             assert repository.record_use(new_record(b"no"), counter_must_grow=False) is None
             self.add(repository, new_record(b"3"))
-        assert [record.id for record in repository.list("ada")] == [b"1", b"3"]
+        assert [record.id for record in repository.of_user("ada")] == [b"1", b"3"]
         assert repository.get(b"2") == new_record(b"2", user_id="bob")

@@ -58,7 +58,7 @@ class MemoryCredentialRepository:
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         return self._records.get(credential_id)
 
-    def list(self, user_id: str) -> list[CredentialRecord]:
+    def of_user(self, user_id: str) -> list[CredentialRecord]:
         with self._lock:
             records = [self._records[credential_id] for credential_id in self._ids.get(user_id, ())]
             return sorted(records, key=lambda record: record.created_at)
@@ -78,15 +78,15 @@ class MemoryCredentialRepository:
             )
             return [*self._ids[stored.user_id]]
 
-    def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
+    def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
         with self._lock:
-            self._records[credential_id] = record = replace(self._owned(credential_id, user_id), name=name)
+            self._records[credential_id] = record = replace(self._owned(credential_id, user_id), label=label)
             return record
 
     def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
         with self._lock:
             self._owned(credential_id, user_id)
-            if keep_last and len(self.list(user_id)) == 1:
+            if keep_last and len(self.of_user(user_id)) == 1:
                 raise LastCredential("the account has no other way to sign in")
             del self._records[credential_id], self._ids[user_id][credential_id]
 

@@ -42,8 +42,8 @@ class CredentialRecord:
     user_id: str
     #: 64 random bytes that stand for the account inside authenticators; never the app's key.
     user_handle: bytes
-    #: The user's own label.
-    name: str
+    #: The user's name for it.
+    label: str
     #: Model of the authenticator, lower-case with dashes; all zeros where it does not tell.
     aaguid: str
     created_at: datetime
@@ -94,7 +94,7 @@ class CredentialRepository(Protocol):
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         """Return the record with this credential ID."""
 
-    def list(self, user_id: str) -> list[CredentialRecord]:
+    def of_user(self, user_id: str) -> list[CredentialRecord]:
         """Return the account's records, oldest first."""
 
     def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
@@ -110,8 +110,8 @@ class CredentialRepository(Protocol):
             stored, as the credential is gone or the counter did not grow.
         """
 
-    def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
-        """Give one of the account's credentials a new name and return its record.
+    def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
+        """Give one of the account's credentials a new label and return its record.
 
         :raises CredentialNotFound: the account has no such credential.
         """

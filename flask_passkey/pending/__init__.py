@@ -6,7 +6,7 @@ store to store, and it is never the pair that session interfaces are made of, to
 
 from __future__ import annotations
 
-from .base import MARK, CeremonyBackend
-from .choice import backend_for, require_rotation
+from .base import MARK, CeremonyStore
+from .choice import require_rotation, store_for
 
-__all__ = ["MARK", "CeremonyBackend", "backend_for", "require_rotation"]
+__all__ = ["MARK", "CeremonyStore", "store_for", "require_rotation"]

@@ -16,7 +16,7 @@ MARK = "passkey:"
 SWEEP_EVERY = 60
 
 
-class CeremonyBackend(Protocol):
+class CeremonyStore(Protocol):
     """A place that keeps pending ceremonies.
 
     .. versionadded:: 0.1
@@ -40,10 +40,10 @@ class CeremonyBackend(Protocol):
 class Adapter:
     """What all adapters share: names of records, errors, and when to sweep."""
 
-    serves: ClassVar[str]  # Top package and name of the class of the session interface, or of the cache in it.
+    store_class: ClassVar[str]  # Top package and name of the class of the session interface, or of the cache in it.
     setting: ClassVar[str]  # What an app writes to get it.
     client_setting: ClassVar[str] = ""  # Where an app gives Flask-Session the store's client.
-    instead: ClassVar[str] = ""  # What to write where Flask-Session does not take that client.
+    advice: ClassVar[str] = ""  # What to write where Flask-Session does not take that client.
     errors: tuple[type[Exception], ...]  # What the store's library raises when the store does not answer.
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:

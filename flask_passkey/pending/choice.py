@@ -9,25 +9,25 @@ from typing import Any
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
 
 from ..errors import ConfigurationError
-from .base import Adapter, CeremonyBackend
-from .dynamodb import DynamoDBBackend
-from .files import FileSystemCacheBackend
-from .memcached import MemcachedBackend, MemcachedCacheBackend
-from .memory import SimpleCacheBackend
-from .mongodb import MongoDBBackend
-from .redis import RedisBackend, RedisCacheBackend
-from .sql import SQLAlchemyBackend
+from .base import Adapter, CeremonyStore
+from .dynamodb import DynamoDBStore
+from .files import FileSystemCacheStore
+from .memcached import MemcachedCacheStore, MemcachedStore
+from .memory import SimpleCacheStore
+from .mongodb import MongoDBStore
+from .redis import RedisCacheStore, RedisStore
+from .sql import SQLAlchemyStore
 
 ADAPTERS: tuple[type[Adapter], ...] = (
-    RedisBackend,
-    SQLAlchemyBackend,
-    MemcachedBackend,
-    MongoDBBackend,
-    DynamoDBBackend,
-    RedisCacheBackend,
-    MemcachedCacheBackend,
-    FileSystemCacheBackend,
-    SimpleCacheBackend,
+    RedisStore,
+    SQLAlchemyStore,
+    MemcachedStore,
+    MongoDBStore,
+    DynamoDBStore,
+    RedisCacheStore,
+    MemcachedCacheStore,
+    FileSystemCacheStore,
+    SimpleCacheStore,
 )
 
 _REDIS = (
@@ -37,9 +37,9 @@ _REDIS = (
 )
 
 
-def backend_for(
+def store_for(
     interface: SessionInterface, *, clock: Callable[[], float] = time.time, config: Mapping[str, Any] | None = None
-) -> CeremonyBackend:
+) -> CeremonyStore:
     """Return the adapter for the store behind a session interface. Make it once and keep it: it sweeps by the minute.
 
     :param clock: seconds since 1970.
@@ -54,7 +54,7 @@ def backend_for(
     classes = (*interface.__class__.__mro__, *cache.__class__.__mro__)
     names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
     for adapter in ADAPTERS:
-        if adapter.serves in names:
+        if adapter.store_class in names:
             _refuse_substitute(adapter, interface, config or {})
             return adapter(interface, clock)
     _refuse_cookies(interface)
@@ -62,7 +62,7 @@ def backend_for(
     raise ConfigurationError(
         "Pending ceremonies cannot be kept where this app keeps its sessions: "
         f"{where.__module__}.{where.__name__} is not known to Flask-Passkey, and to read and then to delete would let "
-        f"two get one. {_REDIS}\n\nor give a store of your own: Passkey(app, ceremonies=...)."
+        f"two get one. {_REDIS}\n\nor give a store of your own: Passkey(app, ceremony_store=...)."
     )
 
 
@@ -95,5 +95,5 @@ def _refuse_substitute(adapter: type[Adapter], interface: Any, config: Mapping[s
     what, used = (f"{type(client).__module__}.{type(client).__qualname__}" for client in (given, interface.client))
     raise ConfigurationError(
         f"Flask-Session does not use {adapter.client_setting}, a {what}: it has put a {used} for localhost in its "
-        f"place, and only warned. Write {adapter.instead}"
+        f"place, and only warned. Write {adapter.advice}"
     )

@@ -12,17 +12,17 @@ from .base import Adapter
 log = logging.getLogger(__name__)
 
 
-class DynamoDBBackend(Adapter):
+class DynamoDBStore(Adapter):
     """An item each in Flask-Session's table, through the client, which threads may share, not the resource.
 
     Expired items are removed by DynamoDB where its time to live is switched on. Flask-Session means to do that,
     but never does.
     """
 
-    serves = "flask_session.DynamoDBSessionInterface"
+    store_class = "flask_session.DynamoDBSessionInterface"
     setting = 'SESSION_TYPE = "dynamodb"'
     client_setting = "SESSION_DYNAMODB"
-    instead = 'SESSION_DYNAMODB = boto3.resource("dynamodb")'
+    advice = 'SESSION_DYNAMODB = boto3.resource("dynamodb")'
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         from botocore.exceptions import BotoCoreError, ClientError

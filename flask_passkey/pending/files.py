@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 MANY_SESSIONS = 10_000
 
 
-class FileSystemCacheBackend(Adapter):
+class FileSystemCacheStore(Adapter):
     """One file a record, whose modification time is its expiry, in a folder inside that of a CacheLib cache.
 
     The cache takes the folder, by its name, for unfinished business of its own and lets it be. Its records would
     not do: they are pickles, and above its threshold it throws away first what expires first, which is ours.
     """
 
-    serves = "cachelib.FileSystemCache"
+    store_class = "cachelib.FileSystemCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = FileSystemCache(...)'
     errors = (OSError,)
 

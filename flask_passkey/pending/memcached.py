@@ -89,16 +89,16 @@ def _library_of(client: Any) -> _Library:
     )
 
 
-class MemcachedBackend(Adapter):
+class MemcachedStore(Adapter):
     """Memcached. Who reads a record has it only if the server's reply to their delete is that it was there.
 
     Memcached may drop any record when its memory is full.
     """
 
-    serves = "flask_session.MemcachedSessionInterface"
+    store_class = "flask_session.MemcachedSessionInterface"
     setting = 'SESSION_TYPE = "memcached"'
     client_setting = "SESSION_MEMCACHED"
-    instead = 'SESSION_MEMCACHED = PooledClient("127.0.0.1:11211"), of pymemcache.client.base'
+    advice = 'SESSION_MEMCACHED = PooledClient("127.0.0.1:11211"), of pymemcache.client.base'
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
@@ -126,10 +126,10 @@ class MemcachedBackend(Adapter):
         return None
 
 
-class MemcachedCacheBackend(MemcachedBackend):
+class MemcachedCacheStore(MemcachedStore):
     """The memcached servers of a CacheLib cache."""
 
-    serves = "cachelib.MemcachedCache"
+    store_class = "cachelib.MemcachedCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = MemcachedCache(...)'
     client_setting = ""
 

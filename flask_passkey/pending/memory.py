@@ -11,13 +11,13 @@ from .base import Adapter
 log = logging.getLogger(__name__)
 
 
-class SimpleCacheBackend(Adapter):
+class SimpleCacheStore(Adapter):
     """The memory of one process, for development: a dictionary beside that of a CacheLib cache.
 
     The cache itself would not do: above its threshold it throws away first what expires first, which is ours.
     """
 
-    serves = "cachelib.SimpleCache"
+    store_class = "cachelib.SimpleCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = SimpleCache()'
     errors = ()
 

@@ -14,16 +14,16 @@ WRITE_CONFLICT = 112
 ATTEMPTS = 10
 
 
-class MongoDBBackend(Adapter):
+class MongoDBStore(Adapter):
     """A document each in Flask-Session's collection, found by ``_id``: the ``id`` of sessions has no index.
 
     Flask-Session's index on ``expiration`` lets MongoDB remove expired ones, within about a minute.
     """
 
-    serves = "flask_session.MongoDBSessionInterface"
+    store_class = "flask_session.MongoDBSessionInterface"
     setting = 'SESSION_TYPE = "mongodb"'
     client_setting = "SESSION_MONGODB"
-    instead = 'SESSION_MONGODB = pymongo.MongoClient("mongodb://127.0.0.1")'
+    advice = 'SESSION_MONGODB = pymongo.MongoClient("mongodb://127.0.0.1")'
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         from pymongo.errors import PyMongoError

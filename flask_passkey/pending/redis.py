@@ -8,13 +8,13 @@ from typing import Any, cast
 from .base import Adapter
 
 
-class RedisBackend(Adapter):
+class RedisStore(Adapter):
     """Redis 6.2 or later, for its GETDEL: the reason of an older one's refusal names that command."""
 
-    serves = "flask_session.RedisSessionInterface"
+    store_class = "flask_session.RedisSessionInterface"
     setting = 'SESSION_TYPE = "redis"'
     client_setting = "SESSION_REDIS"
-    instead = (
+    advice = (
         'SESSION_REDIS = redis.Redis.from_url("redis://127.0.0.1"), which speaks to Valkey, too. For a cluster write '
         'SESSION_TYPE = "cachelib" and SESSION_CACHELIB = cachelib.RedisCache(redis.RedisCluster(...)).'
     )
@@ -34,10 +34,10 @@ class RedisBackend(Adapter):
         return cast("bytes | None", self._client.execute_command("GETDEL", name, NEVER_DECODE=True))
 
 
-class RedisCacheBackend(RedisBackend):
+class RedisCacheStore(RedisStore):
     """The Redis server of a CacheLib cache, used past the cache, whose own records are pickles."""
 
-    serves = "cachelib.RedisCache"
+    store_class = "cachelib.RedisCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = RedisCache(...)'
     client_setting = ""
 

@@ -13,17 +13,17 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from .base import Adapter
 
 
-class SQLAlchemyBackend(Adapter):
+class SQLAlchemyStore(Adapter):
     """The session table, through connections of our own: the app's ``db.session`` and its work stay untouched.
 
     A request that also uses ``db.session`` thus takes two connections from the pool. SQLite in memory has only
     one, shared by everyone: it is good for tests with one thread, and for nothing else.
     """
 
-    serves = "flask_session.SqlAlchemySessionInterface"
+    store_class = "flask_session.SqlAlchemySessionInterface"
     setting = 'SESSION_TYPE = "sqlalchemy"'
     client_setting = "SESSION_SQLALCHEMY"
-    instead = "SESSION_SQLALCHEMY = flask_sqlalchemy.SQLAlchemy(app)."
+    advice = "SESSION_SQLALCHEMY = flask_sqlalchemy.SQLAlchemy(app)."
     errors = (SQLAlchemyError,)
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:

@@ -78,11 +78,11 @@ class BeginSignInRequest(RequestSchema):
     step_up = fields.Boolean(truthy={True}, falsy={False})
 
 
-class BeginAddingRequest(RequestSchema):
+class BeginRegistrationRequest(RequestSchema):
     conditional = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
 
-class BeginRegistrationRequest(RequestSchema):
+class BeginSignUpRequest(RequestSchema):
     name = Label(required=True, validate=validate.Length(1, MAX_NAME))
     display_name = Label(load_default="", validate=validate.Length(0, MAX_NAME))
 
@@ -169,7 +169,7 @@ def credential(record: CredentialRecord, *, current: bytes | None, icon_url: Ico
     """
     return {
         "id": base64url_encode(record.id),
-        "name": record.name,
+        "name": record.label,
         "created_at": _rfc_3339(record.created_at),
         "used_at": None if record.last_used_at is None else _rfc_3339(record.last_used_at),
         "aaguid": record.aaguid,
@@ -196,7 +196,7 @@ def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
 
 def begun(outcome: Begun) -> dict[str, Any]:
     """Return the data of a ceremony that was begun."""
-    return {"session_id": outcome.session_id, "options": {"publicKey": outcome.options}}
+    return {"session_id": outcome.ceremony_id, "options": {"publicKey": outcome.options}}
 
 
 def signed_in(outcome: SignedIn, extra: Mapping[str, Any], *, icon_url: IconURL) -> dict[str, Any]:

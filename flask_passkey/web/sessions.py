@@ -21,9 +21,9 @@ from ..accounts import Accounts
 from ..config import PasskeyConfig
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import CeremonyStoreUnavailable
-from ..outcomes import Proof, Visitor
 from ..pending import MARK
 from ..pending.ceremonies import new_browser_secret
+from ..visitor import LastSignIn, Visitor
 
 _PROOF = "_passkey"
 _UPGRADE = "_passkey_upgrade"
@@ -38,10 +38,10 @@ _VISIBLE = re.compile("[!-~]*")
 
 def visitor(accounts: Accounts, config: PasskeyConfig) -> Visitor:
     """Return who is asking by the current request."""
-    return Visitor(_browser_secrets(config), accounts.current(), _proof(), _upgrade_of())
+    return Visitor(_browser_secrets(config), accounts.current(), _last_sign_in(), _conditional_user_id())
 
 
-def known_browser(asking: Visitor, config: PasskeyConfig) -> Visitor:
+def ensure_secret(asking: Visitor, config: PasskeyConfig) -> Visitor:
     """Return the same visitor, after giving the browser a secret if it has none."""
     if asking.secrets:
         return asking
@@ -50,7 +50,7 @@ def known_browser(asking: Visitor, config: PasskeyConfig) -> Visitor:
     return replace(asking, secrets=(secret,))
 
 
-def anybody(config: PasskeyConfig) -> Visitor:
+def anonymous(config: PasskeyConfig) -> Visitor:
     """Return the browser of the current request without asking the app who is signed in."""
     return Visitor(_browser_secrets(config))
 
@@ -77,13 +77,13 @@ def _set_cookie(response: Response, secret: str, config: PasskeyConfig) -> Respo
     return response
 
 
-def _proof() -> Proof | None:
+def _last_sign_in() -> LastSignIn | None:
     """Return the last passkey sign-in of this session."""
     kept = session.get(_PROOF)
     if kept is None:
         return None
     try:
-        return Proof(kept["user_id"], base64url_decode(kept["credential_id"]), kept["at"])
+        return LastSignIn(kept["user_id"], base64url_decode(kept["credential_id"]), kept["at"])
     except (KeyError, TypeError, ValueError):  # it is of another release
         return None
 
@@ -114,7 +114,7 @@ def undone_on_error() -> Iterator[None]:
         raise
 
 
-def remember_proof(*, user_id: str, credential_id: bytes) -> None:
+def note_sign_in(*, user_id: str, credential_id: bytes) -> None:
     """Note in the session that this user signed in with this passkey now."""
     session[_PROOF] = {"user_id": user_id, "credential_id": base64url_encode(credential_id), "at": time.time()}
 
@@ -125,12 +125,12 @@ def forget_sign_in(*_: object, **__: object) -> None:
     session.pop(_UPGRADE, None)
 
 
-def offer_upgrade(user_id: str) -> None:
+def offer_passkey(user_id: str) -> None:
     """Note in the session that this user signed in with a password now and may get a passkey, once."""
     session[_UPGRADE] = {"user_id": user_id, "at": time.time()}
 
 
-def _upgrade_of() -> str:
+def _conditional_user_id() -> str:
     """Return who may get one."""
     kept = session.get(_UPGRADE)
     if kept is None:
@@ -141,7 +141,7 @@ def _upgrade_of() -> str:
         return ""
 
 
-def forget_upgrade() -> None:
+def forget_offer() -> None:
     """Forget the offer: it was taken."""
     session.pop(_UPGRADE, None)
 

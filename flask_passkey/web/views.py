@@ -25,8 +25,9 @@ from ..errors import (
     SignInRequired,
     TooManyRequests,
 )
-from ..outcomes import Registered, SignedIn, Visitor
+from ..outcomes import Registered, SignedIn
 from ..providers import icon_of
+from ..visitor import Visitor
 from . import http as incoming
 from . import schemas, sessions
 
@@ -59,9 +60,9 @@ def begin_sign_in() -> Response:
     sent = incoming.body(party.config, optional=True)
     body = schemas.BeginSignInRequest.read(sent) if sent != {} else {}
     if body.get("step_up"):
-        begun = party.begin_step_up(sessions.known_browser(_visitor(party), party.config))
+        begun = party.begin_step_up(sessions.ensure_secret(_visitor(party), party.config))
     else:
-        browser = sessions.known_browser(sessions.anybody(party.config), party.config)
+        browser = sessions.ensure_secret(sessions.anonymous(party.config), party.config)
         begun = party.begin_sign_in(browser, user_name=body.get("user_name"))
     return answer(schemas.success(schemas.begun(begun)))
 
@@ -86,14 +87,14 @@ def begin_registration() -> Response:
     """Prepare a passkey for the signed-in user or, with a name, for a new account."""
     party = _party()
     body = incoming.body(party.config, optional=True)
-    visitor = sessions.known_browser(_visitor(party), party.config)
+    visitor = sessions.ensure_secret(_visitor(party), party.config)
     if visitor.user is not None:
-        adding = schemas.BeginAddingRequest.read(body)
+        adding = schemas.BeginRegistrationRequest.read(body)
         begun = party.begin_registration(visitor, **adding)
         if adding["conditional"]:
-            sessions.forget_upgrade()
+            sessions.forget_offer()
     elif body:
-        begun = party.begin_sign_up(visitor, **schemas.BeginRegistrationRequest.read(body))
+        begun = party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
     else:
         raise SignInRequired("nobody is signed in, and the request names no account to create")
     return answer(schemas.success(schemas.begun(begun)))
@@ -105,8 +106,10 @@ def finish_registration() -> Response:
     party = _party()
     body = schemas.FinishRequest.read(incoming.body(party.config))
     visitor = _visitor(party)
-    outcome = party.finish_registration(visitor, **body, user_agent=request.user_agent.string)
-    current = visitor.proof.credential_id if visitor.proof else None
+    outcome = party.finish_registration(
+        visitor, body["session_id"], body["response"], label=body["name"], user_agent=request.user_agent.string
+    )
+    current = visitor.last_sign_in.credential_id if visitor.last_sign_in else None
     if outcome.new_user is not None and outcome.may_sign_in:
         _login(party.accounts, visitor, outcome)
         current = outcome.credential.id
@@ -131,7 +134,7 @@ def rename_credential(credential_id: str) -> Response:
     body = schemas.RenameRequest.read(incoming.body(party.config))
     visitor = _visitor(party)
     record = party.rename(visitor, _known(credential_id), body["name"])
-    current = visitor.proof.credential_id if visitor.proof else None
+    current = visitor.last_sign_in.credential_id if visitor.last_sign_in else None
     return answer(schemas.success(schemas.credential(record, current=current, icon_url=_icon_url)))
 
 
@@ -225,7 +228,7 @@ def _login(accounts: Accounts, visitor: Visitor, outcome: SignedIn | Registered)
         extra = accounts.login(user)
         if extra:
             current_app.json.dumps(extra)  # what cannot be answered must be known before the session is saved
-        sessions.remember_proof(user_id=outcome.info.id, credential_id=outcome.credential.id)
+        sessions.note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id)
     return extra
 
 
@@ -257,7 +260,7 @@ def _failure(refusal: Refusal) -> dict[str, Any]:
     cause = refusal.__cause__ if level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    signals.tell(signals.refused, app, error=refusal, correlation_id=correlation_id)
+    signals.send(signals.refused, app, error=refusal, correlation_id=correlation_id)
     return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
 
 

@@ -46,7 +46,7 @@ class Connections(Protocol):
         :param single: it is one statement, where the database can do it in one.
         """
 
-    def again(self, connection: Connection) -> Connection:
+    def current(self, connection: Connection) -> Connection:
         """Give the connection of the open transaction once more."""
 
     def savepoint(self, connection: Connection) -> Savepoint:
@@ -91,8 +91,8 @@ class EngineConnections:
         options = engine.get_execution_options() if single else {}
         driver: Driver | None = options.get(DRIVER)
         if driver is not None and not driver.is_watched:
-            return _again_after_others(lambda: driver.run(work, write=write))
-        return _again_after_others(lambda: self._run(engine, work, write=write, alone=SINGLE_STATEMENTS in options))
+            return _retry_on_conflict(lambda: driver.run(work, write=write))
+        return _retry_on_conflict(lambda: self._run(engine, work, write=write, alone=SINGLE_STATEMENTS in options))
 
     def _run(self, engine: Engine, work: Callable[[Connection], T], *, write: bool, alone: bool) -> T:
         with engine.connect() as connection:
@@ -103,7 +103,7 @@ class EngineConnections:
                 connection.commit()
             return result
 
-    def again(self, connection: Connection) -> Connection:
+    def current(self, connection: Connection) -> Connection:
         return connection
 
     def savepoint(self, connection: Connection) -> Savepoint:
@@ -157,7 +157,7 @@ class SessionConnections:
         with self.begin(write=write) as connection:
             return work(connection)
 
-    def again(self, connection: Connection) -> Connection:
+    def current(self, connection: Connection) -> Connection:
         # A hook may have committed the session, which then is on another connection.
         return self._session().connection()
 
@@ -187,17 +187,17 @@ class SessionConnections:
             self._ready.add(engine)
 
 
-def _again_after_others(work: Callable[[], T]) -> T:
+def _retry_on_conflict(work: Callable[[], T]) -> T:
     for last in (False,) * (_ATTEMPTS - 1) + (True,):
         try:
             return work()
         except DBAPIError as exc:
-            if last or not _is_because_of_others(exc):
+            if last or not _is_conflict(exc):
                 raise
     raise AssertionError("the last attempt returns or raises")
 
 
-def _is_because_of_others(exc: DBAPIError) -> bool:
+def _is_conflict(exc: DBAPIError) -> bool:
     """Tell a serialization failure or a deadlock, by its SQLSTATE or MySQL's number: nothing was done, try again."""
     orig: Any = exc.orig
     code = getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or next(iter(orig.args), None)

@@ -71,11 +71,11 @@ class Prepared:
         compiled: Any = statement.compile(dialect=dialect)
         self.text: str = compiled.string
         self._parameters = [
-            (name, compiled.params[name], _going_in(compiled.binds[name].type, dialect))
+            (name, compiled.params[name], _bind_processor(compiled.binds[name].type, dialect))
             for name in compiled.positiontup
         ]
         columns = statement.selected_columns if isinstance(statement, Select) else statement.exported_columns
-        conversions = [_coming_out(column.type, dialect) for column in columns]
+        conversions = [_result_processor(column.type, dialect) for column in columns]
         self._conversions = [(place, convert) for place, convert in enumerate(conversions) if convert]
 
     def parameters(self, values: Mapping[str, Any]) -> list[Any]:
@@ -90,11 +90,11 @@ class Prepared:
         return values
 
 
-def _going_in(type_: TypeEngine[Any], dialect: Dialect) -> Convert:
+def _bind_processor(type_: TypeEngine[Any], dialect: Dialect) -> Convert:
     return type_.dialect_impl(dialect).bind_processor(dialect) or (lambda value: value)
 
 
-def _coming_out(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+def _result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     return type_.dialect_impl(dialect).result_processor(dialect, None)
 
 

@@ -18,14 +18,19 @@ from .connections import DRIVER, SINGLE_STATEMENTS
 from .driver import Driver
 
 #: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
-_PATIENCE = 5
-_CONNECTING = {"connect_timeout": _PATIENCE}
+_TIMEOUT = 5
+_CONNECTING = {"connect_timeout": _TIMEOUT}
 #: How long to wait for a machine that is gone without a word. Left to itself, TCP waits for a quarter of an hour.
-_GONE = {"tcp_user_timeout": _PATIENCE * 1000, "keepalives_idle": 5, "keepalives_interval": 1, "keepalives_count": 5}
+_KEEPALIVE = {
+    "tcp_user_timeout": _TIMEOUT * 1000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 1,
+    "keepalives_count": 5,
+}
 #: What drivers can be told of it.
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "psycopg": _CONNECTING | _GONE,
-    "psycopg2": _CONNECTING | _GONE,
+    "psycopg": _CONNECTING | _KEEPALIVE,
+    "psycopg2": _CONNECTING | _KEEPALIVE,
     "pymysql": _CONNECTING,
     "mysqldb": _CONNECTING,
 }
@@ -61,7 +66,7 @@ def _server_engine(url: URL) -> Engine:
         options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
         options["execution_options"] = {SINGLE_STATEMENTS: True}
-    return create_engine(url, pool_pre_ping=True, pool_timeout=_PATIENCE, hide_parameters=True, **options)
+    return create_engine(url, pool_pre_ping=True, pool_timeout=_TIMEOUT, hide_parameters=True, **options)
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -71,8 +76,8 @@ def _sqlite_engine(url: URL) -> Engine:
     pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0} if in_memory else {}
     engine = create_engine(
         url,
-        connect_args={"timeout": _PATIENCE, "check_same_thread": False},
-        pool_timeout=_PATIENCE,
+        connect_args={"timeout": _TIMEOUT, "check_same_thread": False},
+        pool_timeout=_TIMEOUT,
         hide_parameters=True,
         **pool,
     )

@@ -176,7 +176,7 @@ class SQLCredentialRepository:
         row = self._read(lambda connection: connection.execute(statements.GET, key).one_or_none())
         return None if row is None else statements.record_of(row)
 
-    def list(self, user_id: str) -> builtins.list[CredentialRecord]:
+    def of_user(self, user_id: str) -> builtins.list[CredentialRecord]:
         owner = {"owner": user_id}
         rows = self._read(lambda connection: connection.execute(statements.LIST, owner).all())
         return [statements.record_of(row) for row in rows]
@@ -185,8 +185,8 @@ class SQLCredentialRepository:
         record_use = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
         return self._call(lambda connection: record_use(connection, statements.use_of(record)), single=True)
 
-    def rename(self, credential_id: bytes, *, user_id: str, name: str) -> CredentialRecord:
-        change = {"key": credential_id, "owner": user_id, "new_name": name}
+    def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
+        change = {"key": credential_id, "owner": user_id, "new_label": label}
 
         def rename(connection: Connection) -> CredentialRecord:
             if not connection.execute(statements.RENAME, change).rowcount:
@@ -217,7 +217,7 @@ class SQLCredentialRepository:
         current = self._open()
         try:
             if current is not None:
-                return work(self._connections.again(current.connection))
+                return work(self._connections.current(current.connection))
             return self._connections.run(work, write=write, single=single)
         except (SQLAlchemyError, OSError) as exc:
             if current is not None:
@@ -244,7 +244,7 @@ class SQLCredentialRepository:
     @contextmanager
     def _part(self, current: _Transaction) -> Iterator[Connection]:
         """Open a part of the open transaction, which can be undone alone, for the caller's inner block."""
-        connection = self._connections.again(current.connection)
+        connection = self._connections.current(current.connection)
         savepoint = self._connections.savepoint(connection)
         try:
             yield connection

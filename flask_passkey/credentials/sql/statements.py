@@ -55,7 +55,7 @@ LOCK_IDS = select(credential.c.id).where(_of_owner).with_for_update()
 DELETE = delete(credential).where(credential.c.id == _key)
 DELETE_ALL = delete(credential).where(_of_owner)
 DELETE_USER = delete(user).where(user.c.user_id == _owner)
-RENAME = update(credential).where(credential.c.id == _key, _of_owner).values(name=bindparam("new_name"))
+RENAME = update(credential).where(credential.c.id == _key, _of_owner).values(label=bindparam("new_label"))
 
 _count = bindparam("new_count", type_=BigInteger)
 _time = bindparam("new_time", type_=DateTime(timezone=True))

@@ -89,7 +89,7 @@ passkey_credential = Table(
     Column("transports", Text, nullable=False, comment="JSON list"),
     Column("backup_eligible", Boolean, nullable=False),
     Column("backup_state", Boolean, nullable=False),
-    Column("name", String(255), nullable=False),
+    Column("label", String(255), nullable=False),
     Column("aaguid", String(36), nullable=False),
     Column("created_at", _time(), nullable=False),
     Column("last_used_at", _time()),

@@ -26,10 +26,10 @@ class Store(MemoryCredentialRepository):
 
     away = False
 
-    def list(self, user_id: str) -> list[CredentialRecord]:
+    def of_user(self, user_id: str) -> list[CredentialRecord]:
         if self.away:
             raise CredentialStoreUnavailable("away")
-        return super().list(user_id)
+        return super().of_user(user_id)
 
 
 def with_passwords(flask_login: bool = False) -> App:
@@ -43,12 +43,12 @@ def with_passwords(flask_login: bool = False) -> App:
         if flask_login:
             login_user(user)
         session["user_id"] = user.id
-        site.passkey.offer_upgrade()
+        site.passkey.offer_passkey()
         return "welcome"
 
     @site.app.get("/home")
     def home() -> str:
-        return "data-passkey-upgrade" if site.passkey.upgrade_offered() else ""
+        return "data-passkey-offer" if site.passkey.passkey_offered() else ""
 
     return site
 
@@ -71,7 +71,7 @@ def offered(client: FlaskClient) -> bool:
     """Tell what the page says."""
     page = client.get("/home")
     assert page.status_code == 200
-    return page.text == "data-passkey-upgrade"
+    return page.text == "data-passkey-offer"
 
 
 def begin(client: FlaskClient) -> Any:
@@ -223,4 +223,4 @@ def test_an_odd_note_counts_as_none(client: FlaskClient, kept: object) -> None:
 def test_an_offer_to_nobody_is_a_mistake(site: App) -> None:
     """Called before the app has signed anybody in, it says what to do."""
     with site.app.test_request_context(), pytest.raises(RuntimeError, match="after the app's own sign-in"):
-        site.passkey.offer_upgrade()
+        site.passkey.offer_passkey()

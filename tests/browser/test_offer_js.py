@@ -19,7 +19,7 @@ CredentialsContainer.prototype.create = function ({ mediation, ...options }) { r
 #: The page after the sign-in.
 LANDING = """<!doctype html><html lang="en"><title>Home</title><link rel="icon" href="/static/icon.svg">
 <script type="module" src="/passkey/static/passkey.js"></script>
-<main {upgrade}><h1>Home of {name}</h1><p role="status" data-passkey-status></p>
+<main {offer}><h1>Home of {name}</h1><p role="status" data-passkey-status></p>
 <button data-passkey="register">Add a passkey</button></main>"""
 
 
@@ -30,13 +30,13 @@ def add_passwords(app: Flask) -> None:
     @app.get("/password/<name>")
     def password(name: str) -> Any:
         login_user(app.extensions["demo_accounts"].create(name, ""))
-        passkey.offer_upgrade()
+        passkey.offer_passkey()
         return redirect("/home")
 
     @app.get("/home")
     def home() -> str:
-        upgrade = "data-passkey-upgrade" if passkey.upgrade_offered() else ""
-        return LANDING.format(name=current_user.name, upgrade=upgrade)
+        offer = "data-passkey-offer" if passkey.passkey_offered() else ""
+        return LANDING.format(name=current_user.name, offer=offer)
 
 
 @pytest.fixture
@@ -88,14 +88,14 @@ def test_a_browser_that_never_answers_holds_nothing_up(page: Page, site: Site, a
     ended = page.evaluate(
         """async () => {
           const m = await import("/passkey/static/passkey.js");
-          const busy = await m.passkey.upgrade();
+          const busy = await m.passkey.conditionalCreate();
           m.WebAuthnAbortService.cancelCeremony();
           const data = { session_id: "1", options: { publicKey: (await (await fetch("/user/authn", {
             method: "PUT", headers: { "Content-Type": "application/json" }, body: "{}",
           })).json()).data.options.publicKey } };
           const client = new m.PasskeyClient({ fetch: async () => new Response(JSON.stringify({ code: 0, data })) });
           const late = new Promise((resolve) => setTimeout(resolve, 10_000, "late"));
-          return [busy, await Promise.race([client.upgrade({ timeout: 50 }), late]), asked.length];
+          return [busy, await Promise.race([client.conditionalCreate({ timeout: 50 }), late]), asked.length];
         }"""
     )
     assert ended == [None, None, 2]
@@ -118,7 +118,7 @@ def test_only_where_the_browser_says_that_it_can(page: Page, site: Site, browser
     page.wait_for_load_state("networkidle")
     assert page.evaluate("asked") == [] and made == []
     page.reload()
-    expect(page.locator("[data-passkey-upgrade]")).to_have_count(1)
+    expect(page.locator("[data-passkey-offer]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("name", ["InvalidStateError", "NotAllowedError", "NotSupportedError"])
@@ -148,7 +148,7 @@ def test_without_an_offer_the_server_says_no(
     page.add_init_script(WILLING)
     sign_up(page, site)
     watch.expected_statuses = {403}
-    assert page.evaluate("import('/passkey/static/passkey.js').then((m) => m.passkey.upgrade())") is None
+    assert page.evaluate("import('/passkey/static/passkey.js').then((m) => m.passkey.conditionalCreate())") is None
     assert len(authenticator.credentials) == 1
 
 
