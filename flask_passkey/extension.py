@@ -58,8 +58,6 @@ class Passkey:
     :param credentials: where credentials are kept; by default SQLAlchemy on ``PASSKEY_DATABASE_URI``, which is
         ``passkey.sqlite3`` in the instance folder unless set.
     :param ceremony_store: where pending ceremonies are kept; by default in the store behind Flask-Session.
-
-    .. versionadded:: 0.1
     """
 
     def __init__(

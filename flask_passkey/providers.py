@@ -37,10 +37,7 @@ _SYSTEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A maker of passkeys.
-
-    .. versionadded:: 0.1
-    """
+    """A maker of passkeys."""
 
     name: str
     #: Is there an icon, one for light pages and one for dark ones?

@@ -57,8 +57,6 @@ class RelyingParty:
     :param secret: makes decoys; the app's, the same on all its machines.
     :param sender: the sender of signals.
     :param clock: the time, aware.
-
-    .. versionadded:: 0.1
     """
 
     def __init__(

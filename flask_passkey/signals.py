@@ -1,7 +1,4 @@
-"""What an app can listen to, as `blinker <https://blinker.readthedocs.io/>`_ signals; the sender is the app.
-
-.. versionadded:: 0.1
-"""
+"""What an app can listen to, as `blinker <https://blinker.readthedocs.io/>`_ signals; the sender is the app."""
 
 from __future__ import annotations
 

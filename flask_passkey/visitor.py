@@ -18,10 +18,7 @@ class LastSignIn:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is asking.
-
-    .. versionadded:: 0.1
-    """
+    """Who is asking."""
 
     #: The secrets this browser holds, one unless its first requests raced.
     secrets: tuple[str, ...]

@@ -25,8 +25,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
 from flask_passkey.contracts import CredentialRepositoryContract, new_record
-from flask_passkey.contracts.changing import Deleting
-from flask_passkey.contracts.keeping import Adding
+from flask_passkey.contracts.repository import Adding, Deleting
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 from flask_passkey.errors import ConfigurationError, CredentialExists, CredentialStoreUnavailable
 

@@ -35,10 +35,7 @@ from .responses import AuthenticatorResponse, check_client_data, check_rp_id, qu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """A response that verified.
-
-    .. versionadded:: 0.1
-    """
+    """A response that verified."""
 
     #: The record as it should be after this ceremony.
     record: CredentialRecord

@@ -22,8 +22,6 @@ class PendingCeremony:
     """A ceremony that was begun. Text and numbers only, so that any store can keep it.
 
     Binary values are unpadded base64url text.
-
-    .. versionadded:: 0.1
     """
 
     #: ``sign-in``, ``step-up``, ``registration`` or ``sign-up``.

@@ -20,95 +20,68 @@ from .readers import READERS
 
 @dataclass(frozen=True, kw_only=True)  # no slots, for what is worked out once
 class PasskeyConfig:
-    """All settings of one app. Each field is the configuration key ``PASSKEY_<FIELD>`` in upper case.
+    """All settings of one app. Each field is the configuration key ``PASSKEY_<FIELD>`` in upper case."""
 
-    .. versionadded:: 0.1
-    """
-
+    #: The domain the passkeys belong to: ``"example.com"``. Every passkey is bound to it for its life. No scheme,
+    #: no port, lower case. ``localhost`` by default in debug and testing, otherwise required.
     rp_id: str = ""
-    """The domain the passkeys belong to: ``"example.com"``. Every passkey is bound to it for its life. No scheme,
-    no port, lower case. ``localhost`` by default in debug and testing, otherwise required."""
-
+    #: Name of the site as password managers show it. The RP ID by default.
     rp_name: str = ""
-    """Name of the site as password managers show it. The RP ID by default."""
-
+    #: Where the pages are, as a list or text separated by commas: ``["https://example.com"]``. Each is the RP ID
+    #: or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost:5000``.
     origins: tuple[str, ...] = ()
-    """Where the pages are, as a list or text separated by commas: ``["https://example.com"]``. Each is the RP ID
-    or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost:5000``."""
-
+    #: Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. At most five
+    #: different names left of the public suffix, which is as many as browsers look at.
     related_origins: tuple[str, ...] = ()
-    """Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. At most five
-    different names left of the public suffix, which is as many as browsers look at."""
-
+    #: Path in front of all routes but the well-known ones: ``"/api/v4"``.
     url_prefix: str = ""
-    """Path in front of all routes but the well-known ones: ``"/api/v4"``."""
-
+    #: Life of a ceremony in milliseconds, at most 600000; less than 60000 shuts out people who need time.
     timeout: int = 300_000
-    """Life of a ceremony in milliseconds, at most 600000; less than 60000 shuts out people who need time."""
-
+    #: ``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch.
     user_verification: str = "required"
-    """``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch."""
-
+    #: Key types offered to and accepted from authenticators, by COSE number, best first.
     algorithms: tuple[int, ...] = (-8, -7, -257)
-    """Key types offered to and accepted from authenticators, by COSE number, best first."""
-
+    #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
-    """Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``."""
-
+    #: Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
+    #: only authenticators below them can be registered.
     attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
-    only authenticators below them can be registered."""
-
+    #: FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
+    #: it does not know or that were compromised are refused. Needs the extra ``mds``.
     mds_file: str = ""
-    """FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
-    it does not know or that were compromised are refused. Needs the extra ``mds``."""
-
+    #: File with the certificate that the metadata blob is signed below.
     mds_root: str = ""
-    """File with the certificate that the metadata blob is signed below."""
-
+    #: Models of authenticators that may be registered; empty for all.
     allowed_aaguids: tuple[str, ...] = ()
-    """Models of authenticators that may be registered; empty for all."""
-
+    #: Models of authenticators that may not be registered.
     denied_aaguids: tuple[str, ...] = ()
-    """Models of authenticators that may not be registered."""
-
+    #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
+    #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
     counter_policy: str = "device-bound"
-    """When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
-    ``always``, or ``never``. It is reported in the log and by a signal in any case."""
-
+    #: What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once, ``fixed`` never,
+    #: ``any`` lets it change as it likes.
     backup_policy: str = "upgrade"
-    """What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once, ``fixed`` never,
-    ``any`` lets it change as it likes."""
-
+    #: Accept ceremonies from an ``<iframe>`` inside a page of another origin.
     allow_cross_origin: bool = False
-    """Accept ceremonies from an ``<iframe>`` inside a page of another origin."""
-
+    #: With ``allow_cross_origin``: the outer pages' origins that are accepted where the browser tells them.
     top_origins: tuple[str, ...] = ()
-    """With ``allow_cross_origin``: the outer pages' origins that are accepted where the browser tells them."""
-
+    #: Let people create an account with a passkey. By default on when the app has a ``create_user`` hook.
     sign_up: bool | None = None
-    """Let people create an account with a passkey. By default on when the app has a ``create_user`` hook."""
-
+    #: Also accept a user name at the begin of a sign-in, for authenticators that keep no passkeys themselves. Needs
+    #: a ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
     username_first: bool = False
-    """Also accept a user name at the begin of a sign-in, for authenticators that keep no passkeys themselves. Needs
-    a ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart."""
-
+    #: Seconds after a passkey sign-in in which passkeys can be added, renamed and deleted.
     step_up_age: int = 600
-    """Seconds after a passkey sign-in in which passkeys can be added, renamed and deleted."""
-
+    #: ``False`` answers HTTP 200 to everything, for clients that read only the envelope.
     http_status: bool = True
-    """``False`` answers HTTP 200 to everything, for clients that read only the envelope."""
-
+    #: Longest accepted request body in bytes.
     max_body: int = 65_536
-    """Longest accepted request body in bytes."""
-
+    #: SQLAlchemy URL of the credentials: ``"postgresql+psycopg://…"``. By default ``passkey.sqlite3`` in the
+    #: instance folder.
     database_uri: str = field(default="", repr=False)
-    """SQLAlchemy URL of the credentials: ``"postgresql+psycopg://…"``. By default ``passkey.sqlite3`` in the
-    instance folder."""
-
+    #: Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
+    #: ``{"enroll": "https://…", "manage": "https://…"}``.
     endpoints: Mapping[str, str] = field(default_factory=dict)
-    """Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
-    ``{"enroll": "https://…", "manage": "https://…"}``."""
 
     @cached_property
     def all_origins(self) -> tuple[str, ...]:

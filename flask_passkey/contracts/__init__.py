@@ -22,10 +22,8 @@ in the report of a failure, write ``pytest.register_assert_rewrite("flask_passke
 from __future__ import annotations
 
 from .base import new_record
-from .changing import Deleting, Renaming, Using
-from .keeping import Accounts, Adding, Listing
+from .repository import CredentialRepositoryContract
 from .store import CeremonyOutageContract, CeremonyStoreContract, new_key
-from .transactions import Transactions
 
 __all__ = [
     "CeremonyStoreContract",
@@ -34,13 +32,3 @@ __all__ = [
     "new_key",
     "new_record",
 ]
-
-
-class CredentialRepositoryContract(Accounts, Adding, Listing, Using, Renaming, Deleting, Transactions):
-    """Tests that every :class:`~flask_passkey.credentials.CredentialRepository` has to pass.
-
-    Derive from it and add a fixture ``repository``; override ``thread_context`` where a new thread needs one, such as
-    an app context.
-
-    .. versionadded:: 0.1
-    """

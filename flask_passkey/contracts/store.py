@@ -26,8 +26,6 @@ class CeremonyStoreContract:
 
     Derive from it and add a fixture ``store``; override ``pass_time`` where the store has a clock that a test can
     set, and ``thread_context`` where a new thread needs one, such as an app context.
-
-    .. versionadded:: 0.1
     """
 
     #: How many records all threads together race for.
@@ -134,8 +132,6 @@ class CeremonyOutageContract:
     """Tests that a store passes while it cannot be reached, for stores that are not in the process itself.
 
     Derive from it and add a fixture ``unreachable``: a store whose server is not there.
-
-    .. versionadded:: 0.1
     """
 
     @pytest.fixture
@@ -155,10 +151,7 @@ class CeremonyOutageContract:
 
 
 def new_key() -> str:
-    """Return a key like those of pending ceremonies: 43 characters of base64url.
-
-    .. versionadded:: 0.1
-    """
+    """Return a key like those of pending ceremonies: 43 characters of base64url."""
     return secrets.token_urlsafe(32)
 
 

@@ -13,10 +13,7 @@ from .record import CredentialRecord, counter_grows
 
 
 class MemoryCredentialRepository:
-    """Credentials in this process's memory, for tests: gone when it ends, and not shared between processes.
-
-    .. versionadded:: 0.1
-    """
+    """Credentials in this process's memory, for tests: gone when it ends, and not shared between processes."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

@@ -19,10 +19,7 @@ MAX_CREDENTIAL_ID = 1023
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialRecord:
-    """One registered credential. Binary items are raw ``bytes``, times are aware and in UTC.
-
-    .. versionadded:: 0.1
-    """
+    """One registered credential. Binary items are raw ``bytes``, times are aware and in UTC."""
 
     #: Credential ID, 1 to 1023 bytes, unique over all accounts.
     id: bytes
@@ -63,8 +60,6 @@ class CredentialRepository(Protocol):
     Every method may raise :class:`~flask_passkey.errors.CredentialStoreUnavailable`, and then has changed
     nothing. Called inside :meth:`transaction` they are part of it; called outside, each is atomic by itself.
     :class:`flask_passkey.testing.CredentialRepositoryContract` holds the promises as tests.
-
-    .. versionadded:: 0.1
     """
 
     def transaction(self) -> AbstractContextManager[object]:

@@ -17,10 +17,7 @@ SWEEP_EVERY = 60
 
 
 class CeremonyStore(Protocol):
-    """A place that keeps pending ceremonies.
-
-    .. versionadded:: 0.1
-    """
+    """A place that keeps pending ceremonies."""
 
     def put(self, key: str, value: bytes, *, lifetime: int) -> None:
         """Keep a value for ``lifetime`` whole seconds, at least one, under a key that was never used before.

@@ -41,8 +41,6 @@ class PendingCeremonies:
     :param store: gives the store, when it is first needed: Flask-Session may be set up after us.
     :param rp_id: the RP ID that all of them are bound to.
     :param clock: seconds since 1970.
-
-    .. versionadded:: 0.1
     """
 
     def __init__(

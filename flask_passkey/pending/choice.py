@@ -46,8 +46,6 @@ def store_for(
     :param config: the app's, to see whether Flask-Session uses the client that it was given.
     :raises ConfigurationError: the app keeps sessions in the browser, or in a store that is not known here, or not in
         the one that it means to.
-
-    .. versionadded:: 0.1
     """
     cache = getattr(interface, "cache", None)
     # By name, so that a library need not be installed to be asked about.
@@ -70,8 +68,6 @@ def require_rotation(interface: SessionInterface) -> None:
     """Refuse an app whose sessions cannot be given a new id at sign-in, as Flask-Session's can.
 
     :raises ConfigurationError: with the lines to write.
-
-    .. versionadded:: 0.1
     """
     _refuse_cookies(interface)
     if not hasattr(interface, "regenerate"):

@@ -56,8 +56,6 @@ class SQLCredentialRepository:
     :param engine: connects; nothing is connected before the first call.
     :param session: used instead of an engine.
     :param create_tables: create missing tables on first use. Switch it off when migrations create them.
-
-    .. versionadded:: 0.1
     """
 
     def __init__(

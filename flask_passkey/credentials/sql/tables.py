@@ -41,8 +41,6 @@ def _time() -> DateTime:
 
 
 #: What holds both tables; every constraint has a name, so that migrations can refer to it.
-#:
-#: .. versionadded:: 0.1
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -53,8 +51,6 @@ metadata = MetaData(
 )
 
 #: The accounts. The app's key is here and nowhere else; MySQL must not take "A" for "a" in it.
-#:
-#: .. versionadded:: 0.1
 passkey_user = Table(
     "passkey_user",
     metadata,
@@ -70,8 +66,6 @@ passkey_user = Table(
 )
 
 #: The credentials; columns are named like the fields of :class:`~flask_passkey.credentials.CredentialRecord`.
-#:
-#: .. versionadded:: 0.1
 passkey_credential = Table(
     "passkey_credential",
     metadata,
