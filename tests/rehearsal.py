@@ -94,7 +94,6 @@ def begin_step_up(records: Sequence[CredentialRecord]) -> tuple[dict[str, Any], 
     return authentication.begin(
         config=CONFIG,
         user_id=records[0].user_id,
-        user_handle=records[0].user_handle,
         allowed=[authentication.descriptor(record) for record in records],
     )
 

@@ -159,7 +159,7 @@ def test_it_can_be_composed_without_the_extension(site: App) -> None:
         config=PasskeyConfig.from_mapping({"PASSKEY_RP_ID": "localhost"}, development=False),
         accounts=Accounts(Hooks(create_user=User)),
         credentials=repository,
-        challenges=PendingCeremonies(lambda: store, rp_id="localhost"),
+        pending=PendingCeremonies(lambda: store, rp_id="localhost"),
         trust=Trust(),
     )
     visitor = Visitor(("s" * 43,))

@@ -46,7 +46,7 @@ class Authenticated:
 
 
 def begin(
-    *, config: PasskeyConfig, user_id: str = "", user_handle: bytes = b"", allowed: Sequence[Mapping[str, Any]] = ()
+    *, config: PasskeyConfig, user_id: str = "", allowed: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a sign-in or, with a user, of a step-up.
 
@@ -67,7 +67,6 @@ def begin(
         challenge=options["challenge"],
         user_verification=config.user_verification,
         user_id=user_id,
-        user_handle=base64url_encode(user_handle),
         allowed=tuple(item["id"] for item in allowed),
     )
     return options, pending
