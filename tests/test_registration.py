@@ -438,7 +438,7 @@ def test_backed_up_but_not_eligible_is_refused() -> None:
 
 def test_unknown_attestation_format_is_refused() -> None:
     """Step 21: a format we cannot verify is refused, and compared with the case of its letters."""
-    for name in ("None", "compound", "x\ny"):
+    for name in ("None", "Packed", "x\ny"):
         refused("Unsupported attestation type", bend=lambda c, name=name: setattr(c, "attestation_format", name))
 
 

@@ -33,6 +33,7 @@ from ..errors import RegistrationRejected, ResponseRejected
 from . import base64url
 from .attestation import Trust, check_model, trusted_roots
 from .authentication import descriptor
+from .authenticator_data import AuthenticatorData, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, Pending
 from .responses import Response, check_client_data, quoted
@@ -118,8 +119,7 @@ def finish(
     :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
     """
     try:
-        read = Response.read(response)
-        check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
+        read, attested = _read(pending, response, config)
         roots = trusted_roots(read.bytes("attestationObject"), trust)
         verified, backup_eligible = _verify(pending, read, config, roots)
         check_model(verified.aaguid, config)
@@ -128,7 +128,7 @@ def finish(
         raise RegistrationRejected(exc.reason) from exc
     record = CredentialRecord(
         id=verified.credential_id,
-        public_key=verified.credential_public_key,
+        public_key=attested.public_key,
         sign_count=verified.sign_count,
         uv_initialized=verified.user_verified,
         transports=_transports(read.members.get("transports")),
@@ -142,6 +142,13 @@ def finish(
         algorithm=algorithm,
     )
     return record if config.attestation == "none" else _with_attestation(record, verified, read)
+
+
+def _read(pending: Pending, response: object, config: PasskeyConfig) -> tuple[Response, AuthenticatorData]:
+    """Read a response, check that it was made for this ceremony, and measure what the library is to see."""
+    read = Response.read(response)
+    check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
+    return read, read_attestation_object(read.bytes("attestationObject"))
 
 
 def _verify(
