@@ -80,8 +80,8 @@ class PasskeyConfig:
     ``always``, or ``never``. It is reported in the log and by a signal in any case."""
 
     backup_policy: str = "upgrade"
-    """What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once, ``fixed`` never,
-    ``any`` lets it change as it likes."""
+    """What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once if the passkey does not
+    count its signatures, ``fixed`` never, ``any`` lets it change as it likes."""
 
     allow_cross_origin: bool = False
     """Accept ceremonies from an ``<iframe>`` inside a page of another origin."""
