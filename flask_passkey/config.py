@@ -52,7 +52,7 @@ class PasskeyConfig:
     user_verification: str = "required"
     """``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch."""
 
-    algorithms: tuple[int, ...] = (-8, -7, -257)
+    algorithms: tuple[int, ...] = (-7, -8, -257)
     """Key types offered to and accepted from authenticators, by COSE number, best first."""
 
     attestation: str = "none"
@@ -213,7 +213,7 @@ def _algorithms(key: str, value: object) -> tuple[int, ...]:
     numbers = [_integer(item) for item in items] if isinstance(items, list | tuple) else []
     known = [number for number in numbers if number in _ALGORITHMS]
     if not known or len(known) < len(numbers):
-        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-8, -7, -257])
+        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-7, -8, -257])
     return tuple(dict.fromkeys(known))
 
 
@@ -248,7 +248,7 @@ _FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "ap
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
-_ALGORITHMS = (-8, -7, -257, -36, -37, -38, -39, -258, -259)
+_ALGORITHMS = (-7, -8, -257, -36, -37, -38, -39, -258, -259)
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "rp_id": lambda key, value: check_rp_id(value),
     "rp_name": _text,

@@ -48,7 +48,7 @@ def test_options_are_exactly_these() -> None:
     assert options == {
         "rp": {"id": RP_ID, "name": "Example"},
         "user": {"id": b64url_encode(HANDLES[ADA]), "name": "ada", "displayName": "Ada"},
-        "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (-8, -7, -257)],
+        "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (-7, -8, -257)],
         "timeout": 300_000,
         "excludeCredentials": [],
         "authenticatorSelection": {
@@ -553,4 +553,4 @@ def test_sign_up_has_no_account_yet() -> None:
 
 def test_settings_are_those_of_the_example() -> None:
     """The tests above run on the default settings, nothing relaxed."""
-    assert CONFIG == configured(user_verification="required", allow_cross_origin=False, algorithms=(-8, -7, -257))
+    assert CONFIG == configured(user_verification="required", allow_cross_origin=False, algorithms=(-7, -8, -257))
