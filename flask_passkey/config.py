@@ -248,7 +248,7 @@ _FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "ap
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
-_ALGORITHMS = (-7, -8, -257, -36, -37, -38, -39, -258, -259)
+_ALGORITHMS = (-7, -8, -257, -36, -37, -38, -39, -258, -259, -48, -49, -50)
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "rp_id": lambda key, value: check_rp_id(value),
     "rp_name": _text,
