@@ -14,6 +14,7 @@ from rehearsal import (
     HANDLES,
     ORIGIN,
     RP_ID,
+    TOKEN_BINDINGS,
     USED,
     begin_step_up,
     browser,
@@ -312,6 +313,14 @@ def test_client_data_may_grow(authenticator: VirtualAuthenticator, record: Crede
         ceremony.client_data |= {"other_keys_can_be_added_here": "x", "crossOrigin": None, "topOrigin": None}
 
     assert sign_in(authenticator, record, bend=extend).record.id == record.id
+
+
+@pytest.mark.parametrize("value", TOKEN_BINDINGS, ids=repr)
+def test_token_binding_is_ignored(authenticator: VirtualAuthenticator, record: CredentialRecord, value: object) -> None:
+    """Step 9: ``tokenBinding`` of any shape is ignored, in a sign-in and in a step-up."""
+    bends: Any = {"bend": lambda c: c.client_data.update(tokenBinding=value)}
+    assert sign_in(authenticator, record, **bends).record.id == record.id
+    assert step_up(authenticator, [record], record, **bends).record.id == record.id
 
 
 @pytest.mark.parametrize("kind", ["webauthn.create", "payment.get", "", None])

@@ -14,6 +14,7 @@ from rehearsal import (
     ORIGIN,
     REGISTERED,
     RP_ID,
+    TOKEN_BINDINGS,
     begin_registration,
     browser,
     configured,
@@ -286,6 +287,17 @@ def test_client_data_may_grow() -> None:
         }
 
     assert register(browser(), bend=extend).user_id == ADA
+
+
+@pytest.mark.parametrize("value", TOKEN_BINDINGS, ids=repr)
+def test_token_binding_is_ignored(value: object) -> None:
+    """Step 6: ``tokenBinding`` of any shape is ignored; the client data are kept as they came."""
+    authenticator, config = browser(), configured(attestation="direct")
+    options, pending = begin_registration(config)
+    response = authenticator.create(options, bend=lambda c: c.client_data.update(tokenBinding=value))
+    record = finish_registration(pending, response, config=config)
+    assert record.attestation_client_data_json == b64url_decode(response["response"]["clientDataJSON"])
+    assert sign_in(authenticator, record).record.id == record.id
 
 
 @pytest.mark.parametrize("kind", ["webauthn.get", "payment.get", "", None])

@@ -36,7 +36,7 @@ from .authentication import descriptor
 from .authenticator_data import AuthenticatorData, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, Pending
-from .responses import Response, check_client_data, quoted
+from .responses import Response, check_client_data, quoted, without_token_binding
 
 _ANY = Trust()
 _MAX_TRANSPORTS = 8
@@ -159,7 +159,8 @@ def _verify(
         id=response.json["id"],
         raw_id=response.credential_id,
         response=AuthenticatorAttestationResponse(
-            client_data_json=response.client_data_json, attestation_object=response.bytes("attestationObject")
+            client_data_json=without_token_binding(response.client_data_json),
+            attestation_object=response.bytes("attestationObject"),
         ),
     )
     try:
