@@ -367,7 +367,7 @@ class RelyingParty:
             "userId": base64url.encode(user_handle),
             "allAcceptedCredentialIds": [base64url.encode(id_) for id_ in ids],
             "name": info.name,
-            "displayName": info.display_name,
+            "displayName": registration.shown_name(info.name, info.display_name),
         }
 
 

@@ -68,11 +68,20 @@ def test_options_are_json() -> None:
     assert json.loads(json.dumps(options)) == options
 
 
-@pytest.mark.parametrize("display_name", ["", "Ada Lovelace", "Ада 🦉"])
+@pytest.mark.parametrize("display_name", ["Ada Lovelace", " Ada", "Ада 🦉"])
 def test_display_name_is_as_given(display_name: str) -> None:
-    """The display name goes to the browser as the user wrote it, also when it is empty."""
+    """The display name goes to the browser as the user wrote it."""
     options, _ = begin_registration(display_name=display_name)
     assert options["user"]["displayName"] == display_name
+
+
+@pytest.mark.parametrize("display_name", ["", " ", "\u3000"])
+@pytest.mark.parametrize("user_id", [ADA, ""])
+def test_the_name_stands_in_for_the_display_name(display_name: str, user_id: str) -> None:
+    """Where there is no display name, the browser gets the name, and the app what the person wrote."""
+    options, pending = begin_registration(display_name=display_name, user_id=user_id)
+    assert options["user"]["displayName"] == options["user"]["name"] == "ada"
+    assert pending.display_name == ("" if user_id else display_name)
 
 
 def test_options_follow_the_settings() -> None:

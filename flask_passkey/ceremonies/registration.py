@@ -62,7 +62,7 @@ def begin(
     # A browser that may not ask anybody cannot verify anybody either: where it must, it does nothing (section 5.1.3).
     user_verification = "preferred" if conditional else config.user_verification
     options = _options(config, name, user_handle, user_verification)
-    options["user"]["displayName"] = display_name
+    options["user"]["displayName"] = shown_name(name, display_name)
     options["excludeCredentials"] = [descriptor(record) for record in exclude]
     options["extensions"] = {"credProps": True}
     pending = Pending(
@@ -77,6 +77,11 @@ def begin(
         mediation=CONDITIONAL if conditional else "",
     )
     return options, pending
+
+
+def shown_name(name: str, display_name: str) -> str:
+    """Return what authenticators may call an account: some stop at an empty ``displayName`` (section 5.4.3)."""
+    return display_name if display_name.strip() else name
 
 
 def _options(config: PasskeyConfig, name: str, user_handle: bytes, user_verification: str) -> dict[str, Any]:
