@@ -146,9 +146,11 @@ def test_bytes_have_a_limit() -> None:
 
 
 BROKEN = {
-    "nothing": b"", "a break": b"\xff", "head without its length": b"\x19\x00", "reserved head": b"\x1c",
-    "open number": b"\x1f", "open negative": b"\x3f", "reserved string": b"\x5c", "reserved list": b"\x9e",
-    "reserved simple": b"\xfc", "simple value that is written too long": b"\xf8\x18", "float cut short": b"\xfb\x00",
+    "nothing": b"", "a break": b"\xff", "head without its length": b"\x19\x00", "reserved head": b"\x1c" + bytes(16),
+    "open number": b"\x1f" + bytes(128), "open negative": b"\x3f" + bytes(128), "reserved string": b"\x5c" + bytes(99),
+    "reserved list": b"\x9e" + bytes(99),
+    "reserved simple": b"\xfc" + bytes(99), "simple value that is written too long": b"\xf8\x18",
+    "float cut short": b"\xfb\x00",
     "bytes cut short": b"\x43\x00\x00", "bytes of 2 to the 63": b"\x5b\x7f" + b"\xff" * 7 + b"x",
     "list of 2 to the 63": b"\x9b\x7f" + b"\xff" * 7 + b"\x00", "map of 2 to the 64": b"\xbb" + b"\xff" * 8 + b"\x00",
     "list cut short": b"\x82\x00", "map without a value": b"\xa1\x00", "open list without an end": b"\x9f\x00",
@@ -169,6 +171,14 @@ def test_what_is_no_cbor_is_refused(item: bytes) -> None:
     assert refusal(item).startswith("it was malformed: ")
     with pytest.raises(cbor2.CBORDecodeError):
         cbor2.loads(item)
+
+
+@pytest.mark.parametrize(
+    "item", [b"\xf9\x00\x00", b"\xfa" + bytes(4), b"\xfb" + bytes(8), b"\xf8\x20", b"\xe0", b"\xf7"]
+)
+def test_floats_and_simple_values_pass(item: bytes) -> None:
+    """Floats of all sizes and simple values are items as others are."""
+    assert measure(item, after=b"\x00") == item
 
 
 @pytest.mark.parametrize(
