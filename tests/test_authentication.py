@@ -498,6 +498,25 @@ def test_signature_of_another_key_is_refused() -> None:
         sign_in(authenticator, record)
 
 
+@pytest.mark.parametrize("key", [b"", b"\xa0", b"\xff", b"\x00", b"\xa1\x01\x02"])
+def test_stored_key_that_does_not_load_is_refused(
+    authenticator: VirtualAuthenticator, record: CredentialRecord, key: bytes
+) -> None:
+    """Step 21: a key that another system has stored and nobody can load verifies nothing."""
+    with pytest.raises(ResponseRejected, match="the assertion did not verify"):
+        sign_in(authenticator, dataclasses.replace(record, public_key=key))
+
+
+@pytest.mark.parametrize("algorithm", [-35, -53])
+def test_stored_key_of_another_kind_is_refused(algorithm: int) -> None:
+    """Step 21: the same for a good key and signature of an algorithm that we cannot verify."""
+    authenticator = browser()
+    record = register(authenticator)
+    authenticator.credentials[0].private_key = generate_key(algorithm)
+    with pytest.raises(ResponseRejected, match="the assertion did not verify"):
+        sign_in(authenticator, dataclasses.replace(record, public_key=authenticator.credentials[0].cose_key()))
+
+
 def test_counter_that_does_not_grow_is_refused() -> None:
     """Step 22: a counter behind the stored one is refused, after the signature, and the log tells the setting."""
     authenticator = browser(default_backup_eligibility=False, default_backup_state=False)
