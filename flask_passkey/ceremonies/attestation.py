@@ -36,10 +36,7 @@ class Metadata(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What attestation statements must chain to.
-
-    .. versionadded:: 0.1
-    """
+    """What attestation statements must chain to."""
 
     #: DER certificates for each attestation statement format.
     roots: Mapping[str, Sequence[bytes]] = field(default_factory=dict)

@@ -29,14 +29,14 @@ from webauthn.registration.verify_registration_response import VerifiedRegistrat
 
 from ..config import PasskeyConfig
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
+from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
-from . import base64url
 from .attestation import Trust, check_model, trusted_roots
 from .authentication import descriptor
 from .authenticator_data import AuthenticatorData, read_attestation_object
 from .keys import check_public_key
-from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, Pending
-from .responses import Response, check_client_data, quoted, without_token_binding
+from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
+from .responses import AuthenticatorResponse, check_client_data, quoted, without_token_binding
 
 _ANY = Trust()
 _MAX_TRANSPORTS = 8
@@ -52,7 +52,7 @@ def begin(
     user_id: str = "",
     exclude: Sequence[CredentialRecord] = (),
     conditional: bool = False,
-) -> tuple[dict[str, Any], Pending]:
+) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a registration or, without ``user_id``, of a sign-up.
 
     :param exclude: what the account has already, so that no authenticator makes a second one over it.
@@ -65,13 +65,13 @@ def begin(
     options["user"]["displayName"] = shown_name(name, display_name)
     options["excludeCredentials"] = [descriptor(record) for record in exclude]
     options["extensions"] = {"credProps": True}
-    pending = Pending(
+    pending = PendingCeremony(
         purpose=REGISTRATION if user_id else SIGN_UP,
         rp_id=config.rp_id,
         challenge=options["challenge"],
         user_verification=user_verification,
         user_id=user_id,
-        user_handle=base64url.encode(user_handle),
+        user_handle=base64url_encode(user_handle),
         name="" if user_id else name,
         display_name="" if user_id else display_name,
         mediation=CONDITIONAL if conditional else "",
@@ -104,11 +104,11 @@ def _options(config: PasskeyConfig, name: str, user_handle: bytes, user_verifica
 
 
 def finish(
-    pending: Pending,
+    pending: PendingCeremony,
     response: object,
     *,
     config: PasskeyConfig,
-    name: str,
+    label: str,
     user_id: str = "",
     now: datetime,
     trust: Trust = _ANY,
@@ -116,7 +116,7 @@ def finish(
     """Verify the response to a registration and return the record to store.
 
     :param response: ``RegistrationResponseJSON`` as an object (section 5.1).
-    :param name: the label of the new credential.
+    :param label: of the new credential.
     :param user_id: the account it is for.
     :param now: becomes its time of creation; aware.
     :param trust: what attestation must chain to, if anything.
@@ -125,7 +125,7 @@ def finish(
     """
     try:
         read, attested = _read(pending, response, config)
-        roots = trusted_roots(read.bytes("attestationObject"), trust)
+        roots = trusted_roots(read.field("attestationObject"), trust)
         verified, backup_eligible = _verify(pending, read, config, roots)
         check_model(verified.aaguid, config)
         algorithm = _check_credential(verified, read)
@@ -140,8 +140,8 @@ def finish(
         backup_eligible=backup_eligible,
         backup_state=verified.credential_backed_up,
         user_id=user_id,
-        user_handle=base64url.decode(pending.user_handle),
-        name=name,
+        user_handle=base64url_decode(pending.user_handle),
+        label=label,
         aaguid=verified.aaguid,
         created_at=now,
         algorithm=algorithm,
@@ -149,15 +149,17 @@ def finish(
     return record if config.attestation == "none" else _with_attestation(record, verified, read)
 
 
-def _read(pending: Pending, response: object, config: PasskeyConfig) -> tuple[Response, AuthenticatorData]:
+def _read(
+    pending: PendingCeremony, response: object, config: PasskeyConfig
+) -> tuple[AuthenticatorResponse, AuthenticatorData]:
     """Read a response, check that it was made for this ceremony, and measure what the library is to see."""
-    read = Response.read(response)
+    read = AuthenticatorResponse.read(response)
     check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
-    return read, read_attestation_object(read.bytes("attestationObject"))
+    return read, read_attestation_object(read.field("attestationObject"))
 
 
 def _verify(
-    pending: Pending, response: Response, config: PasskeyConfig, roots: dict[str, list[bytes]]
+    pending: PendingCeremony, response: AuthenticatorResponse, config: PasskeyConfig, roots: dict[str, list[bytes]]
 ) -> tuple[VerifiedRegistration, bool]:
     """Let the library verify; also return the BE flag it verified."""
     credential = RegistrationCredential(
@@ -165,13 +167,13 @@ def _verify(
         raw_id=response.credential_id,
         response=AuthenticatorAttestationResponse(
             client_data_json=without_token_binding(response.client_data_json),
-            attestation_object=response.bytes("attestationObject"),
+            attestation_object=response.field("attestationObject"),
         ),
     )
     try:
         verified = verify_registration_response(
             credential=credential,
-            expected_challenge=base64url.decode(pending.challenge),
+            expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
             require_user_presence=pending.mediation != CONDITIONAL,
@@ -185,7 +187,7 @@ def _verify(
     return verified, flags.be
 
 
-def _check_credential(verified: VerifiedRegistration, response: Response) -> int:
+def _check_credential(verified: VerifiedRegistration, response: AuthenticatorResponse) -> int:
     """Check what the library does not: the credential's ID and that its key will work."""
     if verified.credential_id != response.credential_id:
         raise ResponseRejected("response.id is not the ID in the authenticator data")
@@ -194,7 +196,9 @@ def _check_credential(verified: VerifiedRegistration, response: Response) -> int
     return check_public_key(verified.credential_public_key)
 
 
-def _with_attestation(record: CredentialRecord, verified: VerifiedRegistration, response: Response) -> CredentialRecord:
+def _with_attestation(
+    record: CredentialRecord, verified: VerifiedRegistration, response: AuthenticatorResponse
+) -> CredentialRecord:
     """Keep what an app that asks for attestation may want to look at again."""
     return replace(
         record,
