@@ -20,7 +20,7 @@ class UserInfo:
     id: str
     #: What the user signs in with: ``ada`` or ``ada@example.com``.
     name: str
-    #: What the user likes to be called; may be empty.
+    #: What the user likes to be called; may be empty: then authenticators are told the name.
     display_name: str
 
 

@@ -52,6 +52,11 @@ def clean_display_name(text: str, *, field: str = "display_name") -> str:
     return _clean(text, field, longest=MAX_NAME)
 
 
+def shown_name(name: str, display_name: str) -> str:
+    """Return what authenticators may call an account: some stop at an empty ``displayName`` (section 5.4.3)."""
+    return display_name if display_name.strip() else name
+
+
 def _clean(text: str, field: str, *, longest: int, required: bool = False) -> str:
     if len(text) > _MAX_TEXT:
         raise MalformedRequest(field, f"{field} is longer than {_MAX_TEXT} characters")

@@ -38,6 +38,13 @@ def configured(**changes: Any) -> PasskeyConfig:
 
 CONFIG = configured()
 
+#: What clients have sent as ``tokenBinding``, and more; Level 3 only reserves the member.
+TOKEN_BINDINGS: list[Any] = [
+    {"status": "not-supported"}, {"status": "of-the-future"}, {"status": "present", "id": "AAAA"},
+    {"status": "present"}, {"status": "supported"}, {"status": None}, {"status": {"status": []}}, {}, [],
+    "unused", "", None, 5, False,
+]  # fmt: skip
+
 
 def browser(**traits: Any) -> VirtualAuthenticator:
     """Return a browser on the site, with an authenticator."""

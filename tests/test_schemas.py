@@ -52,7 +52,7 @@ SHOWN = {
 }
 
 ACCOUNT = AccountState(UserInfo("17", "ada", ""), b"hh", [], "example.com")
-SIGNALS = {"rpId": "example.com", "userId": "aGg", "allAcceptedCredentialIds": [], "name": "ada", "displayName": ""}
+SIGNALS = {"rpId": "example.com", "userId": "aGg", "allAcceptedCredentialIds": [], "name": "ada", "displayName": "ada"}
 
 
 def no_icon(aaguid: str, theme: str) -> str:

@@ -13,7 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from ..credentials import CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import CredentialNotFound, MalformedRequest, Refusal
-from ..names import clean_display_name, clean_label, clean_name
+from ..names import clean_display_name, clean_label, clean_name, shown_name
 from ..outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from ..providers import provider_of
 
@@ -202,7 +202,7 @@ def account_state(account: AccountState) -> dict[str, Any]:
         "userId": base64url_encode(account.user_handle),
         "allAcceptedCredentialIds": [base64url_encode(id_) for id_ in account.credential_ids],
         "name": account.info.name,
-        "displayName": account.info.display_name,
+        "displayName": shown_name(account.info.name, account.info.display_name),
     }
 
 
