@@ -191,6 +191,21 @@ def test_unsolicited_authenticator_extensions_are_ignored(
     assert sign_in(authenticator, record, bend=extend).record.id == record.id
 
 
+@pytest.mark.parametrize("outputs", [b"\x61x", b"\x80", b"\xf6", b"\x05", b"\x40", b"\xf5", b""])
+def test_authenticator_extensions_are_a_map(
+    authenticator: VirtualAuthenticator, record: CredentialRecord, outputs: bytes
+) -> None:
+    """Step 7: extension outputs that are no map are no authenticator data, whoever signed them."""
+
+    def extend(ceremony: AuthenticationCeremony) -> None:
+        data = bytearray(ceremony.build_authenticator_data() + outputs)
+        data[32] |= Flags.ED
+        ceremony.authenticator_data = bytes(data)
+
+    with pytest.raises(ResponseRejected, match="not a map|did not verify"):
+        sign_in(authenticator, record, bend=extend)
+
+
 # Who it is
 
 

@@ -30,7 +30,7 @@ from .policies import (
     counter_must_grow,
     counter_regressed,
 )
-from .responses import Response, check_client_data, check_rp_id, quoted
+from .responses import Response, check_client_data, check_extensions, check_rp_id, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,5 +168,6 @@ def _verify(
         )
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected(f"the assertion did not verify: {quoted(exc)}") from exc
+    check_extensions(response.bytes("authenticatorData"))
     eligible = verified.credential_device_type == CredentialDeviceType.MULTI_DEVICE
     return AuthenticatorState(verified.new_sign_count, eligible, verified.credential_backed_up)

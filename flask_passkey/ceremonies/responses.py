@@ -12,6 +12,8 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
 
+from webauthn.helpers import parse_authenticator_data, parse_cbor
+
 from ..config import PasskeyConfig
 from ..errors import MalformedRequest, ResponseRejected
 from ..strict_json import parse_json, refuse_deep
@@ -128,3 +130,16 @@ def check_rp_id(authenticator_data: bytes, *, rp_id: str) -> None:
 def quoted(value: object) -> str:
     """Return what an attacker may have chosen as one short line, fit for a log."""
     return repr(str(value)[:200])
+
+
+def check_extensions(authenticator_data: bytes) -> None:
+    """Check that extension outputs, where there are any, are a map (section 6.1); nobody reads what is in it.
+
+    :param authenticator_data: that the library has read already.
+    :raises ResponseRejected: they are something else.
+    """
+    if not authenticator_data[32] & 0x80:
+        return
+    outputs = parse_authenticator_data(authenticator_data).extensions
+    if outputs is None or not isinstance(parse_cbor(outputs), dict):
+        raise ResponseRejected("the extension outputs are not a map")
