@@ -59,8 +59,8 @@ class PasskeyConfig:
     """Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``."""
 
     attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
-    only authenticators below them can be registered."""
+    """Files with the certificates that attestation must lead to, by format: ``{"packed": ["roots.pem"]}``. They need
+    not be roots. Then only authenticators below them can be registered."""
 
     mds_file: str = ""
     """FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
@@ -68,6 +68,10 @@ class PasskeyConfig:
 
     mds_root: str = ""
     """File with the certificate that the metadata blob is signed below."""
+
+    mds_stale: str = "warn"
+    """What to do about a metadata blob that should have been renewed: ``warn`` or ``refuse``. It is read at start-up
+    only."""
 
     allowed_aaguids: tuple[str, ...] = ()
     """Models of authenticators that may be registered; empty for all."""
@@ -244,7 +248,7 @@ def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 
 _AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "apple"}
+_FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
@@ -262,6 +266,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "attestation_roots": _roots,
     "mds_file": _text,
     "mds_root": _text,
+    "mds_stale": partial(_choice, choices=("warn", "refuse")),
     "allowed_aaguids": _aaguids,
     "denied_aaguids": _aaguids,
     "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),

@@ -215,7 +215,7 @@ class RelyingParty:
         if visitor.user is not None:
             self._stepped_up(visitor)  # before the claim, so that the browser can step up and repeat
         pending = self._take(visitor, session_id, (REGISTRATION, SIGN_UP))
-        record = registration.finish(
+        verified = registration.finish(
             pending,
             response,
             config=self.config,
@@ -224,14 +224,16 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(record, name=name or self._name_for(record, user_agent))
+        record = replace(verified.record, name=name or self._name_for(verified.record, user_agent))
         registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
+        registered = replace(registered, attestation_verified=verified.attestation_verified)
         signals.tell(
             signals.registered,
             self._sender,
             user=registered.new_user or visitor.user,
             credential=registered.credential,
             purpose=pending.purpose,
+            attestation_verified=registered.attestation_verified,
         )
         return registered
 

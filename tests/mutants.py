@@ -25,9 +25,9 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "flask_passkey"
-FILES = ("ceremonies/*.py", "challenges.py", "relying_party.py", "incoming.py", "views.py")
+FILES = ("ceremonies/**/*.py", "challenges.py", "relying_party.py", "incoming.py", "views.py")
 #: The quick tests: those of the ceremonies, which can see nothing of other files, and those of whole apps.
-PURE = "authentication registration policies keys base64url pending certificates vectors responses"
+PURE = "authentication registration policies keys base64url pending certificates paths statements der vectors responses"
 APPS = (
     "views relying_party challenges accounts approval sessions attestation step_up decoys providers extension cli "
     "hooks_and_signals upgrade"
