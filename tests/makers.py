@@ -330,13 +330,16 @@ def tpm(
     return make
 
 
-def without_extensions(party: Party) -> Party:
-    """Return somebody with a certificate of version 1, self-signed."""
+def without_extensions(party: Party, signer: Party | None = None) -> Party:
+    """Return somebody with a certificate of version 1, in which subject and issuer are the same.
+
+    :param signer: who has this name, too, and signs; themselves if ``None``.
+    """
     algorithm = bytes.fromhex("300a06082a8648ce3d040302")  # ecdsa-with-SHA256
     name, key = party.certificate.subject.public_bytes(), party.key.public_key()
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     days = tlv("30", tlv("17", b"200101000000Z"), tlv("17", b"490101000000Z"))
     body = tlv("30", tlv("02", b"\5"), algorithm, name, days, name, spki)
-    signature = party.key.sign(body, ec.ECDSA(hashes.SHA256()))
+    signature = (signer or party).key.sign(body, ec.ECDSA(hashes.SHA256()))
     whole = tlv("30", body, algorithm, tlv("03", b"\0" + signature))
     return Party(party.key, x509.load_der_x509_certificate(whole))

@@ -17,6 +17,7 @@ from makers import (
     android_key,
     apple,
     certified,
+    instead,
     new_key,
     packed,
     register,
@@ -210,13 +211,11 @@ def test_certificates_of_version_1() -> None:
     """An old root without extensions is an anchor; in the middle of a path nobody knows what such a one may do."""
     old = without_extensions(certified("old"))
     leaf = certified("leaf", old, ca=False)
-    assert leads(leaf, to=old)
-    assert not leads(leaf, old, to=certified("old", key=new_key()))
-    same = certified("old", key=old.key)
-    middle = certified("middle", same)
-    assert leads(certified("leaf", middle, ca=False), middle, to=old)
+    assert leads(leaf, to=old) and leads(certified("leaf", MIDDLE, ca=False), MIDDLE, to=without_extensions(ROOT))
+    assert not leads(leaf, to=without_extensions(certified("old")))
     upper = certified("old")
-    assert not leads(leaf, old, certified("old", upper, key=old.key, ca=False), to=upper)
+    follower = without_extensions(certified("old"), upper)
+    assert not leads(certified("leaf", follower, ca=False), follower, to=upper)
 
 
 def test_rings_end() -> None:
@@ -268,12 +267,18 @@ def test_every_format_leads_to_its_anchor(form: str, make: Callable[..., Make]) 
                 register(form, make(other, *sent), trust=trusting(form, anchor))
 
 
+def garbled(party: Party) -> bytes:
+    """Return a certificate in whose issuer something is of the wrong type."""
+    country = bytes.fromhex("310b300906035504061302")
+    assert party.der.count(country) == 2
+    return party.der.replace(country, b"\x30" + country[1:], 1)
+
+
 def test_certificates_that_cannot_be_read_do_no_harm() -> None:
     """Step 24: of the certificates that are sent along, those that cannot be read are left out."""
-    made = packed(certified("x", MIDDLE, ca=False))
-
-    def make(ceremony: object) -> object:
-        statement = made(ceremony)  # type: ignore[arg-type]
-        return statement | {"x5c": [*statement["x5c"], b"junk", 5, MIDDLE.der]}
-
+    others = [b"junk", 5, garbled(MIDDLE), MIDDLE.der]
+    make = instead(packed(LEAF), x5c=[LEAF.der, *others])
     assert register("packed", make, trust=trusting("packed", ROOT)).attestation_verified is True
+    make = instead(packed(LEAF), x5c=[garbled(LEAF), *others])
+    with pytest.raises(RegistrationRejected, match="did not verify"):
+        register("packed", make, trust=trusting("packed", ROOT))

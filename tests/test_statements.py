@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 from makers import (
     AIK,
     DIRECT,
@@ -34,9 +38,9 @@ from makers import (
     trusting,
     u2f,
 )
-from rehearsal import CONFIG, configured
+from rehearsal import CONFIG, EXAMPLES, REGISTERED, configured
 
-from flask_passkey.ceremonies.attestation import Trust
+from flask_passkey.ceremonies.attestation import Claim, Trust, assess
 from flask_passkey.errors import RegistrationRejected, ResponseRejected
 from flask_passkey.testing import RegistrationCeremony
 
@@ -405,6 +409,10 @@ BAD_PHONES: dict[str, tuple[Make, str]] = {
     "purpose without a set": (android_key(ROOT, hardware=ENFORCED | {"a1": tlv("02", b"\2")}), "."),
     "more behind": (android_key(ROOT, description=lambda value: value + b"\0"), "."),
     "cut off": (android_key(ROOT, description=lambda value: value[:-1]), "."),
+    "another layout": (
+        android_key(ROOT, description=lambda value: value.replace(b"\2\2\1,", b"\4\2\1,", 1)),
+        "laid out",
+    ),
     "empty": (android_key(ROOT, description=lambda _: tlv("30")), "."),
     "no description": (packed(ATTESTER), "another key"),
 }
@@ -459,3 +467,49 @@ def test_reasons_are_one_short_line() -> None:
         with pytest.raises(RegistrationRejected) as refusal:
             register(form, instead(lambda _: {}, **statement), trust=trusting("tpm", ROOT))
         assert re.fullmatch(r"[^\n]{1,500}", refusal.value.reason)
+
+
+@functools.cache
+def claims() -> list[Claim]:
+    """Return a good statement of each format, with what it is about."""
+    found: list[Claim] = []
+    for form, make in GOOD.values():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("flask_passkey.ceremonies.registration.assess", lambda claim, *_: found.append(claim))
+            register(form, make)
+    return found
+
+
+ODD: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.binary(max_size=9)
+    | st.text(max_size=9)
+    | st.just([[]])
+    | st.just({})
+)
+
+
+@EXAMPLES
+@given(st.data())
+def test_bent_statements_are_refused_or_told(data: st.DataObject) -> None:
+    """Whatever is changed in a statement or in its certificate, it verifies or it does not, and nothing breaks."""
+
+    def bent(value: Any) -> Any:
+        if not isinstance(value, bytes) or data.draw(st.booleans()):
+            return data.draw(ODD)
+        at, gone = data.draw(st.integers(0, len(value))), data.draw(st.integers(0, 3))
+        return value[:at] + data.draw(st.binary(max_size=3)) + value[at + gone :]
+
+    claim = data.draw(st.sampled_from(claims()))
+    statement = dict(claim.statement)
+    member = data.draw(st.sampled_from(sorted(statement)))
+    value = statement[member]
+    statement[member] = [bent(value[0])] if isinstance(value, list) and data.draw(st.booleans()) else bent(value)
+    claim = dataclasses.replace(claim, statement=statement)
+    for trust in (Trust(), trusting(claim.form, ROOT)):
+        try:
+            assert assess(claim, DIRECT, trust, REGISTERED) in (True, False)
+        except ResponseRejected:
+            assert trust

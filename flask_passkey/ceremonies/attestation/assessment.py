@@ -68,14 +68,23 @@ def assess(claim: Claim, config: PasskeyConfig, trust: Trust, now: datetime) -> 
     if not trust and config.attestation == "none":
         return None
     try:
-        certificates = verify(claim)
+        _verify(claim, config, trust, now)
     except ResponseRejected:
         if trust:
             raise
         return False
-    if trust:
-        _check_trusted(claim, certificates, config, trust, now)
     return True
+
+
+def _verify(claim: Claim, config: PasskeyConfig, trust: Trust, now: datetime) -> None:
+    try:
+        certificates = verify(claim)
+        if trust:
+            _check_trusted(claim, certificates, config, trust, now)
+    except ResponseRejected:
+        raise
+    except Exception as exc:  # a verdict on bytes an attacker chose, in readers that raise builtins as well
+        raise ResponseRejected(f"the attestation did not verify: {quoted(exc)}") from exc
 
 
 def _check_trusted(

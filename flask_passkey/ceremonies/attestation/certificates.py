@@ -52,15 +52,16 @@ def raw_extension(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> 
 
 def loaded(certificates: Sequence[bytes]) -> list[x509.Certificate]:
     """Return certificates in DER, without those that cannot be read, which can vouch for nothing."""
-    found = []
-    for data in certificates:
-        try:
-            certificate = x509.load_der_x509_certificate(data)
-            certificate.extensions  # noqa: B018  # read only when asked for, and refused only then
-        except (ValueError, TypeError, x509.DuplicateExtension):
-            continue
-        found.append(certificate)
-    return found
+    return [certificate for data in certificates if (certificate := _load(data)) is not None]
+
+
+def _load(data: bytes) -> x509.Certificate | None:
+    try:
+        certificate = x509.load_der_x509_certificate(data)
+        _ = certificate.subject, certificate.issuer, certificate.extensions  # which are read, and refused, only now
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return None
+    return certificate
 
 
 def has_path(certificates: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], *, now: datetime) -> bool:
