@@ -97,7 +97,7 @@ def fuzz(session: nox.Session) -> None:
 def race(session: nox.Session) -> None:
     """Let 16 threads in two processes race for 200 records in every store, and lose none of 1,000."""
     _install(session, ".[test]")
-    chosen = ("tests/test_backends.py", "-k", "one_of_many or none_is_lost")
+    chosen = ("tests/test_stores.py", "-k", "one_of_many or none_is_lost")
     session.run("pytest", "-rA", *chosen, *session.posargs, env={"PASSKEY_TEST_RACE": "200"})
 
 

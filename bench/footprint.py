@@ -23,7 +23,7 @@ from redis import Redis
 from sqlalchemy import Engine, create_engine, func, insert, select, text
 
 from demo.accounts import demo_account
-from flask_passkey.sql import passkey_credential, passkey_user
+from flask_passkey.credentials.sql import passkey_credential, passkey_user
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
 SIGN_INS = int(os.environ.get("PASSKEY_FOOTPRINT_SIGN_INS", "2000"))

@@ -12,7 +12,7 @@ from passkeys import RP_ID, Passkeys
 from wsgi import SITE
 
 from flask_passkey import CredentialRepository, MemoryCredentialRepository, Passkey, UserInfo
-from flask_passkey.sql import SQLCredentialRepository
+from flask_passkey.credentials.sql import SQLCredentialRepository
 
 
 @dataclass(frozen=True)

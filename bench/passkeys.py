@@ -11,7 +11,7 @@ from typing import Any
 from wsgi import SITE
 
 from flask_passkey import CredentialRecord
-from flask_passkey.sql import statements
+from flask_passkey.credentials.sql import statements
 from flask_passkey.testing import VirtualAuthenticator, VirtualCredential
 
 RP_ID = "localhost"
@@ -61,7 +61,7 @@ def record(number: int, credential_id: bytes, public_key: bytes) -> CredentialRe
         backup_state=True,
         user_id=f"user-{number}",
         user_handle=handle(number),
-        name="Phone",
+        label="Phone",
         aaguid="00000000-0000-0000-0000-000000000000",
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         algorithm=-7,

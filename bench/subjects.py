@@ -14,7 +14,7 @@ from flask import Flask
 from passkeys import Passkeys
 from wsgi import Browser, Caller, Job, Subject, request
 
-from flask_passkey.sql import passkey_credential, passkey_user
+from flask_passkey.credentials.sql import passkey_credential, passkey_user
 
 PATH = "/session/authn"
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from flask_passkey import CredentialRecord, Passkey, Refusal
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, StepUpRequired
-from flask_passkey.schemas import BeginRegistrationRequest, RenameRequest, credential, read_credential_id
+from flask_passkey.web.schemas import BeginSignUpRequest, RenameRequest, credential, read_credential_id
 
 from .accounts import Accounts
 from .words import sentences
@@ -104,7 +104,7 @@ def account() -> Response:
     """Change what the visitor likes to be called; the page that follows tells the password manager."""
     names = {"name": current_user.name, "display_name": request.form.get("display_name", "")}
     accounts: Accounts = current_app.extensions["demo_accounts"]
-    accounts.call(current_user.id, BeginRegistrationRequest.read(names)["display_name"])
+    accounts.call(current_user.id, BeginSignUpRequest.read(names)["display_name"])
     return _done(gettext("Your name was changed."))
 
 

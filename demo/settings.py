@@ -14,7 +14,7 @@ from flask import Flask
 from flask_passkey import PasskeyConfig
 from flask_passkey.errors import ConfigurationError
 
-#: All but what depends on other settings. Flask-Passkey's own are explained in ``flask_passkey/config.py``.
+#: All but what depends on other settings. Flask-Passkey's own are explained in ``flask_passkey/config/settings.py``.
 DEFAULTS: dict[str, Any] = {
     "PASSKEY_RP_ID": "localhost",
     "PASSKEY_RP_NAME": "Flask-Passkey demo",

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 SENTENCES = {
     "register.cancelled": _("No passkey was created. You can try again."),
     "sign-up.cancelled": _("No passkey was created, and no account. You can try again."),
-    "reauthenticate.cancelled": _("Nothing was changed. Please confirm with a passkey to go on."),
+    "step-up.cancelled": _("Nothing was changed. Please confirm with a passkey to go on."),
     "expired": _("That took too long. Please try again."),
     "duplicate": _("This device or password manager already has a passkey for your account."),
     "domain": _("Passkeys do not work on this address."),
@@ -34,7 +34,9 @@ SENTENCES = {
     "step_up_required": _("Please sign in with your passkey again, then repeat."),
     "waiting": _("Follow the steps that your browser or device shows."),
     "done": _("Done."),
-    "upgrade.done": _("Your password manager made a passkey: next time you can sign in without the password."),
+    "conditional-create.done": _(
+        "Your password manager made a passkey: next time you can sign in without the password."
+    ),
 }
 #: Where the demo says something else: it has no other way to sign in.
 OWN_SENTENCES = {"cancelled": _("No passkey was used. You can try again.")}

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from .accounts import UserInfo
-from .backends import CeremonyBackend
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository, MemoryCredentialRepository
+from .credentials.sql import SQLCredentialRepository
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
-from .outcomes import Visitor
+from .pending import CeremonyStore
 from .relying_party import RelyingParty
-from .sql import SQLCredentialRepository
+from .visitor import Visitor
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CeremonyBackend",
+    "CeremonyStore",
     "ConfigurationError",
     "CredentialRecord",
     "CredentialRepository",

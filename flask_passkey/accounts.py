@@ -14,10 +14,7 @@ from .errors import AccountRefused, Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """What we need to know of one of the app's users.
-
-    .. versionadded:: 0.1
-    """
+    """What we need to know of one of the app's users."""
 
     #: The app's key for the account, as text; constant for the account's life, never used again for another.
     id: str

@@ -11,7 +11,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from .ceremonies import base64url
+from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def check() -> None:
 def list_passkeys(user_id: str) -> None:
     """Print the passkeys of one account, one a line."""
     with _extension() as extension:
-        records = extension.credentials.list(user_id)
+        records = extension.credentials.of_user(user_id)
     for record in records:
         used = record.last_used_at.isoformat(timespec="seconds") if record.last_used_at else "never"
-        click.echo(f"{base64url.encode(record.id)}  {record.name!r}  used {used}")
+        click.echo(f"{base64url_encode(record.id)}  {record.label!r}  used {used}")
 
 
 @passkey.command("forget")
@@ -63,6 +63,6 @@ def list_passkeys(user_id: str) -> None:
 def forget(user_id: str) -> None:
     """Delete all passkeys of one account."""
     with _extension() as extension:
-        count = len(extension.credentials.list(user_id))
+        count = len(extension.credentials.of_user(user_id))
         extension.forget_user(user_id)
     click.echo(f"Deleted {count}.")

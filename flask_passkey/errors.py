@@ -37,25 +37,17 @@ from typing import ClassVar
 
 
 class PasskeyError(Exception):
-    """Base of every error this package raises. Never raised itself.
-
-    .. versionadded:: 0.1
-    """
+    """Base of every error this package raises. Never raised itself."""
 
 
 class ConfigurationError(PasskeyError, RuntimeError):
-    """The app's configuration cannot work; the message names the key and shows the line to write.
-
-    .. versionadded:: 0.1
-    """
+    """The app's configuration cannot work; the message names the key and shows the line to write."""
 
 
 class Refusal(PasskeyError):
     """A request is refused. Never raised itself.
 
     :param reason: why, for the log, the signal and ``app.debug``; never sent to a client otherwise.
-
-    .. versionadded:: 0.1
     """
 
     #: Number in the envelope's ``code``.
@@ -74,8 +66,6 @@ class MalformedRequest(Refusal):
     """The request does not have the shape of the contract.
 
     :param field: the member or parameter that is wrong, as the client wrote it in the contract's terms.
-
-    .. versionadded:: 0.1
     """
 
     code = 40001
@@ -88,10 +78,7 @@ class MalformedRequest(Refusal):
 
 
 class MethodNotAllowed(Refusal):
-    """The route exists, but not for this HTTP method.
-
-    .. versionadded:: 0.1
-    """
+    """The route exists, but not for this HTTP method."""
 
     code = 40001
     status = 405
@@ -99,10 +86,7 @@ class MethodNotAllowed(Refusal):
 
 
 class SignInRequired(Refusal):
-    """Nobody is signed in.
-
-    .. versionadded:: 0.1
-    """
+    """Nobody is signed in."""
 
     code = 401
     status = 401
@@ -110,10 +94,7 @@ class SignInRequired(Refusal):
 
 
 class CrossSiteRequest(Refusal):
-    """A browser sent the request from a page of another site.
-
-    .. versionadded:: 0.1
-    """
+    """A browser sent the request from a page of another site."""
 
     code = 403
     status = 403
@@ -121,10 +102,7 @@ class CrossSiteRequest(Refusal):
 
 
 class AccountRefused(Refusal):
-    """The app's account check says that this account may not sign in.
-
-    .. versionadded:: 0.1
-    """
+    """The app's account check says that this account may not sign in."""
 
     code = 403
     status = 403
@@ -132,10 +110,7 @@ class AccountRefused(Refusal):
 
 
 class CeremonyNotFound(Refusal):
-    """No such ceremony is pending: unknown, used, expired, or begun by another browser or user.
-
-    .. versionadded:: 0.1
-    """
+    """No such ceremony is pending: unknown, used, expired, or begun by another browser or user."""
 
     code = 404
     status = 404
@@ -143,10 +118,7 @@ class CeremonyNotFound(Refusal):
 
 
 class CredentialNotFound(Refusal):
-    """The user has no credential with that ID.
-
-    .. versionadded:: 0.1
-    """
+    """The user has no credential with that ID."""
 
     code = 404
     status = 404
@@ -154,10 +126,7 @@ class CredentialNotFound(Refusal):
 
 
 class CredentialExists(Refusal):
-    """The credential ID is registered already, to this or another user.
-
-    .. versionadded:: 0.1
-    """
+    """The credential ID is registered already, to this or another user."""
 
     code = 409
     status = 409
@@ -165,10 +134,7 @@ class CredentialExists(Refusal):
 
 
 class NameTaken(Refusal):
-    """Another account has this name; raised by the app's ``create_user`` hook.
-
-    .. versionadded:: 0.1
-    """
+    """Another account has this name; raised by the app's ``create_user`` hook."""
 
     code = 409
     status = 409
@@ -176,10 +142,7 @@ class NameTaken(Refusal):
 
 
 class LastCredential(Refusal):
-    """Deleting it would leave the account without a way to sign in.
-
-    .. versionadded:: 0.1
-    """
+    """Deleting it would leave the account without a way to sign in."""
 
     code = 409
     status = 409
@@ -187,10 +150,7 @@ class LastCredential(Refusal):
 
 
 class BodyTooLarge(Refusal):
-    """The body is longer than ``PASSKEY_MAX_BODY`` bytes.
-
-    .. versionadded:: 0.1
-    """
+    """The body is longer than ``PASSKEY_MAX_BODY`` bytes."""
 
     code = 413
     status = 413
@@ -198,10 +158,7 @@ class BodyTooLarge(Refusal):
 
 
 class NotJSON(Refusal):
-    """The request has a body that is not declared as JSON.
-
-    .. versionadded:: 0.1
-    """
+    """The request has a body that is not declared as JSON."""
 
     code = 415
     status = 415
@@ -209,10 +166,7 @@ class NotJSON(Refusal):
 
 
 class TooManyRequests(Refusal):
-    """A limiter of the app refused the request.
-
-    .. versionadded:: 0.1
-    """
+    """A limiter of the app refused the request."""
 
     code = 429
     status = 429
@@ -220,10 +174,7 @@ class TooManyRequests(Refusal):
 
 
 class FeatureOff(Refusal):
-    """The app's configuration switches this feature off.
-
-    .. versionadded:: 0.1
-    """
+    """The app's configuration switches this feature off."""
 
     code = 40019
     status = 403
@@ -231,10 +182,7 @@ class FeatureOff(Refusal):
 
 
 class ResponseRejected(Refusal):
-    """The credential's response did not verify in a sign-in.
-
-    .. versionadded:: 0.1
-    """
+    """The credential's response did not verify in a sign-in."""
 
     code = 40025
     status = 401
@@ -242,19 +190,13 @@ class ResponseRejected(Refusal):
 
 
 class RegistrationRejected(ResponseRejected):
-    """The credential's response did not verify in a registration.
-
-    .. versionadded:: 0.1
-    """
+    """The credential's response did not verify in a registration."""
 
     status = 400
 
 
 class UnknownCredential(Refusal):
-    """The response is for this site, but its credential ID is not known here.
-
-    .. versionadded:: 0.1
-    """
+    """The response is for this site, but its credential ID is not known here."""
 
     code = 40090
     status = 401
@@ -262,10 +204,7 @@ class UnknownCredential(Refusal):
 
 
 class StepUpRequired(Refusal):
-    """The last passkey sign-in is too long ago for what is asked.
-
-    .. versionadded:: 0.1
-    """
+    """The last passkey sign-in is too long ago for what is asked."""
 
     code = 40091
     status = 403
@@ -273,10 +212,7 @@ class StepUpRequired(Refusal):
 
 
 class CredentialStoreUnavailable(Refusal):
-    """The credential repository could not be reached; nothing was changed.
-
-    .. versionadded:: 0.1
-    """
+    """The credential repository could not be reached; nothing was changed."""
 
     code = 50001
     status = 503
@@ -284,10 +220,7 @@ class CredentialStoreUnavailable(Refusal):
 
 
 class Misconfigured(Refusal):
-    """The app is set up wrongly, or one of its hooks failed.
-
-    .. versionadded:: 0.1
-    """
+    """The app is set up wrongly, or one of its hooks failed."""
 
     code = 50005
     status = 500
@@ -295,10 +228,7 @@ class Misconfigured(Refusal):
 
 
 class CeremonyStoreUnavailable(Refusal):
-    """The store of pending ceremonies could not be reached; nothing was changed.
-
-    .. versionadded:: 0.1
-    """
+    """The store of pending ceremonies could not be reached; nothing was changed."""
 
     code = 50006
     status = 503

@@ -16,17 +16,24 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, current_app
 from flask.sessions import SecureCookieSessionInterface
 
-from . import incoming, login, sessions, views
 from .accounts import Accounts, Hooks
-from .backends import CeremonyBackend, backend_for, require_rotation
-from .challenges import ChallengeStore
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
-from .errors import CeremonyStoreUnavailable, ConfigurationError, CredentialStoreUnavailable, Refusal
-from .outcomes import Visitor
+from .credentials.sql import SQLCredentialRepository
+from .errors import (
+    CeremonyStoreUnavailable,
+    ConfigurationError,
+    CredentialStoreUnavailable,
+    Refusal,
+)
+from .pending import CeremonyStore, require_rotation, store_for
+from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
-from .sql import SQLCredentialRepository
 from .trust import load_trust
+from .visitor import Visitor
+from .web import flask_login as login
+from .web import http as incoming
+from .web import sessions, views
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +57,7 @@ class Passkey:
     :param app: the app, or give it to :meth:`init_app` later.
     :param credentials: where credentials are kept; by default SQLAlchemy on ``PASSKEY_DATABASE_URI``, which is
         ``passkey.sqlite3`` in the instance folder unless set.
-    :param ceremonies: where pending ceremonies are kept; by default in the store behind Flask-Session.
-
-    .. versionadded:: 0.1
+    :param ceremony_store: where pending ceremonies are kept; by default in the store behind Flask-Session.
     """
 
     def __init__(
@@ -60,10 +65,10 @@ class Passkey:
         app: Flask | None = None,
         *,
         credentials: CredentialRepository | None = None,
-        ceremonies: CeremonyBackend | None = None,
+        ceremony_store: CeremonyStore | None = None,
     ) -> None:
         self._credentials = credentials
-        self._ceremonies = ceremonies
+        self._ceremony_store = ceremony_store
         self._hooks = Hooks()
         if app is not None:
             self.init_app(app)
@@ -73,27 +78,27 @@ class Passkey:
         app: Flask,
         *,
         credentials: CredentialRepository | None = None,
-        ceremonies: CeremonyBackend | None = None,
+        ceremony_store: CeremonyStore | None = None,
     ) -> None:
         """Check the app's configuration and add the routes. Flask-Session may be set up before or after.
 
         :param credentials: where this app's credentials are kept.
-        :param ceremonies: where this app's pending ceremonies are kept.
+        :param ceremony_store: where this app's pending ceremonies are kept.
         :raises ConfigurationError: with the key and the line to write.
         :raises RuntimeError: the app has this extension already.
         """
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = PasskeyConfig.from_mapping(app.config, development=app.debug or app.testing)
-        backend = _backend_of(app, ceremonies or self._ceremonies)
+        store = _store_of(app, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
-            backend()  # refuses what cannot work; with SESSION_TYPE it may come later
-        state = self._make_state(app, config, credentials or self._credentials, backend)
+            store()  # refuses what cannot work; with SESSION_TYPE it may come later
+        state = self._make_state(app, config, credentials or self._credentials, store)
         app.extensions |= {"passkey": self, _STATE: state}
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
         app.register_error_handler(Refusal, views.refuse)
         _add_well_known(app, config)
-        _guard_sessions(app, config, backend)
+        _guard_sessions(app, config, store)
         login.on_logout(app, sessions.forget_sign_in)
 
     def _make_state(
@@ -101,14 +106,14 @@ class Passkey:
         app: Flask,
         config: PasskeyConfig,
         credentials: CredentialRepository | None,
-        backend: Callable[[], CeremonyBackend],
+        store: Callable[[], CeremonyStore],
     ) -> _State:
         accounts = Accounts(self._hooks, lambda: login.hooks_of(app))
         party = RelyingParty(
             config=config,
             accounts=accounts,
             credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
-            challenges=ChallengeStore(backend, rp_id=config.rp_id),
+            challenges=PendingCeremonies(store, rp_id=config.rp_id),
             trust=load_trust(config),
             secret=_secret(app, config),
             sender=app,
@@ -179,26 +184,26 @@ class Passkey:
 
         return decorate
 
-    def offer_upgrade(self) -> None:
+    def offer_passkey(self) -> None:
         """Offer the user a passkey; call it where the app has just let them in with a password.
 
-        The page they see next asks the browser to make one by itself: see :meth:`upgrade_offered`. Do not call it
+        The page they see next asks the browser to make one by itself: see :meth:`passkey_offered`. Do not call it
         after a sign-in by a link in a mail, or by another site: the browser makes one only beside a password.
 
         :raises RuntimeError: nobody is signed in.
         """
         user = self.accounts.current()
         if user is None:
-            raise RuntimeError("Nobody is signed in yet: call passkey.offer_upgrade() after the app's own sign-in.")
-        sessions.offer_upgrade(self.accounts.describe(user).id)
+            raise RuntimeError("Nobody is signed in yet: call passkey.offer_passkey() after the app's own sign-in.")
+        sessions.offer_passkey(self.accounts.describe(user).id)
 
-    def upgrade_offered(self) -> bool:
-        """Tell a page whether to have ``data-passkey-upgrade``: after an offer, for an account without a passkey.
+    def passkey_offered(self) -> bool:
+        """Tell a page whether to have ``data-passkey-offer``: after an offer, for an account without a passkey.
 
         The offer is good for one try within five minutes. While the credentials cannot be read there is none.
         """
         try:
-            return self.relying_party.may_upgrade(self.visitor())
+            return self.relying_party.may_create_conditionally(self.visitor())
         except CredentialStoreUnavailable:
             return False
 
@@ -265,27 +270,27 @@ class Passkey:
         return function
 
 
-def _backend_of(app: Flask, own: CeremonyBackend | None) -> Callable[[], CeremonyBackend]:
+def _store_of(app: Flask, own: CeremonyStore | None) -> Callable[[], CeremonyStore]:
     """Return what gives the store of an app's pending ceremonies: its own, or the one behind Flask-Session."""
-    choose = cache(partial(backend_for, config=app.config))  # an app may get another interface, say in a test
+    choose = cache(partial(store_for, config=app.config))  # an app may get another interface, say in a test
 
-    def backend() -> CeremonyBackend:
+    def store() -> CeremonyStore:
         interface = sessions.unguarded(app.session_interface)
         if own is None:
             return choose(interface)
         require_rotation(interface)
         return own
 
-    return backend
+    return store
 
 
-def _guard_sessions(app: Flask, config: PasskeyConfig, backend: Callable[[], CeremonyBackend]) -> None:
+def _guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
     """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
     inner, is_ours = app.wsgi_app, partial(views.is_route, prefix=config.url_prefix)
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
         if not sessions.is_guarded(app):  # an app may get another interface, say in a test
-            backend()
+            store()
             sessions.guard(app, is_ours=is_ours, answer=_not_saved)
         return inner(environ, start_response)
 

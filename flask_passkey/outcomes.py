@@ -1,4 +1,4 @@
-"""What goes into the use cases and what comes out: plain values, no behaviour."""
+"""What comes out of the use cases: plain values, no behaviour."""
 
 from __future__ import annotations
 
@@ -11,37 +11,10 @@ from .errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """A passkey sign-in that this browser session did."""
-
-    user_id: str
-    credential_id: bytes
-    #: Seconds since 1970.
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who is asking.
-
-    .. versionadded:: 0.1
-    """
-
-    #: The secrets this browser holds, one unless its first requests raced.
-    secrets: tuple[str, ...]
-    #: The app's user object, or ``None``.
-    user: Any = None
-    #: The last passkey sign-in of this session, or ``None``.
-    proof: Proof | None = None
-    #: Id of the user whom the app has just let in with a password, and who may be given a passkey unasked.
-    upgrade_of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Begun:
     """A ceremony was begun."""
 
-    session_id: str
+    ceremony_id: str
     #: For ``navigator.credentials``, in the JSON form of the specification.
     options: dict[str, Any]
 

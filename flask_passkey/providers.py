@@ -37,10 +37,7 @@ _SYSTEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A maker of passkeys.
-
-    .. versionadded:: 0.1
-    """
+    """A maker of passkeys."""
 
     name: str
     #: Is there an icon, one for light pages and one for dark ones?
@@ -80,7 +77,7 @@ def _table() -> dict[str, Any]:
     return table
 
 
-def automatic_name(aaguid: str, user_agent: str, *, taken: Collection[str] = ()) -> str:
+def automatic_label(aaguid: str, user_agent: str, *, taken: Collection[str] = ()) -> str:
     """Return a name for a passkey whose owner gave none: its maker's, or where it was made.
 
     :param user_agent: of the browser that made it.

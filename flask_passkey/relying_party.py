@@ -15,13 +15,13 @@ from typing import Any
 
 from . import signals
 from .accounts import Accounts, UserInfo
-from .ceremonies import authentication, base64url, registration
+from .ceremonies import authentication, registration
 from .ceremonies.attestation import Trust
-from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
-from .challenges import Binding, ChallengeStore
+from .ceremonies.decoys import decoys
+from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
-from .decoys import decoys
+from .encoding import base64url_encode
 from .errors import (
     CredentialExists,
     CredentialNotFound,
@@ -35,8 +35,10 @@ from .errors import (
     StepUpRequired,
     UnknownCredential,
 )
-from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn, Visitor
-from .providers import automatic_name
+from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn
+from .pending.ceremonies import Binding, PendingCeremonies
+from .providers import automatic_label
+from .visitor import Visitor
 
 _EVENTS = {
     "counter-regressed": signals.counter_regressed,
@@ -55,8 +57,6 @@ class RelyingParty:
     :param secret: makes decoys; the app's, the same on all its machines.
     :param sender: the sender of signals.
     :param clock: the time, aware.
-
-    .. versionadded:: 0.1
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RelyingParty:
         config: PasskeyConfig,
         accounts: Accounts,
         credentials: CredentialRepository,
-        challenges: ChallengeStore,
+        challenges: PendingCeremonies,
         trust: Trust,
         secret: bytes = b"",
         sender: object = None,
@@ -97,7 +97,7 @@ class RelyingParty:
             raise FeatureOff("sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True")
         user = self.accounts.find(user_name)
         user_id = "" if user is None else self.accounts.describe(user).id
-        real = [authentication.descriptor(record) for record in self.credentials.list(user_id)]
+        real = [authentication.descriptor(record) for record in self.credentials.of_user(user_id)]
         invented = decoys(user_name, secret=self._secret)
         return real or invented
 
@@ -106,8 +106,8 @@ class RelyingParty:
 
         :raises SignInRequired: nobody is signed in.
         """
-        info = self._signed_in(visitor)
-        allowed = self.credentials.list(info.id)
+        info = self._require_sign_in(visitor)
+        allowed = self.credentials.of_user(info.id)
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
         begun = authentication.begin(
@@ -118,7 +118,7 @@ class RelyingParty:
         )
         return self._begin(visitor, *begun)
 
-    def finish_sign_in(self, visitor: Visitor, session_id: str, response: object) -> SignedIn:
+    def finish_sign_in(self, visitor: Visitor, ceremony_id: str, response: object) -> SignedIn:
         """Verify the response to a sign-in or step-up and store what it changed.
 
         The app then signs the user in, and calls :meth:`tell_signed_in`.
@@ -128,7 +128,7 @@ class RelyingParty:
         :raises ResponseRejected: it did not verify.
         :raises AccountRefused: the app does not let this account in.
         """
-        pending = self._take(visitor, session_id, (SIGN_IN, STEP_UP))
+        pending = self._take(visitor, ceremony_id, (SIGN_IN, STEP_UP))
         read = authentication.read(pending, response, config=self.config)
         record = self.credentials.get(read.credential_id)
         if record is None:
@@ -141,13 +141,13 @@ class RelyingParty:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
         signed_in = SignedIn(user, info, verified.record, self._signals(info, record.user_handle, ids), pending.purpose)
         for event in verified.events:
-            signals.tell(_EVENTS[event], self._sender, user=user, credential=verified.record)
+            signals.send(_EVENTS[event], self._sender, user=user, credential=verified.record)
         return signed_in
 
     def tell_signed_in(self, outcome: SignedIn) -> None:
         """Send the signal of a sign-in, after the app has signed the user in."""
         about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
-        signals.tell(signals.signed_in, self._sender, **about)
+        signals.send(signals.signed_in, self._sender, **about)
 
     # Registration and sign-up
 
@@ -155,14 +155,14 @@ class RelyingParty:
         """Begin to add a passkey to the signed-in user's account.
 
         :param conditional: the browser will be asked to make it without asking the user; only where
-            :meth:`may_upgrade`.
+            :meth:`may_create_conditionally`.
         :raises SignInRequired: nobody is signed in.
         :raises StepUpRequired: the last passkey sign-in is too long ago.
         :raises FeatureOff: ``conditional``, and the app has not offered that.
         """
-        info = self._stepped_up(visitor)
-        if conditional and visitor.upgrade_of != info.id:
-            raise FeatureOff("no upgrade is on offer: call passkey.offer_upgrade() after a password sign-in")
+        info = self._require_step_up(visitor)
+        if conditional and visitor.conditional_user_id != info.id:
+            raise FeatureOff("no upgrade is on offer: call passkey.offer_passkey() after a password sign-in")
         handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
         begun = registration.begin(
             config=self.config,
@@ -170,12 +170,12 @@ class RelyingParty:
             display_name=info.display_name,
             user_handle=handle,
             user_id=info.id,
-            exclude=self.credentials.list(info.id),
+            exclude=self.credentials.of_user(info.id),
             conditional=conditional,
         )
         return self._begin(visitor, *begun)
 
-    def may_upgrade(self, visitor: Visitor) -> bool:
+    def may_create_conditionally(self, visitor: Visitor) -> bool:
         """Tell whether the browser may be asked to make a passkey by itself.
 
         It may after the app has offered it to the signed-in user, and if this would be the account's first: who has
@@ -184,7 +184,7 @@ class RelyingParty:
         if visitor.user is None:
             return False
         user_id = self.accounts.describe(visitor.user).id
-        return visitor.upgrade_of == user_id and not self.credentials.list(user_id)
+        return visitor.conditional_user_id == user_id and not self.credentials.of_user(user_id)
 
     def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str) -> Begun:
         """Begin to create an account with a passkey.
@@ -201,11 +201,11 @@ class RelyingParty:
         return self._begin(visitor, *begun)
 
     def finish_registration(
-        self, visitor: Visitor, session_id: str, response: object, *, name: str = "", user_agent: str = ""
+        self, visitor: Visitor, ceremony_id: str, response: object, *, label: str = "", user_agent: str = ""
     ) -> Registered:
         """Verify the response to a registration or sign-up and store the credential, with its account.
 
-        :param name: the user's own label; if empty, one is made from the provider or the browser.
+        :param label: the user's name for the passkey; if empty, one is made from the provider or the browser.
         :param user_agent: what the browser calls itself.
         :raises CeremonyNotFound: no such ceremony is pending for this visitor.
         :raises RegistrationRejected: it did not verify.
@@ -213,21 +213,21 @@ class RelyingParty:
         :raises NameTaken: the account's name was taken in the meantime.
         """
         if visitor.user is not None:
-            self._stepped_up(visitor)  # before the claim, so that the browser can step up and repeat
-        pending = self._take(visitor, session_id, (REGISTRATION, SIGN_UP))
+            self._require_step_up(visitor)  # before the claim, so that the browser can step up and repeat
+        pending = self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP))
         verified = registration.finish(
             pending,
             response,
             config=self.config,
-            name=name,
+            label=label,
             user_id=pending.user_id,
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(verified.record, name=name or self._name_for(verified.record, user_agent))
+        record = replace(verified.record, label=label or self._label_for(verified.record, user_agent))
         registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
         registered = replace(registered, attestation_verified=verified.attestation_verified)
-        signals.tell(
+        signals.send(
             signals.registered,
             self._sender,
             user=registered.new_user or visitor.user,
@@ -237,15 +237,15 @@ class RelyingParty:
         )
         return registered
 
-    def _name_for(self, record: CredentialRecord, user_agent: str) -> str:
-        taken = {other.name for other in self.credentials.list(record.user_id)}
-        return automatic_name(record.aaguid, user_agent, taken=taken)
+    def _label_for(self, record: CredentialRecord, user_agent: str) -> str:
+        taken = {other.label for other in self.credentials.of_user(record.user_id)}
+        return automatic_label(record.aaguid, user_agent, taken=taken)
 
     def _add(self, visitor: Visitor, record: CredentialRecord) -> Registered:
         self.credentials.add(record)
         return Registered(record, self.accounts.describe(visitor.user))
 
-    def _create_account(self, pending: Pending, record: CredentialRecord) -> Registered:
+    def _create_account(self, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
         if self.credentials.get(record.id) is not None:  # before an account is made that may live elsewhere
@@ -267,7 +267,7 @@ class RelyingParty:
         :raises StepUpRequired: there was none, or too long ago.
         """
         max_age = self.config.step_up_age if max_age is None else max_age
-        if not self._is_fresh(visitor, self._signed_in(visitor), max_age):
+        if not self._is_fresh(visitor, self._require_sign_in(visitor), max_age):
             raise StepUpRequired("the last passkey sign-in of this session is too long ago")
 
     # The user's own credentials
@@ -277,20 +277,20 @@ class RelyingParty:
 
         :raises SignInRequired: nobody is signed in.
         """
-        info = self._signed_in(visitor)
-        records = self.credentials.list(info.id)
-        current = visitor.proof.credential_id if visitor.proof else None
+        info = self._require_sign_in(visitor)
+        records = self.credentials.of_user(info.id)
+        current = visitor.last_sign_in.credential_id if visitor.last_sign_in else None
         return CredentialList(records, self._signals_of(info, records), current)
 
-    def rename(self, visitor: Visitor, credential_id: bytes, name: str) -> CredentialRecord:
+    def rename(self, visitor: Visitor, credential_id: bytes, label: str) -> CredentialRecord:
         """Give one of the signed-in user's credentials another name.
 
         :raises StepUpRequired: the last passkey sign-in is too long ago.
         :raises CredentialNotFound: the user has no such credential.
         """
-        info = self._stepped_up(visitor)
-        record = self.credentials.rename(credential_id, user_id=info.id, name=name)
-        signals.tell(signals.renamed, self._sender, user=visitor.user, credential=record)
+        info = self._require_step_up(visitor)
+        record = self.credentials.rename(credential_id, user_id=info.id, label=label)
+        signals.send(signals.renamed, self._sender, user=visitor.user, credential=record)
         return record
 
     def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
@@ -298,7 +298,7 @@ class RelyingParty:
 
         :raises StepUpRequired: the last passkey sign-in is too long ago.
         """
-        info = self._stepped_up(visitor)
+        info = self._require_step_up(visitor)
         keep_last = not self.accounts.has_other_way_in(visitor.user)
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
@@ -309,9 +309,9 @@ class RelyingParty:
                     deleted.append(credential_id)
                 except (CredentialNotFound, LastCredential) as refusal:
                     refused[credential_id] = refusal
-            result = Deleted(deleted, refused, self._signals_of(info, self.credentials.list(info.id)))
+            result = Deleted(deleted, refused, self._signals_of(info, self.credentials.of_user(info.id)))
         if deleted:
-            signals.tell(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
+            signals.send(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
         return result
 
     def try_ceremony_store(self) -> None:
@@ -323,32 +323,32 @@ class RelyingParty:
 
     # Parts
 
-    def _begin(self, visitor: Visitor, options: dict[str, Any], pending: Pending) -> Begun:
-        session_id = self._challenges.put(pending, browser=visitor.secrets[0], lifetime=self.config.lifetime)
-        return Begun(session_id, options)
+    def _begin(self, visitor: Visitor, options: dict[str, Any], pending: PendingCeremony) -> Begun:
+        ceremony_id = self._challenges.put(pending, browser=visitor.secrets[0], lifetime=self.config.lifetime)
+        return Begun(ceremony_id, options)
 
-    def _take(self, visitor: Visitor, session_id: str, purposes: tuple[str, ...]) -> Pending:
+    def _take(self, visitor: Visitor, ceremony_id: str, purposes: tuple[str, ...]) -> PendingCeremony:
         """Claim a ceremony of one of these purposes that was begun by this visitor."""
         user_id = "" if visitor.user is None else self.accounts.describe(visitor.user).id
-        return self._challenges.take(session_id, _bindings(visitor.secrets, purposes, user_id))
+        return self._challenges.take(ceremony_id, _bindings(visitor.secrets, purposes, user_id))
 
-    def _signed_in(self, visitor: Visitor) -> UserInfo:
+    def _require_sign_in(self, visitor: Visitor) -> UserInfo:
         if visitor.user is None:
             raise SignInRequired("nobody is signed in")
         self.accounts.check(visitor.user)
         return self.accounts.describe(visitor.user)
 
-    def _stepped_up(self, visitor: Visitor) -> UserInfo:
+    def _require_step_up(self, visitor: Visitor) -> UserInfo:
         """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
-        info = self._signed_in(visitor)
-        if not self._is_fresh(visitor, info, self.config.step_up_age) and self.credentials.list(info.id):
+        info = self._require_sign_in(visitor)
+        if not self._is_fresh(visitor, info, self.config.step_up_age) and self.credentials.of_user(info.id):
             raise StepUpRequired(f"no passkey sign-in in the last {self.config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
         return info
 
     def _is_fresh(self, visitor: Visitor, info: UserInfo, max_age: int) -> bool:
         """Tell whether this session has a passkey sign-in of this user at most ``max_age`` seconds old."""
-        proof, now = visitor.proof, self._clock().timestamp()
-        return proof is not None and proof.user_id == info.id and now - proof.at <= max_age
+        last, now = visitor.last_sign_in, self._clock().timestamp()
+        return last is not None and last.user_id == info.id and now - last.at <= max_age
 
     def _require_sign_up(self) -> None:
         wanted = self.accounts.can_create if self.config.sign_up is None else self.config.sign_up
@@ -366,8 +366,8 @@ class RelyingParty:
         """
         return {
             "rpId": self.config.rp_id,
-            "userId": base64url.encode(user_handle),
-            "allAcceptedCredentialIds": [base64url.encode(id_) for id_ in ids],
+            "userId": base64url_encode(user_handle),
+            "allAcceptedCredentialIds": [base64url_encode(id_) for id_ in ids],
             "name": info.name,
             "displayName": info.display_name,
         }

@@ -1,7 +1,4 @@
-"""What an app can listen to, as `blinker <https://blinker.readthedocs.io/>`_ signals; the sender is the app.
-
-.. versionadded:: 0.1
-"""
+"""What an app can listen to, as `blinker <https://blinker.readthedocs.io/>`_ signals; the sender is the app."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ backup_eligibility_changed = _signals.signal("passkey-backup-eligibility-changed
 refused = _signals.signal("passkey-refused")
 
 
-def tell(signal: NamedSignal, sender: object, **about: Any) -> None:
+def send(signal: NamedSignal, sender: object, **about: Any) -> None:
     """Send a signal of something that has happened; a receiver that fails cannot undo it, and is logged."""
     try:
         signal.send(sender, **about)

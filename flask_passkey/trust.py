@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .ceremonies import base64url
 from .ceremonies.attestation import Trust
 from .ceremonies.attestation.certificates import extension, has_path
 from .ceremonies.attestation.signatures import check_signature
 from .config import PasskeyConfig
+from .encoding import base64url_decode
 from .errors import ConfigurationError, ResponseRejected
 
 if TYPE_CHECKING:
@@ -114,12 +114,12 @@ def _signed(blob: str, roots: Sequence[x509.Certificate], now: datetime) -> byte
     """
     message, _, signature = blob.rpartition(".")
     header, _, payload = message.partition(".")
-    members = json.loads(base64url.decode(header))
+    members = json.loads(base64url_decode(header))
     chain = [x509.load_der_x509_certificate(base64.b64decode(text, validate=True)) for text in members["x5c"]]
     if "crit" in members or not has_path(chain, roots, now=now) or not _is_signer(chain[0]):
         raise ValueError("the certificate of the metadata cannot be trusted")
-    _check_jws(chain[0].public_key(), members, base64url.decode(signature), message.encode())
-    return base64url.decode(payload)
+    _check_jws(chain[0].public_key(), members, base64url_decode(signature), message.encode())
+    return base64url_decode(payload)
 
 
 def _is_signer(certificate: x509.Certificate) -> bool:

@@ -13,7 +13,13 @@ from flask.testing import FlaskClient
 from flask_login import LoginManager, logout_user
 from flask_session import Session
 
-from flask_passkey import CredentialRecord, CredentialRepository, MemoryCredentialRepository, NameTaken, Passkey
+from flask_passkey import (
+    CredentialRecord,
+    CredentialRepository,
+    MemoryCredentialRepository,
+    NameTaken,
+    Passkey,
+)
 
 #: The origin of the apps here, as a browser on the same machine sees them.
 SITE = "http://localhost"
@@ -68,7 +74,7 @@ class App:
     def passkey_records(self, name: str) -> list[CredentialRecord]:
         """Return the credentials of the user of this name."""
         with self.app.app_context():
-            records: list[CredentialRecord] = self.passkey.credentials.list(self.user(name).id)
+            records: list[CredentialRecord] = self.passkey.credentials.of_user(self.user(name).id)
         return records
 
     def sign_out(self, client: FlaskClient) -> None:

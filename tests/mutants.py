@@ -25,12 +25,12 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "flask_passkey"
-FILES = ("ceremonies/**/*.py", "challenges.py", "relying_party.py", "incoming.py", "views.py")
+FILES = ("ceremonies/**/*.py", "pending/ceremonies.py", "relying_party.py", "web/http.py", "web/views.py")
 #: The quick tests: those of the ceremonies, which can see nothing of other files, and those of whole apps.
-PURE = "authentication registration policies keys base64url pending certificates paths statements der vectors responses"
+PURE = "authentication registration policies keys encoding pending certificates paths statements der vectors responses"
 APPS = (
-    "views relying_party challenges accounts approval sessions attestation step_up decoys providers extension cli "
-    "hooks_and_signals upgrade"
+    "views relying_party pending_ceremonies accounts approval sessions attestation step_up decoys providers extension "
+    "cli hooks_and_signals offer"
 )
 PRELOADED = ("flask", "flask_login", "flask_session", "webauthn", "sqlalchemy", "marshmallow", "cbor2")
 SECONDS = 600

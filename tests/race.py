@@ -24,10 +24,10 @@ from flask_session import Session
 from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 
-from flask_passkey.backends import CeremonyBackend, backend_for
+from flask_passkey.pending import CeremonyStore, store_for
 
 #: What a process races for, given the app.
-Open = Callable[[Flask], CeremonyBackend]
+Open = Callable[[Flask], CeremonyStore]
 
 #: Seconds the others wait for a thread before they give up.
 PATIENCE = 60
@@ -168,20 +168,18 @@ class Task:
     open_backend: Open
 
 
-def open_backend(app: Flask) -> CeremonyBackend:
+def open_backend(app: Flask) -> CeremonyStore:
     """Return the adapter that is to be tested."""
-    return backend_for(app.session_interface)
+    return store_for(app.session_interface)
 
 
-def contend(
-    app: Flask, backend: CeremonyBackend, keys: list[str], barrier: threading.Barrier
-) -> list[tuple[str, bytes]]:
+def contend(app: Flask, store: CeremonyStore, keys: list[str], barrier: threading.Barrier) -> list[tuple[str, bytes]]:
     """Meet the others before each record, try to claim it, and return what was won."""
     won = []
     with app.app_context():
         for key in keys:
             barrier.wait(PATIENCE)
-            value = backend.claim(key)
+            value = store.claim(key)
             if value is not None:
                 won.append((key, value))
     return won
@@ -190,9 +188,9 @@ def contend(
 def contend_in_threads(task: Task, barrier: threading.Barrier, app: Flask | None = None) -> list[tuple[str, bytes]]:
     """Let as many threads contend as the barrier is for, and return what they won together."""
     app = app or make_app(task.place)
-    backend = task.open_backend(app)
+    store = task.open_backend(app)
     with ThreadPoolExecutor(barrier.parties) as pool:
-        contenders = [pool.submit(contend, app, backend, task.keys, barrier) for _ in range(barrier.parties)]
+        contenders = [pool.submit(contend, app, store, task.keys, barrier) for _ in range(barrier.parties)]
         for contender in as_completed(contenders):
             if contender.exception():
                 barrier.abort()
@@ -285,6 +283,6 @@ class ReadThenDelete:
         return value
 
 
-def open_read_then_delete(app: Flask) -> CeremonyBackend:
+def open_read_then_delete(app: Flask) -> CeremonyStore:
     """Return the adapter that a race must find out."""
     return ReadThenDelete(app.config["SESSION_REDIS"])

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from flask_passkey.ceremonies import authentication, registration
 from flask_passkey.ceremonies.attestation import Trust
 from flask_passkey.ceremonies.authentication import Authenticated
-from flask_passkey.ceremonies.pending import Pending
+from flask_passkey.ceremonies.pending import PendingCeremony
 from flask_passkey.ceremonies.registration import Registration
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.credentials import CredentialRecord
@@ -45,14 +45,14 @@ def browser(**traits: Any) -> VirtualAuthenticator:
     return VirtualAuthenticator(ORIGIN, shared_rsa_key=True, **traits)
 
 
-def begin_registration(config: PasskeyConfig = CONFIG, **changes: Any) -> tuple[dict[str, Any], Pending]:
+def begin_registration(config: PasskeyConfig = CONFIG, **changes: Any) -> tuple[dict[str, Any], PendingCeremony]:
     """Begin to add a passkey to Ada's account."""
     account = {"name": "ada", "display_name": "Ada", "user_handle": HANDLES[ADA], "user_id": ADA}
     return registration.begin(**{"config": config} | account | changes)
 
 
 def finish_registration(
-    pending: Pending,
+    pending: PendingCeremony,
     response: object,
     *,
     config: PasskeyConfig = CONFIG,
@@ -64,7 +64,7 @@ def finish_registration(
 
 
 def assess_registration(
-    pending: Pending,
+    pending: PendingCeremony,
     response: object,
     *,
     config: PasskeyConfig = CONFIG,
@@ -73,7 +73,7 @@ def assess_registration(
 ) -> Registration:
     """Finish adding a passkey, and tell what became of its attestation."""
     return registration.finish(
-        pending, response, config=config, name="My passkey", user_id=user_id, now=REGISTERED, trust=trust
+        pending, response, config=config, label="My passkey", user_id=user_id, now=REGISTERED, trust=trust
     )
 
 
@@ -104,7 +104,7 @@ def attest(
 
 
 def finish_sign_in(
-    pending: Pending, response: object, record: CredentialRecord, *, config: PasskeyConfig = CONFIG
+    pending: PendingCeremony, response: object, record: CredentialRecord, *, config: PasskeyConfig = CONFIG
 ) -> Authenticated:
     """Read a response and verify it with a record."""
     read = authentication.read(pending, response, config=config)
@@ -119,7 +119,7 @@ def sign_in(
     return finish_sign_in(pending, authenticator.get(options, **bends), record, config=config)
 
 
-def begin_step_up(records: Sequence[CredentialRecord]) -> tuple[dict[str, Any], Pending]:
+def begin_step_up(records: Sequence[CredentialRecord]) -> tuple[dict[str, Any], PendingCeremony]:
     """Begin a step-up of the account that has these records."""
     return authentication.begin(
         config=CONFIG,

@@ -11,11 +11,7 @@ from webauthn.authentication.verify_authentication_response import VerifiedAuthe
 from webauthn.helpers.structs import AttestationFormat
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from flask_passkey.testing import (
-    VirtualCredential,
-    b64url_decode,
-    b64url_encode,
-)
+from flask_passkey.testing import VirtualCredential, b64url_decode, b64url_encode
 
 ORIGIN = "https://example.com"
 RP_ID = "example.com"

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 from flask_passkey.contracts import new_record
-from flask_passkey.sql import SQLCredentialRepository
+from flask_passkey.credentials.sql import SQLCredentialRepository
 
 Step = Callable[[SQLCredentialRepository], object]
 Script = Sequence[Step]
@@ -74,7 +74,7 @@ def _meet(repository: SQLCredentialRepository, step: Step, parties: int) -> obje
 def look_then_add(repository: SQLCredentialRepository, number: int) -> None:
     """Read in a transaction before writing in it."""
     with repository.transaction():
-        repository.list("ada")
+        repository.of_user("ada")
         repository.get(b"first")
         repository.add(new_record(b"%d" % number))
 
@@ -100,4 +100,4 @@ def use_before_and_after_fork(uri: str) -> tuple[str, str]:
 def _say(repository: SQLCredentialRepository) -> str:
     with repository.transaction() as connection:
         mine = "my old" if "opened by" in connection.info else "a new"
-        return f"{len(repository.list('ada'))} credentials on {mine} connection"
+        return f"{len(repository.of_user('ada'))} credentials on {mine} connection"

@@ -18,7 +18,7 @@ from redis import Redis
 from sqlalchemy import Engine, create_engine, event
 
 from flask_passkey import MemoryCredentialRepository
-from flask_passkey.sql import SQLCredentialRepository, metadata
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
 #: What a store was asked for, in order.

@@ -12,8 +12,13 @@ import pytest
 from apps import SITE, App, make_app
 from flask.testing import FlaskClient
 
-from flask_passkey import ConfigurationError, CredentialRepository, MemoryCredentialRepository, SQLCredentialRepository
-from flask_passkey.decoys import decoys
+from flask_passkey import (
+    ConfigurationError,
+    CredentialRepository,
+    MemoryCredentialRepository,
+    SQLCredentialRepository,
+)
+from flask_passkey.ceremonies.decoys import decoys
 from flask_passkey.testing import Refused, VirtualAuthenticator, b64url_decode, sign_in, sign_up
 
 SECRET = b"s" * 32

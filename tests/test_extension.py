@@ -20,7 +20,12 @@ from flask.sessions import SecureCookieSessionInterface, SessionInterface
 from flask.testing import FlaskClient
 from flask_session import Session
 
-from flask_passkey import ConfigurationError, MemoryCredentialRepository, Passkey, SQLCredentialRepository
+from flask_passkey import (
+    ConfigurationError,
+    MemoryCredentialRepository,
+    Passkey,
+    SQLCredentialRepository,
+)
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
 
 #: What a refusal of client-side sessions shows, whenever it comes.
@@ -400,7 +405,7 @@ def test_credentials_are_where_the_setting_says(tmp_path: Path) -> None:
     passkey = Passkey(app)
     with app.app_context():
         assert isinstance(passkey.credentials, SQLCredentialRepository)
-        passkey.credentials.list("17")
+        passkey.credentials.of_user("17")
         passkey.credentials.close()
     assert place.exists()
     own = MemoryCredentialRepository()

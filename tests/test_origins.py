@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from flask_passkey import ConfigurationError
-from flask_passkey.origins import check_below, check_related, check_rp_id, default_origins, read_origins
+from flask_passkey.config.origins import check_below, check_related, check_rp_id, default_origins, read_origins
 
 ANDROID = "android:apk-key-hash:" + "A" * 43
 

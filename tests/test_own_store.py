@@ -16,11 +16,11 @@ from flask.sessions import SessionInterface
 from flask_session import Session
 
 from flask_passkey import ConfigurationError, MemoryCredentialRepository, NameTaken, Passkey
-from flask_passkey.backends import CeremonyBackend
-from flask_passkey.contracts import CeremonyBackendContract, CeremonyOutageContract
+from flask_passkey.contracts import CeremonyOutageContract, CeremonyStoreContract
+from flask_passkey.pending import CeremonyStore
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-DOCS = (Path(__file__).parent.parent / "docs" / "backends.md").read_text("utf-8")
+DOCS = (Path(__file__).parent.parent / "docs" / "stores.md").read_text("utf-8")
 STORE, TESTS = re.findall(r"^```python\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
 
 
@@ -28,22 +28,22 @@ STORE, TESTS = re.findall(r"^```python\n(.*?)^```$", DOCS, re.MULTILINE | re.DOT
 def documented() -> dict[str, Any]:
     """The names that the documentation's code defines."""
     names: dict[str, Any] = {}
-    exec(compile(STORE, "backends.md", "exec"), names)
-    exec(compile(TESTS, "backends.md", "exec"), names)
+    exec(compile(STORE, "stores.md", "exec"), names)
+    exec(compile(TESTS, "stores.md", "exec"), names)
     return names
 
 
-class TestDocumentedStore(CeremonyBackendContract):
+class TestDocumentedStore(CeremonyStoreContract):
     """The promises, kept by the documentation's example."""
 
     PENDING = RECORDS = 20
 
     @pytest.fixture
-    def backend(self, documented: dict[str, Any], tmp_path: Path) -> CeremonyBackend:
+    def store(self, documented: dict[str, Any], tmp_path: Path) -> CeremonyStore:
         self.now = time.time()
         documented["time"] = SimpleNamespace(time=lambda: self.now)
-        backend: CeremonyBackend = documented["SQLiteBackend"](tmp_path / "ceremonies.sqlite3")
-        return backend
+        store: CeremonyStore = documented["SQLiteStore"](tmp_path / "ceremonies.sqlite3")
+        return store
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -53,15 +53,15 @@ class TestDocumentedStoreInOutage(CeremonyOutageContract):
     """The example without its file."""
 
     @pytest.fixture
-    def unreachable(self, documented: dict[str, Any], tmp_path: Path) -> CeremonyBackend:
-        backend: CeremonyBackend = documented["SQLiteBackend"](tmp_path)
-        return backend
+    def unreachable(self, documented: dict[str, Any], tmp_path: Path) -> CeremonyStore:
+        store: CeremonyStore = documented["SQLiteStore"](tmp_path)
+        return store
 
 
 def test_documented_tests_are_the_contract(documented: dict[str, Any]) -> None:
     """The tests in the documentation are those that are run here."""
-    assert issubclass(documented["TestSQLiteBackend"], CeremonyBackendContract)
-    assert issubclass(documented["TestSQLiteBackendInOutage"], CeremonyOutageContract)
+    assert issubclass(documented["TestSQLiteStore"], CeremonyStoreContract)
+    assert issubclass(documented["TestSQLiteStoreInOutage"], CeremonyOutageContract)
 
 
 class ReadThenDelete:
@@ -91,7 +91,7 @@ class TestContract:
     def test_finds_a_bad_store(self, name: str) -> None:
         """A store that gives records to several, or keeps them for ever, fails the tests about that."""
 
-        class Contract(CeremonyBackendContract):
+        class Contract(CeremonyStoreContract):
             def pass_time(self, seconds: float) -> None:
                 pass
 
@@ -107,29 +107,29 @@ class TestContract:
                     super().put(key, value, lifetime=lifetime)
 
         with pytest.raises(AssertionError):
-            CeremonyBackendContract().test_none_is_lost(Forgetful())
+            CeremonyStoreContract().test_none_is_lost(Forgetful())
 
     def test_needs_a_store(self) -> None:
         """Without the fixture the tests say what is missing."""
-        contract: Any = CeremonyBackendContract
-        with pytest.raises(NotImplementedError, match="needs a fixture named backend"):
-            contract.backend.__wrapped__(contract())
+        contract: Any = CeremonyStoreContract
+        with pytest.raises(NotImplementedError, match="needs a fixture named store"):
+            contract.store.__wrapped__(contract())
 
     def test_needs_no_context_unless_told(self) -> None:
         """Threads run as they are unless the store needs a context."""
-        context: AbstractContextManager[object] = CeremonyBackendContract().thread_context()
+        context: AbstractContextManager[object] = CeremonyStoreContract().thread_context()
         assert type(context) is nullcontext
 
 
-def make_app(backend: CeremonyBackend, *, late: bool = False) -> Flask:
+def make_app(store: CeremonyStore, *, late: bool = False) -> Flask:
     """Return an app on a store of its own, given to the constructor or, late, to ``init_app``."""
     app = Flask("own")
     app.config.update(TESTING=True, SESSION_TYPE="cachelib", SESSION_CACHELIB=SimpleCache())
     Session(app)
     credentials = MemoryCredentialRepository()
-    passkey = Passkey(credentials=credentials) if late else Passkey(app, credentials=credentials, ceremonies=backend)
+    passkey = Passkey(credentials=credentials) if late else Passkey(app, credentials=credentials, ceremony_store=store)
     if late:
-        passkey.init_app(app, ceremonies=backend)
+        passkey.init_app(app, ceremony_store=store)
     users: dict[str, Any] = {}
 
     @passkey.create_user
@@ -148,13 +148,13 @@ def make_app(backend: CeremonyBackend, *, late: bool = False) -> Flask:
 @pytest.mark.parametrize("late", [False, True])
 def test_app_keeps_ceremonies_in_its_own_store(documented: dict[str, Any], tmp_path: Path, late: bool) -> None:
     """A store given to the extension keeps the app's ceremonies, and Flask-Session's store none."""
-    backend = ReadThenDelete()
-    app = make_app(backend, late=late)
+    store = ReadThenDelete()
+    app = make_app(store, late=late)
     client, authenticator = app.test_client(), VirtualAuthenticator("http://localhost")
     sign_up(client, authenticator, "ada")
     assert sign_in(app.test_client(), authenticator)["user"]["name"] == "ada"
     assert client.put("/session/authn").status_code == 200
-    assert len(backend.records) == 1
+    assert len(store.records) == 1
     assert "_passkey_records" not in vars(app.config["SESSION_CACHELIB"])
 
 
@@ -163,7 +163,7 @@ def test_sessions_in_a_cookie_are_still_refused() -> None:
     app = Flask("cookie")
     app.config["TESTING"] = True
     with pytest.raises(ConfigurationError, match="cookie"):
-        Passkey(app, credentials=MemoryCredentialRepository(), ceremonies=ReadThenDelete())
+        Passkey(app, credentials=MemoryCredentialRepository(), ceremony_store=ReadThenDelete())
 
 
 def test_sessions_that_cannot_rotate_are_refused() -> None:
@@ -172,4 +172,4 @@ def test_sessions_that_cannot_rotate_are_refused() -> None:
     app.config["TESTING"] = True
     app.session_interface = SessionInterface()
     with pytest.raises(ConfigurationError, match=r"SessionInterface has no regenerate\(session\)"):
-        Passkey(app, credentials=MemoryCredentialRepository(), ceremonies=ReadThenDelete())
+        Passkey(app, credentials=MemoryCredentialRepository(), ceremony_store=ReadThenDelete())

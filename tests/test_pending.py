@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rehearsal import EXAMPLES, begin_registration, begin_step_up, browser, register
 
-from flask_passkey.ceremonies.pending import Pending
+from flask_passkey.ceremonies.pending import PendingCeremony
 
 PENDING = st.builds(
-    Pending,
+    PendingCeremony,
     purpose=st.sampled_from(["sign-in", "step-up", "registration", "sign-up"]),
     rp_id=st.text(min_size=1),
     challenge=st.text(min_size=1),
@@ -29,9 +29,9 @@ PENDING = st.builds(
 
 @EXAMPLES
 @given(PENDING)
-def test_it_comes_back_as_it_was(pending: Pending) -> None:
+def test_it_comes_back_as_it_was(pending: PendingCeremony) -> None:
     """Whatever is remembered comes back from a store the same."""
-    assert Pending.from_json(pending.to_json(expires_at=pending.expires_at)) == pending
+    assert PendingCeremony.from_json(pending.to_json(expires_at=pending.expires_at)) == pending
 
 
 def test_it_is_small() -> None:
@@ -58,14 +58,14 @@ ODD = [GOOD % more for more in (b',"expires_at":"soon"', b',"name":5', b',"allow
 
 def test_the_good_one_among_the_odd_is_read() -> None:
     """What the next test breaks is otherwise good."""
-    assert Pending.from_json(GOOD % b"").expires_at == 9
+    assert PendingCeremony.from_json(GOOD % b"").expires_at == 9
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"null", b"5", b'"text"', b"[]", b"{}", b'{"rp_id":"a"}', *ODD])
 def test_other_data_are_refused(data: bytes) -> None:
     """What is not a pending ceremony is refused as a ValueError, so that it can be dropped."""
     with pytest.raises(ValueError):
-        Pending.from_json(data)
+        PendingCeremony.from_json(data)
 
 
 @pytest.mark.parametrize("change", [{"other": 1}, {"allowed": 5}, {"allowed": None}])
@@ -74,4 +74,4 @@ def test_ceremonies_of_another_version_are_refused(change: dict[str, object]) ->
     _, pending = begin_registration()
     members = json.loads(pending.to_json(expires_at=1)) | change
     with pytest.raises(ValueError):
-        Pending.from_json(json.dumps(members).encode())
+        PendingCeremony.from_json(json.dumps(members).encode())

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from flask_passkey.contracts import new_record
-from flask_passkey.sql import SQLCredentialRepository, metadata
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "benchmarks.md").read_text("utf-8")
 USED = new_record(b"7", user_id="user 7")
@@ -21,9 +21,9 @@ CALLS: dict[str, Callable[[SQLCredentialRepository], object]] = {
     "get": lambda repository: repository.get(b"7"),
     "record_use": lambda repository: repository.record_use(USED, counter_must_grow=False),
     "record_use, counter_must_grow": lambda repository: repository.record_use(USED, counter_must_grow=True),
-    "list": lambda repository: repository.list("user 7"),
+    "list": lambda repository: repository.of_user("user 7"),
     "get_user_handle": lambda repository: repository.get_user_handle("user 7"),
-    "rename": lambda repository: repository.rename(b"7", user_id="user 7", name="Key"),
+    "rename": lambda repository: repository.rename(b"7", user_id="user 7", label="Key"),
     "delete": lambda repository: repository.delete(b"7", user_id="user 7", keep_last=False),
     "delete_user": lambda repository: repository.delete_user("user 7"),
 }

@@ -81,7 +81,7 @@ def test_an_unknown_provider_is_none() -> None:
 )
 def test_the_browser_names_what_nobody_else_does(user_agent: str, name: str) -> None:
     """Without a provider a passkey is called after browser and system, as far as they are known."""
-    assert providers.automatic_name(UNKNOWN, user_agent) == name
+    assert providers.automatic_label(UNKNOWN, user_agent) == name
 
 
 def test_two_of_a_kind_can_be_told_apart() -> None:

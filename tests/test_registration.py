@@ -169,7 +169,7 @@ def test_record_is_what_the_authenticator_says() -> None:
         backup_state=False,
         user_id=ADA,
         user_handle=HANDLES[ADA],
-        name="My passkey",
+        label="My passkey",
         aaguid="ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4",
         created_at=REGISTERED,
         algorithm=-8,

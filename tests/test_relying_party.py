@@ -11,13 +11,13 @@ from flask.testing import FlaskClient
 
 from flask_passkey import MemoryCredentialRepository, signals
 from flask_passkey.accounts import Accounts, Hooks
-from flask_passkey.backends import backend_for
 from flask_passkey.ceremonies.attestation import Trust
-from flask_passkey.challenges import ChallengeStore
 from flask_passkey.config import PasskeyConfig
-from flask_passkey.outcomes import Visitor
+from flask_passkey.pending import store_for
+from flask_passkey.pending.ceremonies import PendingCeremonies
 from flask_passkey.relying_party import RelyingParty
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_decode, sign_in, sign_up
+from flask_passkey.visitor import Visitor
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_passkey_that_is_deleted_during_its_sign_in_lets_nobody_in(
 
     @site.passkey.check_account
     def delete_meanwhile(user: User) -> bool:
-        for record in site.passkey.credentials.list(user.id):
+        for record in site.passkey.credentials.of_user(user.id):
             site.passkey.credentials.delete(record.id, user_id=user.id, keep_last=False)
         return True
 
@@ -154,18 +154,18 @@ def test_the_list_names_the_account_to_the_browser(site: App, client: FlaskClien
 
 def test_it_can_be_composed_without_the_extension(site: App) -> None:
     """A relying party made of its parts by hand asks for no attestation roots and registers as usual."""
-    backend, repository = backend_for(site.app.session_interface), MemoryCredentialRepository()
+    store, repository = store_for(site.app.session_interface), MemoryCredentialRepository()
     party = RelyingParty(
         config=PasskeyConfig.from_mapping({"PASSKEY_RP_ID": "localhost"}, development=False),
         accounts=Accounts(Hooks(create_user=User)),
         credentials=repository,
-        challenges=ChallengeStore(lambda: backend, rp_id="localhost"),
+        challenges=PendingCeremonies(lambda: store, rp_id="localhost"),
         trust=Trust(),
     )
     visitor = Visitor(("s" * 43,))
     begun = party.begin_sign_up(visitor, name="ada", display_name="")
     response = VirtualAuthenticator(SITE).create({"publicKey": begun.options})
-    registered = party.finish_registration(visitor, begun.session_id, response)
+    registered = party.finish_registration(visitor, begun.ceremony_id, response)
     assert repository.get(registered.credential.id) == registered.credential
 
 
@@ -194,7 +194,7 @@ def test_changes_are_told_with_user_and_credential(
     assert [about["user"] for about in told] == [user, user, user, site.user("eve")]
     added, renamed, deleted, signed_up = told
     assert added["credential"].id == renamed["credential"].id == second.credentials[0].id
-    assert (added["purpose"], signed_up["purpose"], renamed["credential"].name) == ("registration", "sign-up", "Key")
+    assert (added["purpose"], signed_up["purpose"], renamed["credential"].label) == ("registration", "sign-up", "Key")
     assert deleted["credential_ids"] == [second.credentials[0].id] and first != second.credentials[0].id
 
 

@@ -25,7 +25,7 @@ from rehearsal import (
 )
 
 from flask_passkey.ceremonies import authentication
-from flask_passkey.ceremonies.responses import Response, check_client_data, quoted
+from flask_passkey.ceremonies.responses import AuthenticatorResponse, check_client_data, quoted
 from flask_passkey.errors import MalformedRequest, Refusal, ResponseRejected
 from flask_passkey.testing import b64url_decode, b64url_encode
 
@@ -180,7 +180,7 @@ def test_any_json_is_refused(value: Any) -> None:
 def test_any_text_is_refused(text: str) -> None:
     """Any text in place of a response is refused as malformed, lone surrogates included."""
     with pytest.raises(MalformedRequest):
-        Response.read(text)
+        AuthenticatorResponse.read(text)
 
 
 @EXAMPLES
@@ -230,7 +230,7 @@ def test_deep_members_are_refused(member: str) -> None:
     """Deeply nested members are refused without being compared, which would end in a RecursionError."""
     deep = {**ASSERTION, "id": nested(100_000), "rawId": nested(100_000)} if member == "id" else ASSERTION
     with pytest.raises(ResponseRejected):
-        Response.read({**deep, member: nested(100_000)})
+        AuthenticatorResponse.read({**deep, member: nested(100_000)})
 
 
 @pytest.mark.parametrize("member", ["type", "challenge", "origin", "crossOrigin", "topOrigin"])

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_passkey import CredentialRecord, UserInfo, schemas
+from flask_passkey import CredentialRecord, UserInfo
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, ResponseRejected
 from flask_passkey.outcomes import Begun, CredentialList, Deleted, SignedIn
+from flask_passkey.web import schemas
 
 SESSION_ID = "5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e"
 
@@ -27,7 +28,7 @@ RECORD = CredentialRecord(
     backup_state=False,
     user_id="17",
     user_handle=b"h" * 64,
-    name="Phone",
+    label="Phone",
     aaguid="00000000-0000-0000-0000-000000000000",
     created_at=datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC),
     algorithm=-7,
@@ -72,8 +73,8 @@ def refused_field(schema: schemas.RequestSchema, body: object) -> str:
     "schema",
     [
         schemas.BeginSignInRequest(),
-        schemas.BeginAddingRequest(),
         schemas.BeginRegistrationRequest(),
+        schemas.BeginSignUpRequest(),
         schemas.FinishRequest(),
         schemas.RenameRequest(),
     ],
@@ -96,23 +97,23 @@ def test_begin_sign_in() -> None:
 def test_a_wish_is_a_boolean(step_up: object) -> None:
     """What a client means to be true must be true."""
     assert refused_field(schemas.BeginSignInRequest(), {"step_up": step_up}) == "step_up"
-    assert refused_field(schemas.BeginAddingRequest(), {"conditional": step_up}) == "conditional"
+    assert refused_field(schemas.BeginRegistrationRequest(), {"conditional": step_up}) == "conditional"
 
 
 def test_begin_adding() -> None:
     """Nothing is needed; a wish to ask nobody is known."""
-    read = schemas.BeginAddingRequest.read
+    read = schemas.BeginRegistrationRequest.read
     assert read({}) == read({"conditional": False, "name": 5}) == {"conditional": False}
     assert read({"conditional": True}) == {"conditional": True}
 
 
 def test_begin_registration() -> None:
     """A sign-up has a name, and maybe a name to be called by."""
-    read = schemas.BeginRegistrationRequest.read
+    read = schemas.BeginSignUpRequest.read
     assert read({"name": "ada"}) == {"name": "ada", "display_name": ""}
     assert read({"name": " ada ", "display_name": "  "}) == {"name": "ada", "display_name": ""}
-    assert refused_field(schemas.BeginRegistrationRequest(), {}) == "name"
-    assert refused_field(schemas.BeginRegistrationRequest(), {"name": "a", "display_name": 5}) == "display_name"
+    assert refused_field(schemas.BeginSignUpRequest(), {}) == "name"
+    assert refused_field(schemas.BeginSignUpRequest(), {"name": "a", "display_name": 5}) == "display_name"
 
 
 @pytest.mark.parametrize("response", [None, {}, "text", [], 5, {"deep": [{}]}])
@@ -206,7 +207,7 @@ def test_a_label_is_harmless(text: str) -> None:
     assert schemas.RenameRequest.read({"name": label}) == {"name": label}
 
 
-@pytest.mark.parametrize("schema", [schemas.BeginRegistrationRequest(), schemas.BeginSignInRequest()])
+@pytest.mark.parametrize("schema", [schemas.BeginSignUpRequest(), schemas.BeginSignInRequest()])
 def test_names_of_accounts_are_longer_but_not_endless(schema: schemas.RequestSchema) -> None:
     """An account may be an e-mail address; 255 characters are enough."""
     field = "name" if "name" in schema.fields else "user_name"

@@ -16,9 +16,9 @@ from flask_session.base import ServerSideSessionInterface
 from flask_session.cachelib import CacheLibSessionInterface
 from werkzeug.test import TestResponse
 
-from flask_passkey.sessions import GuardedSessions
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
-from flask_passkey.views import is_route
+from flask_passkey.web.sessions import GuardedSessions
+from flask_passkey.web.views import is_route
 
 HTTPS = {"PASSKEY_RP_ID": "example.com", "PASSKEY_ORIGINS": ["https://example.com", "https://www.example.com"]}
 
@@ -148,7 +148,7 @@ def test_a_browser_with_many_secrets_does_not_make_us_search_for_long(
 ) -> None:
     """However many cookies of our name come, only a few are looked up."""
     lookups: list[str] = []
-    claim = "flask_passkey.backends.memory.SimpleCacheBackend._claim"
+    claim = "flask_passkey.pending.memory.SimpleCacheStore._claim"
     monkeypatch.setattr(claim, lambda self, name: lookups.append(name))
     cookies = "; ".join(f"passkey_{number:08}={'x' * 43}" for number in range(200))
     body = {"session_id": "5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e", "response": {}}

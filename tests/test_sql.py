@@ -25,10 +25,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
 from flask_passkey.contracts import CredentialRepositoryContract, new_record
-from flask_passkey.contracts.changing import Deleting
-from flask_passkey.contracts.keeping import Adding
+from flask_passkey.contracts.repository import Adding, Deleting
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 from flask_passkey.errors import ConfigurationError, CredentialExists, CredentialStoreUnavailable
-from flask_passkey.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 
 #: The app's own table.
 account = Table("account", MetaData(), Column("id", Integer, primary_key=True), Column("name", String(40), unique=True))
@@ -164,7 +163,7 @@ def test_apps_rows_are_undone_with_ours(repository: SQLCredentialRepository, eng
         fill(repository, b"1")
     with engine.connect() as connection:
         assert names(connection) == ["ada"]
-    assert len(repository.list("ada")) == 1
+    assert len(repository.of_user("ada")) == 1
 
 
 @pytest.mark.services
@@ -256,12 +255,12 @@ def test_transaction_holds_the_write_lock_from_its_start(tmp_path: Path, begins:
     repository, other = SQLCredentialRepository(engine), SQLCredentialRepository(others)
     fill(repository, b"first")
     with repository.transaction():
-        assert len(repository.list("ada")) == 1
+        assert len(repository.of_user("ada")) == 1
         with pytest.raises(CredentialStoreUnavailable):
             other.add(new_record(b"other"))
         repository.add(new_record(b"second"))
     other.add(new_record(b"other"))
-    assert len(repository.list("ada")) == 3
+    assert len(repository.of_user("ada")) == 3
     engine.dispose()
     others.dispose()
 
@@ -334,7 +333,7 @@ def test_reading_leaves_the_session_alone(db: SQLAlchemy) -> None:
     """A read neither commits nor undoes what the app has in its session, not even the one that creates the tables."""
     repository = SQLCredentialRepository(session=db.session)
     db.session.execute(account.insert(), {"name": "ada"})
-    assert repository.list("ada") == []
+    assert repository.of_user("ada") == []
     assert repository.get(b"id") is None
     assert names(db.session.connection()) == ["ada"]
     db.session.rollback()
@@ -365,7 +364,7 @@ def test_session_on_postgresql(postgresql: Engine, postgresql_url: str) -> None:
     with app.app_context():
         repository = SQLCredentialRepository(session=db.session)
         db.session.execute(account.insert(), {"name": "ada"})
-        assert repository.list("ada") == []
+        assert repository.of_user("ada") == []
         assert inspect(postgresql).has_table("passkey_user")
         db.session.rollback()
         fill(repository)
@@ -386,7 +385,7 @@ def test_engine_of_the_app_at_hand() -> None:
             fill(repository, b"%d" % number)
     for number, app in enumerate(apps):
         with app.app_context():
-            assert [record.id for record in repository.list("ada")] == [b"%d" % number]
+            assert [record.id for record in repository.of_user("ada")] == [b"%d" % number]
             db.engine.dispose()
 
 
@@ -513,7 +512,7 @@ def test_credential_without_account_is_refused(tmp_path: Path) -> None:
 def test_list_of_one_moment(repository: SQLCredentialRepository) -> None:
     """Records of the same moment are listed in the order of their IDs, whatever the database likes."""
     fill(repository, b"7", b"3", b"9", b"1")
-    assert [record.id for record in repository.list("ada")] == [b"1", b"3", b"7", b"9"]
+    assert [record.id for record in repository.of_user("ada")] == [b"1", b"3", b"7", b"9"]
 
 
 @pytest.mark.services
@@ -532,7 +531,7 @@ def test_forgetting_waits_for_a_registration(postgresql: Engine) -> None:
                 other.rollback()
     thread.join(services.PATIENCE)
     assert repository.get_user_handle("ada") is None
-    assert repository.list("ada") == []
+    assert repository.of_user("ada") == []
     with postgresql.connect() as other:
         assert other.execute(passkey_credential.select()).all() == []
 
@@ -544,10 +543,10 @@ def test_forgetting_waits_for_a_registration(postgresql: Engine) -> None:
     "call",
     [
         lambda repository: repository.get(b"2"),
-        lambda repository: repository.list("ada"),
+        lambda repository: repository.of_user("ada"),
         lambda repository: repository.get_user_handle("ada"),
         lambda repository: repository.record_use(new_record(b"1", sign_count=9), counter_must_grow=True),
-        lambda repository: repository.rename(b"1", user_id="ada", name="New"),
+        lambda repository: repository.rename(b"1", user_id="ada", label="New"),
         lambda repository: repository.delete(b"1", user_id="ada", keep_last=True),
     ],
     ids=["get", "list", "get_user_handle", "record_use", "rename", "delete"],
@@ -570,7 +569,7 @@ def test_statements_use_indexes(
     ("call", "count"),
     [
         (lambda repository: repository.get(b"1"), 1),
-        (lambda repository: repository.list("ada"), 1),
+        (lambda repository: repository.of_user("ada"), 1),
         (lambda repository: repository.get_user_handle("ada"), 1),
         (lambda repository: repository.record_use(new_record(b"1", sign_count=9), counter_must_grow=True), 1),
         (lambda repository: repository.add(new_record(b"2")), 1),
@@ -666,7 +665,7 @@ def test_reasons_hold_no_values(tmp_path: Path) -> None:
     """The reason of a failure, which is logged with its cause, holds nothing of the credential."""
     repository = SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/passkey.sqlite3")
     with pytest.raises(CredentialStoreUnavailable) as caught:
-        repository.add(new_record(name="Secret phone"))
+        repository.add(new_record(label="Secret phone"))
     assert "Secret" not in f"{caught.value} {caught.value.__cause__}"
     repository.close()
 

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from flask_passkey.contracts.base import NOON, new_record
+from flask_passkey.credentials.sql import SQLCredentialRepository
+from flask_passkey.credentials.sql.connections import DRIVER
+from flask_passkey.credentials.sql.engines import engine_for
 from flask_passkey.errors import CredentialStoreUnavailable
-from flask_passkey.sql import SQLCredentialRepository
-from flask_passkey.sql.connections import DRIVER
-from flask_passkey.sql.engines import engine_for
 
 USED = replace(new_record(), sign_count=3, last_used_at=NOON)
 
@@ -80,7 +80,12 @@ def test_answers_are_the_same(repository: SQLCredentialRepository, by_driver: li
 
 def everything(repository: SQLCredentialRepository) -> list[object]:
     """Read in all ways there are."""
-    answers = repository.get(b"id"), repository.list("ada"), repository.get_user_handle("ada"), repository.get(b"gone")
+    answers = (
+        repository.get(b"id"),
+        repository.of_user("ada"),
+        repository.get_user_handle("ada"),
+        repository.get(b"gone"),
+    )
     return [*answers]
 
 

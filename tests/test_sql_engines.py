@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, create_engine, event, text
 
-from flask_passkey.sql import SQLCredentialRepository
-from flask_passkey.sql.engines import engine_for
+from flask_passkey.credentials.sql import SQLCredentialRepository
+from flask_passkey.credentials.sql.engines import engine_for
 
 pytestmark = pytest.mark.services
 

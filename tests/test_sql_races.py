@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, inspect
 
 from flask_passkey.contracts import new_record
 from flask_passkey.credentials import CredentialRecord
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 from flask_passkey.errors import CredentialExists, LastCredential
-from flask_passkey.sql import SQLCredentialRepository, metadata
 
 NOON = new_record().created_at
 
@@ -79,7 +79,7 @@ def test_one_of_the_last_two_remains(racers: Racers, uri: str, repository: SQLCr
     ]
     for user, pair, answer in zip(users, pairs, racers.race(uri, scripts), strict=True):
         assert {type(one) for one in answer} == {type(None), LastCredential}
-        assert [record.id for record in repository.list(user)] == [pair[answer.index(None) - 1]]
+        assert [record.id for record in repository.of_user(user)] == [pair[answer.index(None) - 1]]
 
 
 def test_one_of_sixteen_equal_counters_is_stored(racers: Racers, uri: str, repository: SQLCredentialRepository) -> None:
@@ -136,7 +136,7 @@ def test_reading_before_writing_is_no_obstacle(racers: Racers, uri: str, reposit
     """Transactions of four processes that each read and then write all succeed; nobody finds the database locked."""
     scripts = [[partial(look_then_add, number=number * 100 + turn) for turn in range(20)] for number in range(4)]
     assert racers.race(uri, scripts, processes=4) == [(None,) * 4] * 20
-    assert len(repository.list("ada")) == 80
+    assert len(repository.of_user("ada")) == 80
 
 
 def test_forked_workers_have_their_own_connections(

@@ -18,7 +18,7 @@ import pytest
 from rehearsal import ADA, HANDLES, configured, finish_registration, finish_sign_in
 
 from flask_passkey.ceremonies.attestation import Trust
-from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_IN, Pending
+from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_IN, PendingCeremony
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.credentials import CredentialRecord
 from flask_passkey.errors import RegistrationRejected, ResponseRejected
@@ -55,9 +55,9 @@ def text(hexadecimal: str) -> str:
     return b64url_encode(bytes.fromhex(hexadecimal))
 
 
-def pending(purpose: str, challenge: str) -> Pending:
+def pending(purpose: str, challenge: str) -> PendingCeremony:
     """Return a ceremony that was begun with a vector's challenge."""
-    return Pending(
+    return PendingCeremony(
         purpose=purpose,
         rp_id="example.org",
         challenge=text(challenge),

@@ -21,24 +21,21 @@ from webauthn.helpers.structs import (
 
 from ..config import PasskeyConfig
 from ..credentials import CredentialRecord
+from ..encoding import base64url_decode, base64url_encode
 from ..errors import ResponseRejected
-from . import base64url
-from .pending import SIGN_IN, STEP_UP, Pending
+from .pending import SIGN_IN, STEP_UP, PendingCeremony
 from .policies import (
     AuthenticatorState,
     backup_eligibility_changed,
     counter_must_grow,
     counter_regressed,
 )
-from .responses import Response, check_client_data, check_extensions, check_rp_id, quoted
+from .responses import AuthenticatorResponse, check_client_data, check_extensions, check_rp_id, quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """A response that verified.
-
-    .. versionadded:: 0.1
-    """
+    """A response that verified."""
 
     #: The record as it should be after this ceremony.
     record: CredentialRecord
@@ -50,27 +47,27 @@ class Authenticated:
 
 def begin(
     *, config: PasskeyConfig, user_id: str = "", user_handle: bytes = b"", allowed: Sequence[Mapping[str, Any]] = ()
-) -> tuple[dict[str, Any], Pending]:
+) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a sign-in or, with a user, of a step-up.
 
     :param allowed: descriptors of the credentials that may answer; any may, if there are none.
     :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.1.9) and what to remember.
     """
     options: dict[str, Any] = {
-        "challenge": base64url.encode(secrets.token_bytes(32)),
+        "challenge": base64url_encode(secrets.token_bytes(32)),
         "timeout": config.timeout,
         "rpId": config.rp_id,
         "userVerification": config.user_verification,
     }
     if allowed:
         options["allowCredentials"] = list(allowed)
-    pending = Pending(
+    pending = PendingCeremony(
         purpose=STEP_UP if user_id else SIGN_IN,
         rp_id=config.rp_id,
         challenge=options["challenge"],
         user_verification=config.user_verification,
         user_id=user_id,
-        user_handle=base64url.encode(user_handle),
+        user_handle=base64url_encode(user_handle),
         allowed=tuple(item["id"] for item in allowed),
     )
     return options, pending
@@ -78,13 +75,13 @@ def begin(
 
 def descriptor(record: CredentialRecord) -> dict[str, Any]:
     """Return the ``PublicKeyCredentialDescriptorJSON`` of a credential (section 5.1.8)."""
-    members: dict[str, Any] = {"type": "public-key", "id": base64url.encode(record.id)}
+    members: dict[str, Any] = {"type": "public-key", "id": base64url_encode(record.id)}
     if record.transports:
         members["transports"] = list(record.transports)
     return members
 
 
-def read(pending: Pending, response: object, *, config: PasskeyConfig) -> Response:
+def read(pending: PendingCeremony, response: object, *, config: PasskeyConfig) -> AuthenticatorResponse:
     """Read a response and check that it was made for this ceremony, before its credential is looked up.
 
     Only after this may an unknown credential be called unknown: browsers then delete it.
@@ -93,16 +90,21 @@ def read(pending: Pending, response: object, *, config: PasskeyConfig) -> Respon
     :raises MalformedRequest: it is not an object.
     :raises ResponseRejected: it was made for something else.
     """
-    read = Response.read(response)
+    read = AuthenticatorResponse.read(response)
     check_client_data(read.client_data_json, kind="webauthn.get", pending=pending, config=config)
-    check_rp_id(read.bytes("authenticatorData"), rp_id=pending.rp_id)
+    check_rp_id(read.field("authenticatorData"), rp_id=pending.rp_id)
     if pending.allowed and read.json["id"] not in pending.allowed:
         raise ResponseRejected("the credential is not one this ceremony was begun for")
     return read
 
 
 def finish(
-    pending: Pending, response: Response, record: CredentialRecord, *, config: PasskeyConfig, now: datetime
+    pending: PendingCeremony,
+    response: AuthenticatorResponse,
+    record: CredentialRecord,
+    *,
+    config: PasskeyConfig,
+    now: datetime,
 ) -> Authenticated:
     """Verify a response with the record of its credential.
 
@@ -130,21 +132,21 @@ def finish(
     return Authenticated(record=used, counter_must_grow=counter_must_grow(record, state, config), events=tuple(events))
 
 
-def _check_owner(pending: Pending, response: Response, record: CredentialRecord) -> None:
+def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> None:
     """Check that the credential is the one named, and belongs to the user handle and account (step 6)."""
     if response.credential_id != record.id:
         raise ResponseRejected("the record is of another credential")
     if pending.user_id and pending.user_id != record.user_id:
         raise ResponseRejected("the credential belongs to another account")
     has_handle = response.members.get("userHandle") not in (None, "")  # some clients send "" for null
-    if has_handle and response.bytes("userHandle") != record.user_handle:
+    if has_handle and response.field("userHandle") != record.user_handle:
         raise ResponseRejected("the user handle is not that of the credential's owner")
     if not has_handle and not pending.allowed:
         raise ResponseRejected("the user handle is missing")
 
 
 def _verify(
-    pending: Pending, response: Response, record: CredentialRecord, config: PasskeyConfig
+    pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord, config: PasskeyConfig
 ) -> AuthenticatorState:
     """Let the library verify, and take the flags as it read them."""
     credential = AuthenticationCredential(
@@ -152,14 +154,14 @@ def _verify(
         raw_id=response.credential_id,
         response=AuthenticatorAssertionResponse(
             client_data_json=response.client_data_json,
-            authenticator_data=response.bytes("authenticatorData"),
-            signature=response.bytes("signature"),
+            authenticator_data=response.field("authenticatorData"),
+            signature=response.field("signature"),
         ),
     )
     try:
         verified = verify_authentication_response(
             credential=credential,
-            expected_challenge=base64url.decode(pending.challenge),
+            expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
             credential_public_key=record.public_key,
@@ -168,6 +170,6 @@ def _verify(
         )
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected(f"the assertion did not verify: {quoted(exc)}") from exc
-    check_extensions(response.bytes("authenticatorData"))
+    check_extensions(response.field("authenticatorData"))
     eligible = verified.credential_device_type == CredentialDeviceType.MULTI_DEVICE
     return AuthenticatorState(verified.new_sign_count, eligible, verified.credential_backed_up)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
-from ..strict_json import refuse_deep
+from ..encoding import refuse_deep
 
 SIGN_IN: Final = "sign-in"
 STEP_UP: Final = "step-up"
@@ -18,12 +18,10 @@ CONDITIONAL: Final = "conditional"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class PendingCeremony:
     """A ceremony that was begun. Text and numbers only, so that any store can keep it.
 
     Binary values are unpadded base64url text.
-
-    .. versionadded:: 0.1
     """
 
     #: ``sign-in``, ``step-up``, ``registration`` or ``sign-up``.
@@ -58,7 +56,7 @@ class Pending:
         return _encode(members | {"expires_at": expires_at}).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Pending:
+    def from_json(cls, data: bytes) -> PendingCeremony:
         """Read what :meth:`to_json` wrote.
 
         :raises ValueError: it is something else.
@@ -75,6 +73,6 @@ class Pending:
         return pending
 
 
-_MEMBERS = tuple(field.name for field in fields(Pending))
+_MEMBERS = tuple(field.name for field in fields(PendingCeremony))
 _values = attrgetter(*_MEMBERS)
 _encode = json.JSONEncoder(separators=(",", ":")).encode

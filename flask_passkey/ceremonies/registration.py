@@ -29,13 +29,13 @@ from webauthn.registration.verify_registration_response import VerifiedRegistrat
 
 from ..config import PasskeyConfig
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
+from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
-from . import base64url
 from .attestation import AttestationObject, Claim, Trust, assess, check_model
 from .authentication import descriptor
 from .keys import check_public_key
-from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, Pending
-from .responses import Response, check_client_data, check_extensions, quoted
+from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
+from .responses import AuthenticatorResponse, check_client_data, check_extensions, quoted
 
 _ANY = Trust()
 _MAX_TRANSPORTS = 8
@@ -61,7 +61,7 @@ def begin(
     user_id: str = "",
     exclude: Sequence[CredentialRecord] = (),
     conditional: bool = False,
-) -> tuple[dict[str, Any], Pending]:
+) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a registration or, without ``user_id``, of a sign-up.
 
     :param exclude: what the account has already, so that no authenticator makes a second one over it.
@@ -74,13 +74,13 @@ def begin(
     options["user"]["displayName"] = display_name
     options["excludeCredentials"] = [descriptor(record) for record in exclude]
     options["extensions"] = {"credProps": True}
-    pending = Pending(
+    pending = PendingCeremony(
         purpose=REGISTRATION if user_id else SIGN_UP,
         rp_id=config.rp_id,
         challenge=options["challenge"],
         user_verification=user_verification,
         user_id=user_id,
-        user_handle=base64url.encode(user_handle),
+        user_handle=base64url_encode(user_handle),
         name="" if user_id else name,
         display_name="" if user_id else display_name,
         mediation=CONDITIONAL if conditional else "",
@@ -108,11 +108,11 @@ def _options(config: PasskeyConfig, name: str, user_handle: bytes, user_verifica
 
 
 def finish(
-    pending: Pending,
+    pending: PendingCeremony,
     response: object,
     *,
     config: PasskeyConfig,
-    name: str,
+    label: str,
     user_id: str = "",
     now: datetime,
     trust: Trust = _ANY,
@@ -120,7 +120,7 @@ def finish(
     """Verify the response to a registration.
 
     :param response: ``RegistrationResponseJSON`` as an object (section 5.1).
-    :param name: the label of the new credential.
+    :param label: of the new credential.
     :param user_id: the account it is for.
     :param now: becomes its time of creation; aware.
     :param trust: what attestation must lead to, if anything.
@@ -129,9 +129,9 @@ def finish(
     :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
     """
     try:
-        read = Response.read(response)
+        read = AuthenticatorResponse.read(response)
         check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
-        attestation = AttestationObject.read(read.bytes("attestationObject"))
+        attestation = AttestationObject.read(read.field("attestationObject"))
         verified, backup_eligible = _verify(pending, read, attestation, config)
         algorithm = _check_credential(verified, read, config)
         attested = assess(_claim(attestation, verified, read), config, trust, now)
@@ -146,8 +146,8 @@ def finish(
         backup_eligible=backup_eligible,
         backup_state=verified.credential_backed_up,
         user_id=user_id,
-        user_handle=base64url.decode(pending.user_handle),
-        name=name,
+        user_handle=base64url_decode(pending.user_handle),
+        label=label,
         aaguid=verified.aaguid,
         created_at=now,
         algorithm=algorithm,
@@ -156,7 +156,7 @@ def finish(
 
 
 def _verify(
-    pending: Pending, response: Response, attestation: AttestationObject, config: PasskeyConfig
+    pending: PendingCeremony, response: AuthenticatorResponse, attestation: AttestationObject, config: PasskeyConfig
 ) -> tuple[VerifiedRegistration, bool]:
     """Let the library verify all but the statement, which it does not get; also return the BE flag it verified."""
     credential = RegistrationCredential(
@@ -169,7 +169,7 @@ def _verify(
     try:
         verified = verify_registration_response(
             credential=credential,
-            expected_challenge=base64url.decode(pending.challenge),
+            expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
             expected_origin=list(config.all_origins),
             require_user_presence=pending.mediation != CONDITIONAL,
@@ -183,7 +183,7 @@ def _verify(
     return verified, flags.be
 
 
-def _claim(attestation: AttestationObject, verified: VerifiedRegistration, response: Response) -> Claim:
+def _claim(attestation: AttestationObject, verified: VerifiedRegistration, response: AuthenticatorResponse) -> Claim:
     return Claim(
         form=attestation.form,
         statement=attestation.statement,
@@ -195,7 +195,7 @@ def _claim(attestation: AttestationObject, verified: VerifiedRegistration, respo
     )
 
 
-def _check_credential(verified: VerifiedRegistration, response: Response, config: PasskeyConfig) -> int:
+def _check_credential(verified: VerifiedRegistration, response: AuthenticatorResponse, config: PasskeyConfig) -> int:
     """Check what the library does not: the credential's ID, its model, and that its key will work."""
     if verified.credential_id != response.credential_id:
         raise ResponseRejected("response.id is not the ID in the authenticator data")
@@ -205,13 +205,15 @@ def _check_credential(verified: VerifiedRegistration, response: Response, config
     return check_public_key(verified.credential_public_key)
 
 
-def _with_attestation(record: CredentialRecord, response: Response, config: PasskeyConfig) -> CredentialRecord:
+def _with_attestation(
+    record: CredentialRecord, response: AuthenticatorResponse, config: PasskeyConfig
+) -> CredentialRecord:
     """Keep what an app that asks for attestation may want to look at again, as it came."""
     if config.attestation == "none":
         return record
     return replace(
         record,
-        attestation_object=response.bytes("attestationObject"),
+        attestation_object=response.field("attestationObject"),
         attestation_client_data_json=response.client_data_json,
     )
 

@@ -15,14 +15,13 @@ from typing import Any
 from webauthn.helpers import parse_authenticator_data, parse_cbor
 
 from ..config import PasskeyConfig
+from ..encoding import base64url_decode, parse_json, refuse_deep
 from ..errors import MalformedRequest, ResponseRejected
-from ..strict_json import parse_json, refuse_deep
-from . import base64url
-from .pending import Pending
+from .pending import PendingCeremony
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class AuthenticatorResponse:
     """The members of a ``RegistrationResponseJSON`` or ``AuthenticationResponseJSON`` that decide.
 
     What else a browser or password manager puts there is never looked at, so it cannot disturb.
@@ -34,7 +33,7 @@ class Response:
     json: Mapping[str, Any]
 
     @classmethod
-    def read(cls, value: object) -> Response:
+    def read(cls, value: object) -> AuthenticatorResponse:
         """Read a response, as an object or as JSON text of one.
 
         :raises MalformedRequest: it is neither.
@@ -54,7 +53,7 @@ class Response:
             raise ResponseRejected("response.id and response.rawId differ")
         return cls(credential_id, _bytes(members, "clientDataJSON"), members, value)
 
-    def bytes(self, member: str) -> bytes:
+    def field(self, member: str) -> bytes:
         """Decode a member of the inner object.
 
         :raises ResponseRejected: it is missing, empty or not base64url.
@@ -67,12 +66,12 @@ def _bytes(members: Mapping[str, Any], name: str) -> bytes:
     if not isinstance(text, str) or not text:
         raise ResponseRejected(f"{name} is missing or not text")
     try:
-        return base64url.decode(text)
+        return base64url_decode(text)
     except ValueError as exc:
         raise ResponseRejected(f"{name} is not unpadded base64url") from exc
 
 
-def check_client_data(data: bytes, *, kind: str, pending: Pending, config: PasskeyConfig) -> None:
+def check_client_data(data: bytes, *, kind: str, pending: PendingCeremony, config: PasskeyConfig) -> None:
     """Check type, challenge, origin and embedding of the client data (section 7.1 steps 7-11, 7.2 steps 10-14).
 
     :param kind: ``webauthn.create`` or ``webauthn.get``.

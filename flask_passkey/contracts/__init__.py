@@ -3,17 +3,17 @@
 .. code-block:: python
 
     import pytest
-    from flask_passkey.contracts import CeremonyBackendContract, CredentialRepositoryContract
+    from flask_passkey.contracts import CeremonyStoreContract, CredentialRepositoryContract
 
     class TestMyRepository(CredentialRepositoryContract):
         @pytest.fixture
         def repository(self, tmp_path):
             return MyRepository(tmp_path)           # empty, a new one for each test
 
-    class TestMyBackend(CeremonyBackendContract):
+    class TestMyStore(CeremonyStoreContract):
         @pytest.fixture
-        def backend(self):
-            return MyBackend("localhost")
+        def store(self):
+            return MyStore("localhost")
 
 Every test says which promise it holds. Those about simultaneous callers use threads. For more than "AssertionError"
 in the report of a failure, write ``pytest.register_assert_rewrite("flask_passkey.contracts")`` in your ``conftest.py``.
@@ -22,25 +22,13 @@ in the report of a failure, write ``pytest.register_assert_rewrite("flask_passke
 from __future__ import annotations
 
 from .base import new_record
-from .ceremonies import CeremonyBackendContract, CeremonyOutageContract, new_key
-from .changing import Deleting, Renaming, Using
-from .keeping import Accounts, Adding, Listing
-from .transactions import Transactions
+from .repository import CredentialRepositoryContract
+from .store import CeremonyOutageContract, CeremonyStoreContract, new_key
 
 __all__ = [
-    "CeremonyBackendContract",
+    "CeremonyStoreContract",
     "CeremonyOutageContract",
     "CredentialRepositoryContract",
     "new_key",
     "new_record",
 ]
-
-
-class CredentialRepositoryContract(Accounts, Adding, Listing, Using, Renaming, Deleting, Transactions):
-    """Tests that every :class:`~flask_passkey.credentials.CredentialRepository` has to pass.
-
-    Derive from it and add a fixture ``repository``; override ``thread_context`` where a new thread needs one, such as
-    an app context.
-
-    .. versionadded:: 0.1
-    """

@@ -21,10 +21,7 @@ NOON = datetime(2026, 2, 28, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def new_record(credential_id: bytes = b"id", *, user_id: str = "ada", **changes: Any) -> CredentialRecord:
-    """Return a record like those of a registration, with some fields changed.
-
-    .. versionadded:: 0.1
-    """
+    """Return a record like those of a registration, with some fields changed."""
     record = CredentialRecord(
         id=credential_id,
         public_key=b"\xa5\x01\x02\x03\x26 not a key",
@@ -35,7 +32,7 @@ def new_record(credential_id: bytes = b"id", *, user_id: str = "ada", **changes:
         backup_state=False,
         user_id=user_id,
         user_handle=handle_of(user_id),
-        name="Phone",
+        label="Phone",
         aaguid="00000000-0000-0000-0000-000000000000",
         created_at=NOON,
         algorithm=-7,

@@ -141,7 +141,7 @@ export class PasskeyError extends Error {
 }
 
 /** What a client is asked to do, as in `data-passkey`. */
-export type Action = "authenticate" | "reauthenticate" | "register" | "sign-up" | "upgrade" | "rename" | "remove" | "list";
+export type Action = "authenticate" | "step-up" | "register" | "sign-up" | "conditional-create" | "rename" | "delete" | "list";
 
 /** What there is a sentence for: a code, or what is said while an action runs and when it is done. */
 export type Sayable = PasskeyErrorCode | "waiting" | "done";
@@ -229,7 +229,7 @@ export class PasskeyClient {
    */
   authenticate(options?: { userName?: string; uiMode?: "immediate" }): Promise<SignedIn>;
   /** Confirm who is there with one of the account's passkeys. */
-  reauthenticate(): Promise<SignedIn>;
+  stepUp(): Promise<SignedIn>;
   /** Add a passkey to the signed-in account. */
   register(options?: { name?: string; preset?: Preset }): Promise<PasskeyCredential & FromBrowser>;
   /** Create an account together with its first passkey; it is signed in then. */
@@ -241,17 +241,17 @@ export class PasskeyClient {
   }): Promise<PasskeyCredential & FromBrowser>;
   /**
    * After a sign-in with a password: have the password manager make a passkey, without a dialog. Only where the browser
-   * can, and the server has offered it (`passkey.offer_upgrade()`). Never rejects, and ends when anything else begins.
+   * can, and the server has offered it (`passkey.offer_passkey()`). Never rejects, and ends when anything else begins.
    * @param options.timeout milliseconds that the browser has; 10,000 unless given
    * @returns `null` where none was made, for whatever reason
    */
-  upgrade(options?: { timeout?: number }): Promise<(PasskeyCredential & FromBrowser) | null>;
+  conditionalCreate(options?: { timeout?: number }): Promise<(PasskeyCredential & FromBrowser) | null>;
   /** The account's passkeys. Also brings the password manager up to date. */
   list(): Promise<PasskeyCredential[]>;
   rename(id: string, name: string): Promise<PasskeyCredential>;
-  remove(id: string): Promise<{ signals: Signals }>;
+  delete(id: string): Promise<{ signals: Signals }>;
   /** Fetch the options of a ceremony before the click. Kept for half their life, or until used. */
-  prefetch(action?: "authenticate" | "reauthenticate" | "register"): Promise<unknown>;
+  prefetch(action?: "authenticate" | "step-up" | "register"): Promise<unknown>;
   /**
    * Offer passkeys among the suggestions of the field whose `autocomplete` ends in `webauthn`, renewed before the
    * server forgets it. Does nothing where the browser cannot.
@@ -270,7 +270,7 @@ export class PasskeyClient {
  *   data-passkey            the action; of a sign-up the form has fields "name" and "display_name", of a rename "name"
  *   data-passkey-next       where to go then, on this site; empty: load the page again; missing: stay. A "next" in the
  *                           server's answer comes first
- *   data-passkey-id         the passkey to rename or remove
+ *   data-passkey-id         the passkey to rename or delete
  *   data-passkey-name       what to call a new one
  *   data-passkey-preset     where a new one should live: see Preset
  *   data-passkey-immediate  look only on this device at the first press, where the browser can
@@ -282,7 +282,7 @@ export class PasskeyClient {
  *   data-passkey-if         show this only where passkeys are "available", or "unavailable", or by a capability's name
  *   data-passkey-why        a place for the reason why not
  *   data-passkey-sync       have this page tell the password manager what there is, as after a change of the name
- *   data-passkey-upgrade    call upgrade(): see passkey.upgrade_offered() on the server
+ *   data-passkey-offer      call conditionalCreate(): see passkey.passkey_offered() on the server
  *   data-passkey-messages   on <script type="application/json">: sentences of your own; several add up, the last one wins
  *   data-passkey-base       on <html>: what is before /session/authn, where this module is served from elsewhere
  */

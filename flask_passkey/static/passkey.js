@@ -20,7 +20,7 @@ export const MESSAGES = Object.freeze({
   cancelled: "No passkey was used. You can try again, or choose another way to sign in.",
   "register.cancelled": "No passkey was created. You can try again.",
   "sign-up.cancelled": "No passkey was created, and no account. You can try again.",
-  "reauthenticate.cancelled": "Nothing was changed. Please confirm with a passkey to go on.",
+  "step-up.cancelled": "Nothing was changed. Please confirm with a passkey to go on.",
   expired: "That took too long. Please try again.",
   duplicate: "This device or password manager already has a passkey for your account.",
   domain: "Passkeys do not work on this address.",
@@ -46,7 +46,7 @@ export const MESSAGES = Object.freeze({
   step_up_required: "Please sign in with your passkey again, then repeat.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
-  "upgrade.done": "Your password manager made a passkey: next time you can sign in without the password.",
+  "conditional-create.done": "Your password manager made a passkey: next time you can sign in without the password.",
 });
 
 const BROWSER_CODES = {
@@ -360,6 +360,8 @@ function pageMessages() {
   return found;
 }
 
+const pathOf = (action) => (action === "authenticate" || action === "step-up" ? "/session/authn" : "/user/authn");
+
 const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? messages[code];
 
 export class PasskeyClient {
@@ -385,12 +387,12 @@ export class PasskeyClient {
   }
 
   authenticate({ userName, uiMode } = {}) {
-    const prepare = userName ? () => this.#prepare("authenticate", { user_name: userName }) : undefined;
-    return this.#run("authenticate", () => this.#signIn("authenticate", prepare, uiMode));
+    const begin = userName ? () => this.#begin("authenticate", { user_name: userName }) : undefined;
+    return this.#run("authenticate", () => this.#signIn("authenticate", begin, uiMode));
   }
 
-  reauthenticate() {
-    return this.#run("reauthenticate", () => this.#signIn("reauthenticate"));
+  stepUp() {
+    return this.#run("step-up", () => this.#signIn("step-up"));
   }
 
   register({ name, preset } = {}) {
@@ -398,15 +400,15 @@ export class PasskeyClient {
   }
 
   signUp({ name, displayName, passkeyName, preset }) {
-    const prepare = () => this.#prepare("sign-up", { name, display_name: displayName || undefined });
-    return this.#run("sign-up", () => this.#create("sign-up", prepare, { name: passkeyName, preset }));
+    const begin = () => this.#begin("sign-up", { name, display_name: displayName || undefined });
+    return this.#run("sign-up", () => this.#create("sign-up", begin, { name: passkeyName, preset }));
   }
 
   /** Never rejects and never disturbs: nobody asked for it. */
-  async upgrade({ timeout = 10_000 } = {}) {
+  async conditionalCreate({ timeout = 10_000 } = {}) {
     if ((await clientCapabilities()).conditionalCreate !== true || current) return null;
-    const prepare = () => this.#prepare("upgrade", { conditional: true });
-    return attempt(() => this.#create("upgrade", prepare, {}, { mediation: "conditional" }, timeout), null);
+    const begin = () => this.#begin("conditional-create", { conditional: true });
+    return attempt(() => this.#create("conditional-create", begin, {}, { mediation: "conditional" }, timeout), null);
   }
 
   async list() {
@@ -417,8 +419,8 @@ export class PasskeyClient {
     return this.#run("rename", () => this.#call("PATCH", `/user/authn/${id}`, { name }));
   }
 
-  remove(id) {
-    return this.#run("remove", () => this.#call("DELETE", `/user/authn/${id}`, undefined, { 409: "last_passkey" }));
+  delete(id) {
+    return this.#run("delete", () => this.#call("DELETE", `/user/authn/${id}`, undefined, { 409: "last_passkey" }));
   }
 
   /** Fetch options before they are needed: Safari wants no waiting between the click and the dialog. */
@@ -426,7 +428,7 @@ export class PasskeyClient {
     const kept = this.#kept[action];
     if (kept && Date.now() < kept.until) return kept.promise;
     const entry = { until: Infinity };
-    entry.promise = this.#prepare(action).then((ceremony) => {
+    entry.promise = this.#begin(action).then((ceremony) => {
       entry.until = ceremony.began + ceremony.life / 2;
       return ceremony;
     });
@@ -500,8 +502,8 @@ export class PasskeyClient {
       try {
         return await work();
       } catch (error) {
-        if (error.code !== "step_up_required" || action === "reauthenticate") throw error;
-        await this.reauthenticate();
+        if (error.code !== "step_up_required" || action === "step-up") throw error;
+        await this.stepUp();
         return await work();
       }
     } catch (error) {
@@ -518,10 +520,10 @@ export class PasskeyClient {
     return error;
   }
 
-  #signIn(action, prepare = () => this.prefetch(action), uiMode = undefined) {
+  #signIn(action, begin = () => this.prefetch(action), uiMode = undefined) {
     requireSupport();
     return alone(async (controller) => {
-      const ceremony = await prepare();
+      const ceremony = await begin();
       const options = { publicKey: this.#inTime(ceremony, parseRequestOptionsFromJSON) };
       const immediate = uiMode === "immediate" && !options.publicKey.allowCredentials?.length;
       if (immediate && (await clientCapabilities()).immediateGet === true) options.uiMode = uiMode;
@@ -529,10 +531,10 @@ export class PasskeyClient {
     });
   }
 
-  #create(action, prepare, { name, preset }, options, patience) {
+  #create(action, begin, { name, preset }, options, patience) {
     requireSupport();
     return alone(async (controller) => {
-      const ceremony = await prepare();
+      const ceremony = await begin();
       const publicKey = this.#inTime(ceremony, (json) => parseCreationOptionsFromJSON(withPreset(json, preset)));
       const response = await perform("create", { publicKey, ...options }, controller, patience);
       return this.#finish(action, ceremony, response, { name });
@@ -544,11 +546,11 @@ export class PasskeyClient {
     return parse({ ...publicKey, timeout: Math.max(began + life - Date.now(), 1000) });
   }
 
-  async #prepare(action, body) {
-    const path = action.endsWith("authenticate") ? "/session/authn" : "/user/authn";
+  async #begin(action, body) {
+    const path = pathOf(action);
     const codes = { 409: "name_taken" };
     if (action === "authenticate" || action === "sign-up") codes[403] = "domain"; // nobody is known yet: it is the origin
-    const call = () => this.#call("PUT", path, action === "reauthenticate" ? { step_up: true } : body, codes);
+    const call = () => this.#call("PUT", path, action === "step-up" ? { step_up: true } : body, codes);
     const began = Date.now();
     const data = await call().catch((error) => {
       if (error.code !== "network") throw error;
@@ -560,7 +562,7 @@ export class PasskeyClient {
 
   async #finish(action, { id, publicKey }, response, extra) {
     delete this.#kept[action]; // spent, whatever comes back
-    const path = action.endsWith("authenticate") ? "/session/authn" : "/user/authn";
+    const path = pathOf(action);
     const body = { session_id: id, response: withoutSecrets(response), ...extra };
     const codes = { 404: "expired", 409: action === "sign-up" ? "name_taken" : "duplicate" };
     const post = () =>
@@ -609,11 +611,11 @@ export class PasskeyClient {
 
 const ACTIONS = {
   authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
-  reauthenticate: (client) => client.reauthenticate(),
+  "step-up": (client) => client.stepUp(),
   register: (client, { dataset }) => client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset }),
   "sign-up": (client, form) => client.signUp({ name: form.elements.name.value, displayName: form.elements.display_name?.value }),
   rename: (client, form) => client.rename(form.dataset.passkeyId, form.elements.name.value),
-  remove: (client, { dataset }) => client.remove(dataset.passkeyId),
+  delete: (client, { dataset }) => client.delete(dataset.passkeyId),
 };
 
 /** To change one's mind is no failure, nor is it to have a passkey already. */
@@ -674,7 +676,7 @@ async function act(element, button) {
   const action = element.dataset.passkey;
   if (element.getAttribute("aria-busy") === "true") return;
   const hadFocus = document.activeElement === button;
-  if (action === "rename" || action === "remove") tell(element);
+  if (action === "rename" || action === "delete") tell(element);
   else tell(element, sentence(passkey.messages, action, "waiting"), "waiting");
   element.setAttribute("aria-busy", "true");
   if (button) button.disabled = true;
@@ -736,8 +738,8 @@ function setUp() {
   listen();
   show();
   if (document.querySelector("[data-passkey-sync]")) passkey.list().catch(() => {});
-  const landing = document.querySelector("[data-passkey-upgrade]");
-  if (landing) passkey.upgrade().then((made) => made && succeed(landing, "upgrade", made));
+  const landing = document.querySelector("[data-passkey-offer]");
+  if (landing) passkey.conditionalCreate().then((made) => made && succeed(landing, "conditional-create", made));
   const field = document.querySelector("[data-passkey-autofill]");
   if (field) {
     const onSuccess = (data) => succeed(field, "authenticate", data);

@@ -15,9 +15,15 @@ from __future__ import annotations
 
 from .attestation import AttestationAuthority
 from .authenticator import VirtualAuthenticator
-from .bends import AuthenticationBends, RegistrationBends
 from .browser import BrowserError, EncodingError, InvalidStateError, NotAllowedError, SecurityError
-from .ceremony import AuthenticationCeremony, Ceremony, Flags, RegistrationCeremony
+from .ceremony import (
+    AuthenticationBends,
+    AuthenticationCeremony,
+    Ceremony,
+    Flags,
+    RegistrationBends,
+    RegistrationCeremony,
+)
 from .client import Refused, add_passkey, as_json_text, sign_in, sign_up, step_up
 from .credential import VirtualCredential
 from .encoding import b64url_decode, b64url_encode, encode_cbor

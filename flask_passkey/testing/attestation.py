@@ -34,10 +34,7 @@ def self_attestation(key: PrivateKey, message: bytes) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class AttestationAuthority:
-    """A make-believe manufacturer: a root certificate that vouches for attestation keys.
-
-    .. versionadded:: 0.1
-    """
+    """A make-believe manufacturer: a root certificate that vouches for attestation keys."""
 
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False)
 

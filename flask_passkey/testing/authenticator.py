@@ -14,15 +14,57 @@ from typing import Any, Literal, Unpack
 
 from . import browser
 from .attestation import AttestationAuthority
-from .bends import AuthenticationBends, RegistrationBends
 from .browser import InvalidStateError, NotAllowedError
-from .ceremony import AuthenticationCeremony, Flags, RegistrationCeremony
+from .ceremony import AuthenticationBends, AuthenticationCeremony, Flags, RegistrationBends, RegistrationCeremony
 from .credential import VirtualCredential
 from .encoding import b64url_encode
 from .keys import ALGORITHMS, ES256, RS256, cose_map, generate_key
-from .signal_api import SignalAPI
 
 NO_AAGUID = "00000000-0000-0000-0000-000000000000"
+
+
+class SignalAPI:
+    """What a relying party may tell the authenticator about its credentials."""
+
+    origin: str
+    related_origins: Sequence[str]
+    credentials: list[VirtualCredential]
+
+    def signal_unknown_credential(self, arguments: Mapping[str, Any]) -> None:
+        """Drop the credential the relying party does not know: ``{"rpId", "credentialId"}`` (section 5.1.10.2).
+
+        :raises SecurityError: if the RP ID does not belong to the origin.
+        """
+        rp_id, credential_id = self._rp_id(arguments["rpId"]), browser.decode(arguments, "credentialId")
+        self.credentials[:] = [c for c in self.credentials if (c.rp_id, c.id) != (rp_id, credential_id)]
+
+    def signal_all_accepted_credentials(self, arguments: Mapping[str, Any]) -> None:
+        """Drop what the account no longer has: ``{"rpId", "userId", "allAcceptedCredentialIds"}`` (section 5.1.10.3).
+
+        Takes the ``signals`` of an answer as they are.
+
+        :raises SecurityError: if the RP ID does not belong to the origin.
+        """
+        accepted = arguments["allAcceptedCredentialIds"]
+        gone = [c for c in self._of_account(arguments) if b64url_encode(c.id) not in accepted]
+        self.credentials[:] = [c for c in self.credentials if c not in gone]
+
+    def signal_current_user_details(self, arguments: Mapping[str, Any]) -> None:
+        """Take over an account's names: ``{"rpId", "userId", "name", "displayName"}`` (section 5.1.10.4).
+
+        Takes the ``signals`` of an answer as they are.
+
+        :raises SecurityError: if the RP ID does not belong to the origin.
+        """
+        for credential in self._of_account(arguments):
+            credential.user_name, credential.user_display_name = arguments["name"], arguments["displayName"]
+
+    def _of_account(self, arguments: Mapping[str, Any]) -> list[VirtualCredential]:
+        account = self._rp_id(arguments["rpId"]), browser.decode(arguments, "userId")
+        return [c for c in self.credentials if (c.rp_id, c.user_handle) == account]
+
+    def _rp_id(self, rp_id: str | None) -> str:
+        return browser.effective_rp_id(rp_id, origin=self.origin, related_origins=self.related_origins)
 
 
 @dataclass
@@ -38,8 +80,6 @@ class VirtualAuthenticator(SignalAPI):
         authenticator = VirtualAuthenticator("https://example.com")
         response = authenticator.create(options)                      # RegistrationResponseJSON
         response = authenticator.get(options, user_verified=False)    # AuthenticationResponseJSON, bent
-
-    .. versionadded:: 0.1
     """
 
     #: Origin of the page that calls the browser, with scheme and port.

@@ -15,38 +15,23 @@ from .encoding import b64url_decode
 
 
 class BrowserError(Exception):
-    """Base of the refusals of browser and authenticator. Never raised itself.
-
-    .. versionadded:: 0.1
-    """
+    """Base of the refusals of browser and authenticator. Never raised itself."""
 
 
 class NotAllowedError(BrowserError):
-    """Cancelled, no fitting credential, no user verification, no common algorithm. Browsers don't tell which.
-
-    .. versionadded:: 0.1
-    """
+    """Cancelled, no fitting credential, no user verification, no common algorithm. Browsers don't tell which."""
 
 
 class InvalidStateError(BrowserError):
-    """The authenticator already holds a credential of ``excludeCredentials``.
-
-    .. versionadded:: 0.1
-    """
+    """The authenticator already holds a credential of ``excludeCredentials``."""
 
 
 class SecurityError(BrowserError):
-    """The RP ID does not belong to the page's origin.
-
-    .. versionadded:: 0.1
-    """
+    """The RP ID does not belong to the page's origin."""
 
 
 class EncodingError(BrowserError):
-    """Text in the options is not unpadded base64url.
-
-    .. versionadded:: 0.1
-    """
+    """Text in the options is not unpadded base64url."""
 
 
 def public_key_options(options: Mapping[str, Any]) -> Mapping[str, Any]:

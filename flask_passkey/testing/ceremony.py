@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 from uuid import UUID
 
 from .attestation import AttestationAuthority, self_attestation
@@ -29,10 +29,7 @@ from .keys import algorithm_of, sign, spki
 
 
 class Flags(enum.IntFlag):
-    """The flags byte of authenticator data (section 6.1).
-
-    .. versionadded:: 0.1
-    """
+    """The flags byte of authenticator data (section 6.1)."""
 
     #: User present.
     UP = 0x01
@@ -68,8 +65,6 @@ class Ceremony:
     """What both ceremonies have in common. Every attribute may be changed by a bend.
 
     Flags and parts are written as they are: nothing checks that they agree.
-
-    .. versionadded:: 0.1
     """
 
     #: Names of attributes that a keyword of the same name sets.
@@ -178,10 +173,7 @@ class Ceremony:
 
 @dataclass(slots=True, kw_only=True)
 class RegistrationCeremony(Ceremony):
-    """A ``create()`` on its way.
-
-    .. versionadded:: 0.1
-    """
+    """A ``create()`` on its way."""
 
     #: Dashed text.
     aaguid: str
@@ -231,10 +223,7 @@ class RegistrationCeremony(Ceremony):
 
 @dataclass(slots=True, kw_only=True)
 class AuthenticationCeremony(Ceremony):
-    """A ``get()`` on its way.
-
-    .. versionadded:: 0.1
-    """
+    """A ``get()`` on its way."""
 
     _fields: ClassVar[frozenset[str]] = Ceremony._fields | {"user_handle", "signature"}
 
@@ -256,3 +245,51 @@ class AuthenticationCeremony(Ceremony):
 
 def _leave(_: object) -> None:
     """Change nothing: the bend of an honest client."""
+
+
+# The keywords that bend a response; the module's docstring says when each acts.
+
+
+class CommonBends(TypedDict, total=False):
+    """The simple keywords of both ceremonies. ``None`` leaves a member of the client data out."""
+
+    #: Client data: ``webauthn.create`` or ``webauthn.get``.
+    type: str | None
+    #: Client data: base64url text.
+    challenge: str | None
+    origin: str | None
+    cross_origin: bool | None
+    top_origin: str | None
+    #: The RP ID whose hash stands in the authenticator data.
+    rp_id: str
+    user_present: bool
+    user_verified: bool
+    backup_eligible: bool
+    backup_state: bool
+    sign_count: int
+    #: Raw bytes. Of a new credential this is the ID it is kept under.
+    credential_id: bytes
+    #: Acts on the finished JSON.
+    after: Callable[[dict[str, Any]], object]
+
+
+class RegistrationBends(CommonBends, total=False):
+    """The keywords of :meth:`VirtualAuthenticator.create`."""
+
+    #: Acts before anything is signed.
+    bend: Callable[[RegistrationCeremony], object]
+    #: Acts after all is signed.
+    tamper: Callable[[RegistrationCeremony], object]
+
+
+class AuthenticationBends(CommonBends, total=False):
+    """The keywords of :meth:`VirtualAuthenticator.get`."""
+
+    #: Raw bytes; ``None`` leaves the member out.
+    user_handle: bytes | None
+    #: Raw bytes instead of a real signature.
+    signature: bytes
+    #: Acts before anything is signed.
+    bend: Callable[[AuthenticationCeremony], object]
+    #: Acts after all is signed.
+    tamper: Callable[[AuthenticationCeremony], object]

@@ -7,15 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Unpack
 
 from .authenticator import VirtualAuthenticator
-from .bends import AuthenticationBends, RegistrationBends
+from .ceremony import AuthenticationBends, RegistrationBends
 from .credential import VirtualCredential
 
 
 class Answer(Protocol):
-    """What is read of a test client's answer.
-
-    .. versionadded:: 0.1
-    """
+    """What is read of a test client's answer."""
 
     @property
     def status_code(self) -> int: ...
@@ -25,10 +22,7 @@ class Answer(Protocol):
 
 
 class Client(Protocol):
-    """What is used of a Flask test client.
-
-    .. versionadded:: 0.1
-    """
+    """What is used of a Flask test client."""
 
     def put(self, path: str, /, **kwargs: Any) -> Answer: ...
 
@@ -40,8 +34,6 @@ class Refused(AssertionError):
 
     :param status: HTTP status.
     :param envelope: the answer's JSON, ``{}`` if it is none.
-
-    .. versionadded:: 0.1
     """
 
     def __init__(self, step: str, *, status: int, envelope: Mapping[str, Any]) -> None:
@@ -71,8 +63,6 @@ def sign_up(
     :param bends: for :meth:`VirtualAuthenticator.create`.
     :raises Refused: if the app does not answer with success.
     :raises BrowserError: if the browser refuses the app's options.
-
-    .. versionadded:: 0.1
     """
     body = _without_none(name=name, display_name=display_name)
     extra = _without_none(name=passkey_name)
@@ -99,8 +89,6 @@ def add_passkey(
     :param bends: for :meth:`VirtualAuthenticator.create`.
     :raises Refused: if the app does not answer with success.
     :raises BrowserError: if the browser refuses the app's options.
-
-    .. versionadded:: 0.1
     """
     extra = _without_none(name=passkey_name)
     body: dict[str, Any] | None = {"conditional": True} if conditional else None
@@ -126,8 +114,6 @@ def sign_in(
     :param bends: for :meth:`VirtualAuthenticator.get`.
     :raises Refused: if the app does not answer with success.
     :raises BrowserError: if the browser refuses the app's options.
-
-    .. versionadded:: 0.1
     """
     path = prefix + "/session/authn"
 
@@ -154,8 +140,6 @@ def step_up(
     :param bends: for :meth:`VirtualAuthenticator.get`.
     :raises Refused: if the app does not answer with success.
     :raises BrowserError: if the browser refuses the app's options.
-
-    .. versionadded:: 0.1
     """
     path = prefix + "/session/authn"
 
@@ -172,8 +156,6 @@ def as_json_text(response: Mapping[str, Any]) -> str:
     missing ``userHandle`` is an empty text. Such a client posts it as ``{"response": "<this text>"}``.
 
     :param response: from :meth:`VirtualAuthenticator.create` or :meth:`VirtualAuthenticator.get`.
-
-    .. versionadded:: 0.1
     """
     inner: Mapping[str, str] = response["response"]
     members = {"attestationObject": inner.get("attestationObject", ""), "clientDataJSON": inner["clientDataJSON"]}

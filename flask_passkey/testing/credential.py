@@ -17,8 +17,6 @@ class VirtualCredential:
     :attr:`VirtualAuthenticator.credentials`, which gives a test a passkey that no ceremony has registered. The
     names are those of `W3C WebAuthn Level 3, section 11.5
     <https://www.w3.org/TR/webauthn-3/#sctn-automation-add-credential>`_.
-
-    .. versionadded:: 0.1
     """
 
     rp_id: str

@@ -20,8 +20,6 @@ def b64url_encode(data: bytes) -> str:
     """Return ``data`` as base64url text without padding, as WebAuthn's JSON has it.
 
     :param data: raw bytes.
-
-    .. versionadded:: 0.1
     """
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
@@ -33,8 +31,6 @@ def b64url_decode(text: str) -> bytes:
 
     :param text: unpadded base64url.
     :raises ValueError: if it is anything else.
-
-    .. versionadded:: 0.1
     """
     if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         raise ValueError(f"not unpadded base64url: {text!r}")
@@ -46,8 +42,6 @@ def encode_cbor(value: object) -> bytes:
 
     :param value: ``int``, ``bytes``, ``str``, ``bool``, ``None``, and lists, tuples and mappings of them.
     :raises TypeError: if there is anything else in it.
-
-    .. versionadded:: 0.1
     """
     if value is None or isinstance(value, bool):
         return _SIMPLE[value]

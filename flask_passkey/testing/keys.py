@@ -41,8 +41,6 @@ def generate_key(algorithm: int = ES256, *, shared_rsa_key: bool = False) -> Pri
     :param algorithm: COSE algorithm identifier, one of :data:`ALGORITHMS`.
     :param shared_rsa_key: hand out the same RSA key every time: it takes long to make one.
     :raises ValueError: if there is no such algorithm here.
-
-    .. versionadded:: 0.1
     """
     if algorithm in _ECDSA:
         return ec.generate_private_key(_ECDSA[algorithm][0])
@@ -74,10 +72,7 @@ def algorithm_of(key: PrivateKey) -> int:
 
 
 def cose_map(key: PrivateKey) -> dict[int, int | bytes]:
-    """Return the public half as the map of a COSE_Key, not yet encoded.
-
-    .. versionadded:: 0.1
-    """
+    """Return the public half as the map of a COSE_Key, not yet encoded."""
     algorithm = algorithm_of(key)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         point, size = key.public_key().public_numbers(), (key.key_size + 7) // 8

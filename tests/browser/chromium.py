@@ -156,5 +156,5 @@ def forget_passkeys(site: Site) -> None:
     user_id = account_id(site)
     with site.app.app_context():
         credentials = site.app.extensions["passkey"].credentials
-        for record in credentials.list(user_id):
+        for record in credentials.of_user(user_id):
             credentials.delete(record.id, user_id=user_id, keep_last=False)

@@ -59,9 +59,7 @@ def test_tab_goes_down_the_page(two: Page) -> None:
         assert names[0] == "Skip to the content"
         assert names[-1].startswith("Show what happens")
         assert [name for name in names if "“" in name] == [
-            f"{verb} “{row}”"
-            for row in two.locator("[data-name]").all_text_contents()
-            for verb in ("Rename", "Delete")
+            f"{verb} “{row}”" for row in two.locator("[data-name]").all_text_contents() for verb in ("Rename", "Delete")
         ]
         assert all(stop["seen"] for stop in stops)
         below = [stop["top"] for stop in stops if stop["name"] not in ("Skip to the content", "Flask-Passkey demo")]

@@ -32,7 +32,7 @@ export async function sample(json: PublicKeyCredentialRequestOptionsJSON): Promi
   const { stop } = await client.autofill({ onSuccess: (data) => data.user.id, onError: ({ code }) => code });
   stop();
   document.addEventListener("passkey:error", ({ detail }) => detail.code);
-  const made = await client.upgrade({ timeout: 5_000 });
+  const made = await client.conditionalCreate({ timeout: 5_000 });
   if (made !== null) return made.name.length;
   const { hybridTransport } = await client.capabilities();
   return [response.signature.length, credential.used_at, passkey?.messages.done, hybridTransport];

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask import Flask, Response, request
 
-from flask_passkey import sessions
+from flask_passkey.web import sessions
 
 STATUS, ALERT = "[role=status]", "[role=alert]"
 SIGN_IN = "Sign in with a passkey"
@@ -190,7 +190,7 @@ def test_what_firefox_does_not_have_is_not_asked_for(
     sign_up(fox, site)
     made = len(calls)
     module = "import('/passkey/static/passkey.js')"
-    assert fox.run(f"return {module}.then(({{ passkey }}) => passkey.upgrade())") is None
+    assert fox.run(f"return {module}.then(({{ passkey }}) => passkey.conditionalCreate())") is None
     assert asked() == [] and len(calls) == made
     sign_out(fox, asked)
     fox.run("document.querySelector('form[data-passkey]').dataset.passkeyImmediate = ''")

@@ -22,7 +22,7 @@ from browser.chromium import (
 )
 from playwright.sync_api import Page, expect
 
-from flask_passkey import sessions
+from flask_passkey.web import sessions
 
 #: What the authenticator of a phone or a security key is like that the first one is not.
 SECURITY_KEY = {"transport": "usb", "defaultBackupEligibility": False, "defaultBackupState": False}

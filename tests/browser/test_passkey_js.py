@@ -469,7 +469,7 @@ def test_nobody_is_sent_to_another_site(page: Page, site: Site, authenticator: A
         page.evaluate(
             """target => {
               const button = document.createElement("button");
-              Object.assign(button.dataset, { passkey: "reauthenticate", passkeyNext: target });
+              Object.assign(button.dataset, { passkey: "step-up", passkeyNext: target });
               button.textContent = "Confirm";
               document.querySelector("main").append(button);
             }""",
@@ -494,7 +494,7 @@ def test_the_server_says_where_to_go(page: Page, serve: Callable[..., Site], aut
     page.evaluate(
         """() => {
           const button = document.createElement("button");
-          Object.assign(button.dataset, { passkey: "reauthenticate", passkeyNext: "/sign-in" });
+          Object.assign(button.dataset, { passkey: "step-up", passkeyNext: "/sign-in" });
           button.textContent = "Confirm";
           document.querySelector("main").append(button);
         }"""

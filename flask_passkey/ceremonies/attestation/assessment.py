@@ -32,10 +32,7 @@ class Metadata(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What attestation statements must lead to.
-
-    .. versionadded:: 0.1
-    """
+    """What attestation statements must lead to."""
 
     #: DER certificates for each attestation statement format. They need not be roots.
     roots: Mapping[str, Sequence[bytes]] = field(default_factory=dict)

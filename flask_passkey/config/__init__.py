@@ -1,0 +1,7 @@
+"""The settings of one app, read and checked at start-up."""
+
+from __future__ import annotations
+
+from .settings import PasskeyConfig
+
+__all__ = ["PasskeyConfig"]

@@ -1,0 +1,190 @@
+"""RP IDs and origins: what they may look like, and the sentence that says what to write instead.
+
+`W3C WebAuthn Level 3, section 5.1.2 <https://www.w3.org/TR/webauthn-3/#rp-id>`_ and
+`section 13.4.9 <https://www.w3.org/TR/webauthn-3/#sctn-validating-origin>`_.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
+# Python's IDNA replaces these, browsers keep them: it would be another domain.
+_DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
+
+
+def check_rp_id(value: object) -> str:
+    """Check an RP ID and return it.
+
+    :raises ConfigurationError: it is missing, or is not a bare lower-case domain.
+    """
+    text = "" if value is None else str(value)
+    if not text:
+        raise ConfigurationError(
+            "PASSKEY_RP_ID is not set: the domain your passkeys belong to. Write PASSKEY_RP_ID = 'example.com' "
+            "(on your own machine: PASSKEY_RP_ID = 'localhost')."
+        )
+    if _is_ip(text):
+        log.warning(
+            "PASSKEY_RP_ID is the IP address %s: no browser creates or uses a passkey for an IP address. "
+            "Write PASSKEY_RP_ID = 'localhost' and open http://localhost:5000 instead.",
+            text,
+        )
+    elif (problem := _problem(text)) is not None:
+        raise ConfigurationError(f"PASSKEY_RP_ID {problem}: {text!r}. Write PASSKEY_RP_ID = {_meant(text)!r}")
+    return text
+
+
+def _problem(rp_id: str) -> str | None:
+    if "/" in rp_id:
+        return "is a URL, not only the domain"
+    if ":" in rp_id:
+        return "has a port"
+    if rp_id != rp_id.lower():
+        return "has upper case"
+    return None if _is_domain(rp_id) else "is not a domain name"
+
+
+def _is_domain(text: str) -> bool:
+    labels = text.split(".")
+    # To a browser, a name whose last part is a number is an IP address.
+    return all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit() and len(text) <= 253
+
+
+def _meant(text: str) -> str:
+    """Guess the domain that was meant, for a message."""
+    text = text.strip(" .")
+    try:
+        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+        guess = host.encode("idna").decode()
+    except ValueError:
+        guess = ""
+    return guess if _is_domain(guess) or _is_ip(guess) else "example.com"
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_local(host: str) -> bool:
+    """Does http to this host stay on the machine, so that browsers trust it?"""
+    if _is_ip(host):
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def default_origins(rp_id: str) -> tuple[str, ...]:
+    """Return where the pages of an RP ID usually are."""
+    host = f"[{rp_id.strip('[]')}]" if ":" in rp_id else rp_id
+    return (f"http://{host}", f"http://{host}:5000") if _is_local(rp_id) else (f"https://{host}",)
+
+
+def read_origins(key: str, value: object) -> tuple[str, ...]:
+    """Read a list of origins, or text with commas between them.
+
+    :param key: named in the error.
+    :raises ConfigurationError: one of them is not an origin that can have passkeys.
+    """
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in items):
+        raise ConfigurationError(f"{key} is {value!r}, not a list of texts. Write {key} = ['https://example.com']")
+    return tuple(dict.fromkeys(_origin(key, item.strip()) for item in items if item.strip()))
+
+
+def _origin(key: str, text: str) -> str:
+    """Check an origin and return it as browsers write it."""
+    if _ANDROID.fullmatch(text):
+        return text
+    origin = _canonical(text)
+    if origin is None:
+        raise ConfigurationError(
+            f"{key} has {text!r}, which is not an origin: scheme, host, and port if it is not the usual one. "
+            f"Write {key} = ['https://example.com']"
+        )
+    parts = urlsplit(text)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigurationError(f"{key} has {text!r}: an origin is without path. Write {key} = [{origin!r}]")
+    if parts.scheme == "http" and not _is_local(host_of(origin)):
+        raise ConfigurationError(
+            f"{key} has {text!r}: browsers allow passkeys on plain http only at localhost. "
+            f"Write {key} = ['https://{host_of(origin)}']"
+        )
+    return origin
+
+
+def _canonical(text: str) -> str | None:
+    """Return an origin in lower case, with its host in ASCII and without the usual port."""
+    try:
+        parts = urlsplit(text)
+        host, port = _ascii(parts.hostname or ""), parts.port
+    except ValueError:
+        return None
+    usual = {"http": 80, "https": 443}
+    if parts.scheme not in usual:
+        return None
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual[parts.scheme]) else "")
+
+
+def _ascii(host: str) -> str:
+    if _is_ip(host):
+        return f"[{host}]" if ":" in host else host
+    ascii_host = host.encode("idna").decode()
+    if not _is_domain(ascii_host) or _DEVIATIONS.intersection(host):
+        raise ValueError("not a host, or not the one that browsers understand")
+    return ascii_host
+
+
+def host_of(origin: str) -> str:
+    """Return the host of an origin, empty for an Android app's."""
+    return urlsplit(origin).hostname or ""
+
+
+def check_below(origins: Sequence[str], rp_id: str) -> None:
+    """Check that browsers let pages of these origins use the RP ID.
+
+    :raises ConfigurationError: one of them is elsewhere.
+    """
+    for origin in origins:
+        host = host_of(origin)
+        if not host or host == rp_id.strip("[]"):
+            continue
+        if not host.endswith(f".{rp_id}"):
+            raise ConfigurationError(
+                f"PASSKEY_ORIGINS has {origin!r}, which is not {rp_id!r} or below it. Write PASSKEY_ORIGINS = "
+                f"{list(default_origins(rp_id))}, or move it to PASSKEY_RELATED_ORIGINS."
+            )
+        if "." not in rp_id and rp_id != "localhost":
+            raise ConfigurationError(
+                f"PASSKEY_RP_ID is {rp_id!r}, a top-level domain, which browsers refuse to {origin!r}. "
+                f"Write PASSKEY_RP_ID = {host!r}"
+            )
+
+
+def check_related(origins: Sequence[str]) -> None:
+    """Check that there are no more names than browsers look at (section 5.11.1).
+
+    Without a list of public suffixes the last label but one is taken for the name: never more than browsers count.
+
+    :raises ConfigurationError: there are more.
+    """
+    names = {o: name for o in origins if (name := host_of(o).rpartition(".")[0].rpartition(".")[2])}
+    first = list(dict.fromkeys(names.values()))[:5]
+    kept = [origin for origin in origins if origin not in names or names[origin] in first]
+    if len(kept) < len(origins):
+        raise ConfigurationError(
+            f"PASSKEY_RELATED_ORIGINS has {len(set(names.values()))} different names, of which browsers look at five. "
+            f"Write PASSKEY_RELATED_ORIGINS = {kept}"
+        )

@@ -1,0 +1,142 @@
+"""One reader for each setting: from what an app or its environment wrote to a checked value.
+
+What comes from an environment variable is text, unless it is JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+from ..errors import ConfigurationError
+from .origins import check_rp_id, read_origins
+
+log = logging.getLogger(__name__)
+
+
+def _refuse(key: str, value: object, problem: str, line: object) -> NoReturn:
+    raise ConfigurationError(f"{key} is {value!r}, {problem}. Write {key} = {line!r}")
+
+
+def _text(key: str, value: object) -> str:
+    return value if isinstance(value, str) else _refuse(key, value, "not text", str(value))
+
+
+def _database_uri(key: str, value: object) -> str:
+    # Never shown, as it may hold a password; str() of a URL object replaces that by asterisks.
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{key} is not text. Write {key} = 'postgresql+psycopg://user:password@host/database'")
+    return value
+
+
+def _url_prefix(key: str, value: object) -> str:
+    path = str(value).rstrip("/")
+    if path and not _PATH.fullmatch(path):
+        meant = "/" + path.strip("/")
+        _refuse(key, value, "not a path", meant if _PATH.fullmatch(meant) else "/api/v4")
+    return path
+
+
+def _switch(key: str, value: object) -> bool:
+    word = str(value).strip().lower()
+    return _SWITCH[word] if word in _SWITCH else _refuse(key, value, "neither true nor false", True)
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return int(value)
+    return value if type(value) is int else None
+
+
+def _number(key: str, value: object, *, low: int, high: int, usual: int) -> int:
+    number = _integer(value)
+    if number is None or not low <= number <= high:
+        _refuse(key, value, f"not a number from {low} to {high}", usual)
+    return number
+
+
+def _timeout(key: str, value: object) -> int:
+    timeout = _number(key, value, low=1_000, high=600_000, usual=300_000)
+    if timeout % 1000:
+        _refuse(key, value, "not whole seconds, which is what stores count", timeout - timeout % 1000)
+    if timeout < 60_000:
+        log.warning("%s is %s ms, too short for people who need time. 300000 is usual.", key, timeout)
+    return timeout
+
+
+def _choice(key: str, value: object, *, choices: Sequence[str]) -> str:
+    return str(value) if value in choices else _refuse(key, value, f"not one of {', '.join(choices)}", choices[0])
+
+
+def _algorithms(key: str, value: object) -> tuple[int, ...]:
+    items = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else value
+    numbers = [_integer(item) for item in items] if isinstance(items, list | tuple) else []
+    known = [number for number in numbers if number in _ALGORITHMS]
+    if not known or len(known) < len(numbers):
+        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-8, -7, -257])
+    return tuple(dict.fromkeys(known))
+
+
+def _endpoints(key: str, value: object) -> dict[str, str]:
+    items = value.items() if isinstance(value, Mapping) else [("", value)]
+    # In upper case where they come from PASSKEY_ENDPOINTS__MANAGE and the like.
+    pages = {str(name).lower(): url for name, url in items if isinstance(url, str) and url.startswith("https://")}
+    if len(pages) < len(items) or not pages.keys() <= {"enroll", "manage"}:
+        _refuse(key, value, "not a dict of https URLs", {"enroll": "https://…", "manage": "https://…"})
+    return pages
+
+
+def _aaguids(key: str, value: object) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    texts = tuple(str(item).strip().lower() for item in items) if isinstance(items, list | tuple) else ("",)
+    if not all(_AAGUID.fullmatch(text) for text in texts):
+        _refuse(key, value, "not a list of AAGUIDs", ["ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"])
+    return texts
+
+
+def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
+    items = value.items() if isinstance(value, Mapping) else [("", value)]
+    lists = {form: [paths] if isinstance(paths, str) else paths for form, paths in items}
+    files = {form: tuple(map(str, paths)) for form, paths in lists.items() if isinstance(paths, list | tuple)}
+    if len(files) < len(lists) or not files.keys() <= _FORMATS:
+        _refuse(key, value, f"not a dict of files by one of {', '.join(sorted(_FORMATS))}", {"packed": ["roots.pem"]})
+    return files
+
+
+_AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
+_SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+_ALGORITHMS = (-8, -7, -257, -36, -37, -38, -39, -258, -259)
+READERS: dict[str, Callable[[str, Any], Any]] = {
+    "rp_id": lambda key, value: check_rp_id(value),
+    "rp_name": _text,
+    "origins": read_origins,
+    "related_origins": read_origins,
+    "url_prefix": _url_prefix,
+    "timeout": _timeout,
+    "user_verification": partial(_choice, choices=("required", "preferred", "discouraged")),
+    "algorithms": _algorithms,
+    "attestation": partial(_choice, choices=("none", "indirect", "direct", "enterprise")),
+    "attestation_roots": _roots,
+    "mds_file": _text,
+    "mds_root": _text,
+    "mds_stale": partial(_choice, choices=("warn", "refuse")),
+    "allowed_aaguids": _aaguids,
+    "denied_aaguids": _aaguids,
+    "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),
+    "backup_policy": partial(_choice, choices=("upgrade", "fixed", "any")),
+    "allow_cross_origin": _switch,
+    "top_origins": read_origins,
+    "sign_up": _switch,
+    "username_first": _switch,
+    "step_up_age": partial(_number, low=0, high=86_400, usual=600),
+    "http_status": _switch,
+    "max_body": partial(_number, low=4_096, high=1_048_576, usual=65_536),
+    "database_uri": _database_uri,
+    "endpoints": _endpoints,
+}

@@ -1,0 +1,151 @@
+"""The settings of one app: read from its ``PASSKEY_*`` configuration and checked once, at start-up.
+
+What an RP ID and an origin may look like is
+`W3C WebAuthn Level 3, section 5.1.2 <https://www.w3.org/TR/webauthn-3/#rp-id>`_ and
+`section 13.4.9 <https://www.w3.org/TR/webauthn-3/#sctn-validating-origin>`_.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+from ..errors import ConfigurationError
+from .origins import check_below, check_related, default_origins
+from .readers import READERS
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots, for what is worked out once
+class PasskeyConfig:
+    """All settings of one app. Each field is the configuration key ``PASSKEY_<FIELD>`` in upper case."""
+
+    #: The domain the passkeys belong to: ``"example.com"``. Every passkey is bound to it for its life. No scheme,
+    #: no port, lower case. ``localhost`` by default in debug and testing, otherwise required.
+    rp_id: str = ""
+    #: Name of the site as password managers show it. The RP ID by default.
+    rp_name: str = ""
+    #: Where the pages are, as a list or text separated by commas: ``["https://example.com"]``. Each is the RP ID
+    #: or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost:5000``.
+    origins: tuple[str, ...] = ()
+    #: Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. At most five
+    #: different names left of the public suffix, which is as many as browsers look at.
+    related_origins: tuple[str, ...] = ()
+    #: Path in front of all routes but the well-known ones: ``"/api/v4"``.
+    url_prefix: str = ""
+    #: Life of a ceremony in milliseconds, at most 600000; less than 60000 shuts out people who need time.
+    timeout: int = 300_000
+    #: ``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch.
+    user_verification: str = "required"
+    #: Key types offered to and accepted from authenticators, by COSE number, best first.
+    algorithms: tuple[int, ...] = (-8, -7, -257)
+    #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
+    attestation: str = "none"
+    #: Files with the certificates that attestation must lead to, by format: ``{"packed": ["roots.pem"]}``. They need
+    #: not be roots. Then only authenticators below them can be registered.
+    attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
+    #: it does not know or that were compromised are refused. Needs the extra ``mds``.
+    mds_file: str = ""
+    #: File with the certificate that the metadata blob is signed below.
+    mds_root: str = ""
+    #: What to do about a metadata blob that should have been renewed: ``warn`` or ``refuse``. It is read at start-up
+    #: only.
+    mds_stale: str = "warn"
+    #: Models of authenticators that may be registered; empty for all.
+    allowed_aaguids: tuple[str, ...] = ()
+    #: Models of authenticators that may not be registered.
+    denied_aaguids: tuple[str, ...] = ()
+    #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
+    #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
+    counter_policy: str = "device-bound"
+    #: What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once, ``fixed`` never,
+    #: ``any`` lets it change as it likes.
+    backup_policy: str = "upgrade"
+    #: Accept ceremonies from an ``<iframe>`` inside a page of another origin.
+    allow_cross_origin: bool = False
+    #: With ``allow_cross_origin``: the outer pages' origins that are accepted where the browser tells them.
+    top_origins: tuple[str, ...] = ()
+    #: Let people create an account with a passkey. By default on when the app has a ``create_user`` hook.
+    sign_up: bool | None = None
+    #: Also accept a user name at the begin of a sign-in, for authenticators that keep no passkeys themselves. Needs
+    #: a ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
+    username_first: bool = False
+    #: Seconds after a passkey sign-in in which passkeys can be added, renamed and deleted.
+    step_up_age: int = 600
+    #: ``False`` answers HTTP 200 to everything, for clients that read only the envelope.
+    http_status: bool = True
+    #: Longest accepted request body in bytes.
+    max_body: int = 65_536
+    #: SQLAlchemy URL of the credentials: ``"postgresql+psycopg://…"``. By default ``passkey.sqlite3`` in the
+    #: instance folder.
+    database_uri: str = field(default="", repr=False)
+    #: Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
+    #: ``{"enroll": "https://…", "manage": "https://…"}``.
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def all_origins(self) -> tuple[str, ...]:
+        """Every origin a ceremony may run on."""
+        return self.origins + self.related_origins
+
+    @cached_property
+    def https_only(self) -> bool:
+        """Do all pages use https? Then cookies are ``Secure``."""
+        return not any(origin.startswith("http:") for origin in self.all_origins)
+
+    @property
+    def lifetime(self) -> int:
+        """Life of a ceremony in whole seconds."""
+        return self.timeout // 1000
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], *, development: bool = False) -> PasskeyConfig:
+        """Read and check the ``PASSKEY_*`` keys of ``values``.
+
+        :param development: debug or testing: the RP ID is ``localhost`` unless given.
+        :raises ConfigurationError: with the key and the line to write.
+        """
+        _refuse_unknown_keys(values)
+        # Empty is not given: what an environment variable can say, and None.
+        given = {name: value for name in READERS if (value := values.get(_key(name))) not in (None, "")}
+        given = {"rp_id": "localhost" if development else ""} | given
+        read = {name: READERS[name](_key(name), value) for name, value in given.items()}
+        read.setdefault("rp_name", read["rp_id"])
+        read["origins"] = read.get("origins") or default_origins(read["rp_id"])
+        config = cls(**read)
+        _check_together(config)
+        return config
+
+
+def _key(name: str) -> str:
+    return f"PASSKEY_{name.upper()}"
+
+
+def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
+    known = [_key(name) for name in READERS]
+    for key in values:
+        if key.startswith("PASSKEY_") and key not in known:
+            meant = get_close_matches(key, known, n=1, cutoff=0)[0]
+            raise ConfigurationError(f"There is no setting {key}. Write {meant} = …, or one of {', '.join(known)}.")
+
+
+def _check_together(config: PasskeyConfig) -> None:
+    check_below(config.origins, config.rp_id)
+    check_related(config.related_origins)
+    if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
+        raise ConfigurationError(
+            "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "
+            "PASSKEY_ATTESTATION = 'direct'"
+        )
+    if config.mds_file and not config.mds_root:
+        raise ConfigurationError(
+            "PASSKEY_MDS_FILE is set without the certificate it is signed below. Write PASSKEY_MDS_ROOT = "
+            "'root-r3.crt' (from https://valid.r3.roots.globalsign.com/)"
+        )
+    if config.top_origins and not config.allow_cross_origin:
+        raise ConfigurationError(
+            "PASSKEY_TOP_ORIGINS is set, but pages in an <iframe> are refused. Write PASSKEY_ALLOW_CROSS_ORIGIN = True"
+        )

@@ -1,0 +1,94 @@
+"""Credentials in this process's memory, for tests."""
+
+from __future__ import annotations
+
+import builtins
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from ..errors import CredentialExists, CredentialNotFound, LastCredential
+from .record import CredentialRecord, counter_grows
+
+
+class MemoryCredentialRepository:
+    """Credentials in this process's memory, for tests: gone when it ends, and not shared between processes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._handles: dict[str, bytes] = {}
+        self._records: dict[bytes, CredentialRecord] = {}
+        self._ids: dict[str, dict[bytes, None]] = {}  # by account; a dictionary as it keeps the order
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lock:
+            handles, records = dict(self._handles), dict(self._records)
+            ids = {user_id: dict(theirs) for user_id, theirs in self._ids.items()}
+            try:
+                yield
+            except BaseException:
+                self._handles, self._records, self._ids = handles, records, ids
+                raise
+
+    def get_user_handle(self, user_id: str) -> bytes | None:
+        return self._handles.get(user_id)
+
+    def add_user(self, user_id: str, user_handle: bytes) -> bytes:
+        with self._lock:
+            return self._handles.setdefault(user_id, user_handle)
+
+    def delete_user(self, user_id: str) -> None:
+        with self._lock:
+            self._handles.pop(user_id, None)
+            for credential_id in self._ids.pop(user_id, ()):
+                del self._records[credential_id]
+
+    def add(self, record: CredentialRecord) -> None:
+        with self._lock:
+            if record.id in self._records:
+                raise CredentialExists("the credential ID is already registered")
+            self._records[record.id] = record
+            self._ids.setdefault(record.user_id, {})[record.id] = None
+
+    def get(self, credential_id: bytes) -> CredentialRecord | None:
+        return self._records.get(credential_id)
+
+    def of_user(self, user_id: str) -> list[CredentialRecord]:
+        with self._lock:
+            records = [self._records[credential_id] for credential_id in self._ids.get(user_id, ())]
+            return sorted(records, key=lambda record: record.created_at)
+
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
+        with self._lock:
+            stored = self._records.get(record.id)
+            if stored is None or (counter_must_grow and not counter_grows(stored.sign_count, record.sign_count)):
+                return None
+            self._records[record.id] = replace(
+                stored,
+                sign_count=max(stored.sign_count, record.sign_count),
+                backup_state=record.backup_state,
+                backup_eligible=stored.backup_eligible or record.backup_eligible,
+                uv_initialized=stored.uv_initialized or record.uv_initialized,
+                last_used_at=max(filter(None, (stored.last_used_at, record.last_used_at)), default=None),
+            )
+            return [*self._ids[stored.user_id]]
+
+    def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
+        with self._lock:
+            self._records[credential_id] = record = replace(self._owned(credential_id, user_id), label=label)
+            return record
+
+    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
+        with self._lock:
+            self._owned(credential_id, user_id)
+            if keep_last and len(self.of_user(user_id)) == 1:
+                raise LastCredential("the account has no other way to sign in")
+            del self._records[credential_id], self._ids[user_id][credential_id]
+
+    def _owned(self, credential_id: bytes, user_id: str) -> CredentialRecord:
+        record = self._records.get(credential_id)
+        if record is None or record.user_id != user_id:
+            raise CredentialNotFound("the account has no credential with this ID")
+        return record

@@ -1,0 +1,125 @@
+"""What is kept of a credential, and what a place that keeps them must be able to do.
+
+A credential record holds the items of
+`W3C WebAuthn Level 3, section 4 <https://www.w3.org/TR/webauthn-3/#credential-record>`_ under their names in
+Python spelling, plus what people need to tell their passkeys apart.
+"""
+
+from __future__ import annotations
+
+import builtins
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+#: Longest credential ID that may be registered, in bytes (section 7.1, step 25).
+MAX_CREDENTIAL_ID = 1023
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRecord:
+    """One registered credential. Binary items are raw ``bytes``, times are aware and in UTC."""
+
+    #: Credential ID, 1 to 1023 bytes, unique over all accounts.
+    id: bytes
+    #: Public key in COSE_Key format (CBOR).
+    public_key: bytes
+    #: Signature counter after the last ceremony.
+    sign_count: int
+    #: Has any ceremony of this credential verified the user?
+    uv_initialized: bool
+    #: What the client reported, unknown names included, in its order.
+    transports: tuple[str, ...]
+    #: The BE flag: may it be synced to other devices?
+    backup_eligible: bool
+    #: The BS flag at the last ceremony: is it synced now?
+    backup_state: bool
+    #: The app's key for the account, as text.
+    user_id: str
+    #: 64 random bytes that stand for the account inside authenticators; never the app's key.
+    user_handle: bytes
+    #: The user's name for it.
+    label: str
+    #: Model of the authenticator, lower-case with dashes; all zeros where it does not tell.
+    aaguid: str
+    created_at: datetime
+    #: Last sign-in; ``None`` until there is one.
+    last_used_at: datetime | None = None
+    #: COSE algorithm identifier of the key: -7, -8, -257, ….
+    algorithm: int
+    #: Attestation object of the registration, where the app asked for attestation.
+    attestation_object: bytes | None = None
+    #: Client data of the registration, where the app asked for attestation.
+    attestation_client_data_json: bytes | None = None
+
+
+class CredentialRepository(Protocol):
+    """Where credentials live. Implement this to keep them in a place of your own.
+
+    Every method may raise :class:`~flask_passkey.errors.CredentialStoreUnavailable`, and then has changed
+    nothing. Called inside :meth:`transaction` they are part of it; called outside, each is atomic by itself.
+    :class:`flask_passkey.testing.CredentialRepositoryContract` holds the promises as tests.
+    """
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Make all calls inside the block take effect together or, when it raises, not at all.
+
+        A block inside a block joins the outer one.
+        """
+
+    def get_user_handle(self, user_id: str) -> bytes | None:
+        """Return the user handle of an account, ``None`` when it has none yet."""
+
+    def add_user(self, user_id: str, user_handle: bytes) -> bytes:
+        """Give the account this user handle unless it has one; return the one it has afterwards.
+
+        Of simultaneous callers all get the same answer.
+        """
+
+    def delete_user(self, user_id: str) -> None:
+        """Forget the account's user handle and all its credentials."""
+
+    def add(self, record: CredentialRecord) -> None:
+        """Store a new credential; its account must have a user handle.
+
+        :raises CredentialExists: the ID is registered, to anyone. Of simultaneous callers exactly one succeeds.
+        """
+
+    def get(self, credential_id: bytes) -> CredentialRecord | None:
+        """Return the record with this credential ID."""
+
+    def of_user(self, user_id: str) -> list[CredentialRecord]:
+        """Return the account's records, oldest first."""
+
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
+        """Store what a sign-in changed, in one step that cannot go backwards.
+
+        Takes ``sign_count``, ``backup_state``, ``last_used_at``, ``uv_initialized`` and ``backup_eligible``
+        of ``record``. The stored counter and last use only grow, the two flags ``uv_initialized`` and
+        ``backup_eligible`` are only ever set.
+
+        :param counter_must_grow: change nothing unless the counter is greater than the stored one or both are 0.
+        :returns: the IDs of all the account's credentials, in any order, as they are when it is stored: an older
+            list could lack a new passkey, and browsers hide what is not in the list. ``None`` when nothing was
+            stored, as the credential is gone or the counter did not grow.
+        """
+
+    def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
+        """Give one of the account's credentials a new label and return its record.
+
+        :raises CredentialNotFound: the account has no such credential.
+        """
+
+    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
+        """Delete one of the account's credentials.
+
+        :param keep_last: refuse when it is the account's only one; this holds under simultaneous deletes.
+        :raises CredentialNotFound: the account has no such credential.
+        :raises LastCredential: it is the only one, and ``keep_last``.
+        """
+
+
+def counter_grows(stored: int, received: int) -> bool:
+    """Tell whether a signature counter moved as section 7.2, step 22 expects; 0 after 0 means "no counter"."""
+    return received > stored or received == stored == 0

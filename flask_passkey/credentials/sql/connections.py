@@ -1,0 +1,235 @@
+"""Where connections come from: an engine, or the app's session. Either makes sure that the tables are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import WeakSet
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from .driver import Driver
+from .tables import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session, scoped_session
+
+T = TypeVar("T")
+#: Option of an engine that may run a single statement without a transaction around it.
+SINGLE_STATEMENTS = "passkey_single_statements"
+#: Option of an engine that may run one by its driver: the :class:`~flask_passkey.sql.driver.Driver`.
+DRIVER = "passkey_driver"
+#: How often a call is tried that other transactions get into the way of.
+_ATTEMPTS = 10
+
+
+class Savepoint(Protocol):
+    """What engine and session have in common in their nested transactions."""
+
+    @property
+    def is_active(self) -> bool: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+
+
+class Connections(Protocol):
+    """A source of connections."""
+
+    def begin(self, *, write: bool) -> AbstractContextManager[Connection]:
+        """Give a connection; roll back when the block raises, else commit when ``write``."""
+
+    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+        """Do some work in a transaction of its own and return what it returns.
+
+        :param single: it is one statement, where the database can do it in one.
+        """
+
+    def current(self, connection: Connection) -> Connection:
+        """Give the connection of the open transaction once more."""
+
+    def savepoint(self, connection: Connection) -> Savepoint:
+        """Begin a part of the open transaction that can be undone alone."""
+
+    def create_tables(self) -> None:
+        """Create the tables that are missing."""
+
+    def forget_tables(self) -> None:
+        """Look again before the next transaction whether the tables are there."""
+
+    def close(self) -> None:
+        """Close idle connections."""
+
+
+class EngineConnections:
+    """Connections of an engine, each for one transaction.
+
+    :param engine: the engine, or a function that returns the one to use now.
+    """
+
+    def __init__(self, engine: Engine | Callable[[], Engine], *, create: bool) -> None:
+        self._engine: Callable[[], Engine] = (lambda: engine) if isinstance(engine, Engine) else engine
+        self._create = create
+        self._ready: WeakSet[Engine] = WeakSet()
+
+    @contextmanager
+    def begin(self, *, write: bool) -> Iterator[Connection]:
+        with self._engine_with_tables().connect() as connection:
+            yield connection
+            if write:
+                connection.commit()
+
+    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+        """Do the work; again, when the database undid it only because of others.
+
+        To PostgreSQL a single statement is a transaction by itself: to begin and end one around it would be two
+        more messages to the server and back. Only on an engine of ours: on the app's a transaction may begin with
+        something that the app has to say, such as whose rows it may see.
+        """
+        engine = self._engine_with_tables()
+        options = engine.get_execution_options() if single else {}
+        driver: Driver | None = options.get(DRIVER)
+        if driver is not None and not driver.is_watched:
+            return _retry_on_conflict(lambda: driver.run(work, write=write))
+        return _retry_on_conflict(lambda: self._run(engine, work, write=write, alone=SINGLE_STATEMENTS in options))
+
+    def _run(self, engine: Engine, work: Callable[[Connection], T], *, write: bool, alone: bool) -> T:
+        with engine.connect() as connection:
+            if alone:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            result = work(connection)
+            if write:
+                connection.commit()
+            return result
+
+    def current(self, connection: Connection) -> Connection:
+        return connection
+
+    def savepoint(self, connection: Connection) -> Savepoint:
+        return connection.begin_nested()
+
+    def _engine_with_tables(self) -> Engine:
+        engine = self._engine()
+        if self._create and engine not in self._ready:
+            self.create_tables()
+        return engine
+
+    def create_tables(self) -> None:
+        engine = self._engine()
+        _create_on_own_connection(engine)
+        self._ready.add(engine)
+
+    def forget_tables(self) -> None:
+        self._ready.clear()
+
+    def close(self) -> None:
+        self._engine().dispose()
+
+
+class SessionConnections:
+    """The connection of the app's session, which is committed and rolled back with all that the app has in it.
+
+    :param session: the session, or a registry of sessions, which is a function that returns the one to use now.
+    """
+
+    def __init__(self, session: Session | scoped_session[Any], *, create: bool) -> None:
+        self._session: Callable[[], Session] = session if callable(session) else lambda: session
+        self._create = create
+        self._ready: WeakSet[Engine] = WeakSet()
+
+    @contextmanager
+    def begin(self, *, write: bool) -> Iterator[Connection]:
+        session = self._session()
+        try:
+            engine = session.get_bind().engine
+            if self._create and engine not in self._ready:
+                self._create_first(session, engine)
+            yield session.connection()
+            if write:
+                session.commit()
+                self._ready.add(engine)
+        except BaseException:
+            session.rollback()
+            raise
+
+    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+        with self.begin(write=write) as connection:
+            return work(connection)
+
+    def current(self, connection: Connection) -> Connection:
+        # A hook may have committed the session, which then is on another connection.
+        return self._session().connection()
+
+    def savepoint(self, connection: Connection) -> Savepoint:
+        return self._session().begin_nested()
+
+    def create_tables(self) -> None:
+        with self.begin(write=True) as connection:
+            _create_beside(connection)
+
+    def forget_tables(self) -> None:
+        self._ready.clear()
+
+    def close(self) -> None:
+        """Do nothing: the session is the app's."""
+
+    def _create_first(self, session: Session, engine: Engine) -> None:
+        """Create the tables before a first use, but let the app's transaction go on, if there is one.
+
+        What has been created in that is gone if it is rolled back; so look again, until it is committed.
+        """
+        going_on = session.in_transaction()
+        _create_beside(session.connection())
+        if not going_on:
+            session.commit()
+        if not going_on or engine.dialect.name != "sqlite":
+            self._ready.add(engine)
+
+
+def _retry_on_conflict(work: Callable[[], T]) -> T:
+    for last in (False,) * (_ATTEMPTS - 1) + (True,):
+        try:
+            return work()
+        except DBAPIError as exc:
+            if last or not _is_conflict(exc):
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _is_conflict(exc: DBAPIError) -> bool:
+    """Tell a serialization failure or a deadlock, by its SQLSTATE or MySQL's number: nothing was done, try again."""
+    orig: Any = exc.orig
+    code = getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or next(iter(orig.args), None)
+    return code in {"40001", "40P01", 1213}
+
+
+def _create_beside(connection: Connection) -> None:
+    """Create the tables while a transaction of the app's goes on."""
+    if connection.dialect.name == "sqlite":
+        # It has one writer, and the app may be that.
+        _create_missing(connection, retry=lambda: None)
+    else:
+        # In the app's transaction, MySQL would commit that, and PostgreSQL keep others waiting until its end.
+        _create_on_own_connection(connection.engine)
+
+
+def _create_on_own_connection(engine: Engine) -> None:
+    with engine.connect() as connection:
+        _create_missing(connection, retry=connection.rollback)
+        connection.commit()
+
+
+def _create_missing(connection: Connection, *, retry: Callable[[], None]) -> None:
+    """Create the tables that are missing.
+
+    Another process may create one between our look and our CREATE TABLE, which then fails. That can happen once
+    for each table.
+    """
+    for last in (False,) * len(metadata.tables) + (True,):
+        try:
+            return metadata.create_all(connection)
+        except DBAPIError as exc:
+            if last or exc.connection_invalidated:
+                raise
+            retry()

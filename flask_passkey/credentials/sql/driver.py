@@ -1,0 +1,134 @@
+"""Single statements by the database's driver, where the database is in our own process.
+
+A row of SQLite by its key takes some microseconds, to which SQLAlchemy's execution adds ten times as much. What of it
+never changes, the text of a statement and the conversions of its values, is worked out once here; connections come
+from the engine's pool and go back to it as ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Dialect, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.expression import Select, UpdateBase
+from sqlalchemy.types import TypeEngine
+
+T = TypeVar("T")
+Statement = Select[Any] | UpdateBase
+Convert = Callable[[Any], Any]
+
+_log = logging.getLogger("sqlalchemy.engine.Engine")
+
+
+class Driver:
+    """Runs single statements on one engine.
+
+    :param engine: its driver takes parameters by position.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._prepared: dict[Statement, Prepared] = {}
+
+    @property
+    def is_watched(self) -> bool:
+        """Would somebody miss the statements, as they watch the engine's events or its log?"""
+        # Set by SQLAlchemy for whoever listens to the engine, or to all engines.
+        return getattr(self._engine, "_has_events", True) or _log.isEnabledFor(logging.INFO)
+
+    def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        """Do some work that needs no more than ``execute``; commit when ``write``, roll back when it raises."""
+        connection = self._engine.raw_connection()
+        try:
+            result = work(cast(Connection, _Executor(self, connection)))
+            if write:
+                connection.commit()
+            return result
+        except self._engine.dialect.loaded_dbapi.Error as exc:
+            raise DBAPIError(None, None, exc) from exc
+        finally:
+            connection.close()  # which rolls back what is not committed
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the engine."""
+        return self._engine.dialect
+
+    def prepared(self, statement: Statement) -> Prepared:
+        """Return what there is to know of a statement."""
+        if (found := self._prepared.get(statement)) is None:
+            found = self._prepared[statement] = Prepared(statement, self.dialect)
+        return found
+
+
+class Prepared:
+    """A statement's text, and how values go in and come out."""
+
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self.text: str = compiled.string
+        self._parameters = [
+            (name, compiled.params[name], _bind_processor(compiled.binds[name].type, dialect))
+            for name in compiled.positiontup
+        ]
+        columns = statement.selected_columns if isinstance(statement, Select) else statement.exported_columns
+        conversions = [_result_processor(column.type, dialect) for column in columns]
+        self._conversions = [(place, convert) for place, convert in enumerate(conversions) if convert]
+
+    def parameters(self, values: Mapping[str, Any]) -> list[Any]:
+        """Return the values as the driver takes them."""
+        return [convert(values.get(name, default)) for name, default, convert in self._parameters]
+
+    def row(self, row: tuple[Any, ...]) -> list[Any]:
+        """Return a row as SQLAlchemy would."""
+        values = list(row)
+        for place, convert in self._conversions:
+            values[place] = convert(values[place])
+        return values
+
+
+def _bind_processor(type_: TypeEngine[Any], dialect: Dialect) -> Convert:
+    return type_.dialect_impl(dialect).bind_processor(dialect) or (lambda value: value)
+
+
+def _result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    return type_.dialect_impl(dialect).result_processor(dialect, None)
+
+
+class _Executor:
+    """As much of a connection as single statements use."""
+
+    def __init__(self, driver: Driver, connection: Any) -> None:
+        self._driver = driver
+        self._connection = connection
+        self.dialect = driver.dialect
+
+    def execute(self, statement: Statement, values: Mapping[str, Any]) -> Rows:
+        prepared = self._driver.prepared(statement)
+        cursor = self._connection.cursor()
+        cursor.execute(prepared.text, prepared.parameters(values))
+        rows = Rows(map(prepared.row, cursor.fetchall()))
+        rows.rowcount = cursor.rowcount
+        cursor.close()
+        return rows
+
+
+class Rows(list[list[Any]]):
+    """As much of a result as single statements use."""
+
+    rowcount = -1
+
+    def all(self) -> Rows:
+        return self
+
+    def one_or_none(self) -> list[Any] | None:
+        return self[0] if self else None
+
+    def scalar(self) -> Any:
+        return self[0][0] if self else None
+
+    def scalars(self) -> list[Any]:
+        return [row[0] for row in self]

@@ -1,0 +1,110 @@
+"""Our own engine for a database URL, with the settings that each database needs to be dependable."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from ...errors import ConfigurationError
+from .connections import DRIVER, SINGLE_STATEMENTS
+from .driver import Driver
+
+#: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
+_TIMEOUT = 5
+_CONNECTING = {"connect_timeout": _TIMEOUT}
+#: How long to wait for a machine that is gone without a word. Left to itself, TCP waits for a quarter of an hour.
+_KEEPALIVE = {
+    "tcp_user_timeout": _TIMEOUT * 1000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 1,
+    "keepalives_count": 5,
+}
+#: What drivers can be told of it.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "psycopg": _CONNECTING | _KEEPALIVE,
+    "psycopg2": _CONNECTING | _KEEPALIVE,
+    "pymysql": _CONNECTING,
+    "mysqldb": _CONNECTING,
+}
+_EXAMPLE = "Write PASSKEY_DATABASE_URI = 'postgresql+psycopg://user:password@host/database'"
+
+
+def engine_for(uri: str) -> Engine:
+    """Return an engine that connects when it is first used.
+
+    :raises ConfigurationError: the URL or its driver is unknown; the message never holds the URL's password.
+    """
+    try:
+        url = make_url(uri)
+        engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _server_engine(url)
+    except NoSuchModuleError:
+        raise ConfigurationError(f"PASSKEY_DATABASE_URI has an unknown start, {url.drivername!r}. {_EXAMPLE}") from None
+    except ArgumentError:
+        raise ConfigurationError(f"PASSKEY_DATABASE_URI is not a database URL. {_EXAMPLE}") from None
+    except ImportError as exc:
+        raise ConfigurationError(f"PASSKEY_DATABASE_URI needs a driver: pip install {exc.name}") from exc
+    _forget_connections_after_fork(engine)
+    return engine
+
+
+def _server_engine(url: URL) -> Engine:
+    """Connect with time limits, and test a pooled connection first, as the server may have been restarted."""
+    known = _OPTIONS.get(url.get_driver_name(), {})
+    options: dict[str, Any] = {
+        "connect_args": {name: value for name, value in known.items() if name not in url.query},
+    }
+    if url.get_backend_name() in ("mysql", "mariadb"):
+        # Its default, REPEATABLE READ, locks the gaps between keys, and simultaneous registrations deadlock.
+        options["isolation_level"] = "READ COMMITTED"
+    if url.get_backend_name() == "postgresql":
+        options["execution_options"] = {SINGLE_STATEMENTS: True}
+    return create_engine(url, pool_pre_ping=True, pool_timeout=_TIMEOUT, hide_parameters=True, **options)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    """Let readers and one writer work at the same time, and writers wait for each other."""
+    in_memory = url.database in (None, "", ":memory:")
+    # A database in memory is its connection: have one, and let threads take turns.
+    pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0} if in_memory else {}
+    engine = create_engine(
+        url,
+        connect_args={"timeout": _TIMEOUT, "check_same_thread": False},
+        pool_timeout=_TIMEOUT,
+        hide_parameters=True,
+        **pool,
+    )
+    engine.update_execution_options(**{DRIVER: Driver(engine)})
+    event.listen(engine, "connect", _set_pragmas)
+    if not in_memory and "uri" not in url.query:
+        folder = Path(str(url.database)).parent
+        event.listen(engine, "do_connect", lambda *args: folder.mkdir(parents=True, exist_ok=True))
+    return engine
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA foreign_keys=ON").close()
+    connection.execute("PRAGMA synchronous=NORMAL").close()
+    # Of processes that start together on a new file one switches it, for all; SQLite does not let the others wait.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL").close()
+
+
+def _forget_connections_after_fork(engine: Engine) -> None:
+    """Have a forked worker (``gunicorn --preload``) open connections of its own: two cannot share one."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    reference = weakref.ref(engine)
+
+    def forget() -> None:
+        if (inherited := reference()) is not None:
+            inherited.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)

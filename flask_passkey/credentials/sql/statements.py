@@ -1,0 +1,196 @@
+"""Every statement the repository runs, built once, and how records become rows and rows records."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    Connection,
+    DateTime,
+    LargeBinary,
+    Row,
+    Select,
+    String,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from .. import CredentialRecord
+from .tables import passkey_credential as credential
+from .tables import passkey_user as user
+
+_owner: BindParameter[str] = bindparam("owner", type_=String)
+_key: BindParameter[bytes] = bindparam("key", type_=LargeBinary)
+_handle = select(user.c.user_handle).where(user.c.user_id == _owner).scalar_subquery()
+_of_owner = credential.c.user_handle == _handle
+_records = select(user.c.user_id, *credential.c).join_from(credential, user)
+
+_NAMES = tuple(_records.selected_columns.keys())
+
+GET_HANDLE = select(user.c.user_handle).where(user.c.user_id == _owner)
+GET = _records.where(credential.c.id == _key)
+#: The ID settles the order of those of the same moment.
+LIST = _records.where(user.c.user_id == _owner).order_by(credential.c.created_at, credential.c.id)
+
+#: Changes nothing, but makes others who want to change this account wait; with no account, all writers of SQLite.
+LOCK = update(user).where(user.c.user_id == _owner).values(user_id=user.c.user_id)
+LOCK_IDS = select(credential.c.id).where(_of_owner).with_for_update()
+DELETE = delete(credential).where(credential.c.id == _key)
+DELETE_ALL = delete(credential).where(_of_owner)
+DELETE_USER = delete(user).where(user.c.user_id == _owner)
+RENAME = update(credential).where(credential.c.id == _key, _of_owner).values(label=bindparam("new_label"))
+
+_count = bindparam("new_count", type_=BigInteger)
+_time = bindparam("new_time", type_=DateTime(timezone=True))
+_stored = credential.c
+#: Comparisons and maxima are the database's, so that no sign-in can undo a later one.
+_record_use = (
+    update(credential)
+    .where(_stored.id == _key)
+    .values(
+        sign_count=case((_stored.sign_count < _count, _count), else_=_stored.sign_count),
+        backup_state=bindparam("new_state", type_=Boolean),
+        backup_eligible=or_(_stored.backup_eligible, bindparam("new_eligible", type_=Boolean)),
+        uv_initialized=or_(_stored.uv_initialized, bindparam("new_uv", type_=Boolean)),
+        last_used_at=case(
+            (or_(_stored.last_used_at.is_(None), _stored.last_used_at < _time), _time), else_=_stored.last_used_at
+        ),
+    )
+)
+_has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _count == 0))
+
+
+# Under another name, for an UPDATE that answers calls its own columns by their bare names.
+_theirs = credential.alias("theirs").c
+_is_theirs = _theirs.user_handle == bindparam("handle", type_=LargeBinary)
+_IDS = select(_theirs.id).where(_is_theirs)
+#: The same as one text: hexadecimal numbers with commas between them.
+_IDS_AS_TEXT = {
+    "sqlite": func.group_concat(func.hex(_theirs.id)),
+    "postgresql": func.string_agg(func.encode(_theirs.id, literal_column("'hex'")), literal_column("','")),
+}
+
+
+class RecordUse:
+    """Stores a use and finds the account's credentials, in one statement where the database can answer an UPDATE.
+
+    :param update: changes one row or none.
+    """
+
+    def __init__(self, update: Update) -> None:
+        self._update = update
+        self._by_dialect = {
+            name: update.returning(select(text).where(_is_theirs).scalar_subquery())
+            for name, text in _IDS_AS_TEXT.items()
+        }
+
+    def __call__(self, connection: Connection, values: dict[str, Any]) -> list[bytes] | None:
+        """Store the use; return the IDs of all the account's credentials, ``None`` if nothing was stored."""
+        dialect = connection.dialect
+        if dialect.update_returning and (statement := self._by_dialect.get(dialect.name)) is not None:
+            text = connection.execute(statement, values).scalar()
+            return None if text is None else [bytes.fromhex(id_) for id_ in text.split(",")]
+        if connection.execute(self._update, values).rowcount != 1:
+            return None
+        return list(connection.execute(_IDS, {"handle": values["handle"]}).scalars())
+
+
+RECORD_USE = RecordUse(_record_use)
+RECORD_USE_IF_GROWN = RecordUse(_record_use.where(_has_grown))
+
+
+class InsertIfNew:
+    """Inserts a row unless there is one with its key; simultaneous inserts of one key wait for each other.
+
+    :param column: the column with the key.
+    :param find: finds the row; its only parameter is the key.
+    """
+
+    def __init__(self, table: Table, column: str, find: Select[Any]) -> None:
+        self._column = column
+        self._plain = insert(table)
+        self._find = find
+        # Sees what others have committed, also where the transaction looks at an older state (MySQL's default).
+        self._find_now = find.with_for_update(read=True)
+        self._by_dialect = {
+            name: statement.on_conflict_do_nothing(index_elements=[column]).execution_options(preserve_rowcount=True)
+            for name, statement in (("sqlite", sqlite.insert(table)), ("postgresql", postgresql.insert(table)))
+        }
+        (self._parameter,) = find.compile().params
+
+    def __call__(self, connection: Connection, values: dict[str, Any]) -> bool:
+        """Insert the row; return whether it was new."""
+        if (statement := self._by_dialect.get(connection.dialect.name)) is not None:
+            return connection.execute(statement, values).rowcount == 1
+        try:
+            with connection.begin_nested():
+                connection.execute(self._plain, values)
+        except IntegrityError:
+            if self.find(connection, values) is None:
+                raise
+            return False
+        return True
+
+    def find(self, connection: Connection, values: dict[str, Any]) -> bytes | None:
+        """Return what ``find`` finds under the key."""
+        find = self._find if connection.dialect.name in self._by_dialect else self._find_now
+        found: bytes | None = connection.execute(find, {self._parameter: values[self._column]}).scalar()
+        return found
+
+
+ADD_USER = InsertIfNew(user, "user_id", GET_HANDLE)
+ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
+
+
+def record_of(row: Row[Any]) -> CredentialRecord:
+    """Turn a row of :data:`GET` or :data:`LIST` into a record."""
+    values = dict(zip(_NAMES, row, strict=True))
+    values["transports"] = tuple(json.loads(values["transports"]))
+    values["created_at"] = _utc(values["created_at"])
+    if values["last_used_at"] is not None:
+        values["last_used_at"] = _utc(values["last_used_at"])
+    return CredentialRecord(**values)
+
+
+def values_of(record: CredentialRecord) -> dict[str, Any]:
+    """Turn a record into the values of its row."""
+    values = {name: getattr(record, name) for name in credential.c.keys()}
+    values["transports"] = json.dumps(record.transports)
+    values["created_at"] = record.created_at.astimezone(UTC)
+    values["last_used_at"] = record.last_used_at and record.last_used_at.astimezone(UTC)
+    return values
+
+
+def use_of(record: CredentialRecord) -> dict[str, Any]:
+    """Return the parameters of :data:`RECORD_USE`."""
+    return {
+        "key": record.id,
+        "handle": record.user_handle,
+        "new_count": record.sign_count,
+        "new_state": record.backup_state,
+        "new_eligible": record.backup_eligible,
+        "new_uv": record.uv_initialized,
+        "new_time": record.last_used_at and record.last_used_at.astimezone(UTC),
+    }
+
+
+def _utc(moment: datetime) -> datetime:
+    """PostgreSQL answers in the session's time zone; the others forget that they were told UTC."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

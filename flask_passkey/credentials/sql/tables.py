@@ -1,0 +1,95 @@
+"""The two tables: one row for each account that has passkeys, one for each credential.
+
+They are created on first use. To have Alembic create them instead, hand it ``metadata`` beside your own
+(``target_metadata = [db.metadata, flask_passkey.sql.metadata]``), and switch the other off with
+``SQLCredentialRepository(..., create_tables=False)``. They are made of SQLAlchemy's own column types only, so a
+migration that Alembic writes needs no import from here.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
+
+from .. import MAX_CREDENTIAL_ID
+
+#: Long enough for any attestation object within the largest request body; MySQL picks its column type by it.
+_LONG = 1 << 20
+
+
+def _key(length: int) -> TypeEngine[bytes]:
+    """Return a type for short bytes; MySQL has no index on a BLOB."""
+    return LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
+
+
+def _time() -> DateTime:
+    """Return a type for a moment in UTC; MySQL drops fractions of a second unless told."""
+    return DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+#: What holds both tables; every constraint has a name, so that migrations can refer to it.
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+#: The accounts. The app's key is here and nowhere else; MySQL must not take "A" for "a" in it.
+passkey_user = Table(
+    "passkey_user",
+    metadata,
+    Column("user_handle", _key(64), primary_key=True),
+    Column(
+        "user_id",
+        String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb"),
+        nullable=False,
+        unique=True,
+    ),
+    mysql_charset="utf8mb4",
+    mariadb_charset="utf8mb4",
+)
+
+#: The credentials; columns are named like the fields of :class:`~flask_passkey.credentials.CredentialRecord`.
+passkey_credential = Table(
+    "passkey_credential",
+    metadata,
+    Column("id", _key(MAX_CREDENTIAL_ID), primary_key=True),
+    Column(
+        "user_handle",
+        _key(64),
+        ForeignKey(passkey_user.c.user_handle, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("public_key", LargeBinary(_LONG), nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("uv_initialized", Boolean, nullable=False),
+    Column("transports", Text, nullable=False, comment="JSON list"),
+    Column("backup_eligible", Boolean, nullable=False),
+    Column("backup_state", Boolean, nullable=False),
+    Column("label", String(255), nullable=False),
+    Column("aaguid", String(36), nullable=False),
+    Column("created_at", _time(), nullable=False),
+    Column("last_used_at", _time()),
+    Column("algorithm", Integer, nullable=False),
+    Column("attestation_object", LargeBinary(_LONG)),
+    Column("attestation_client_data_json", LargeBinary(_LONG)),
+    mysql_charset="utf8mb4",
+    mariadb_charset="utf8mb4",
+)

@@ -1,0 +1,90 @@
+"""Base64url text and strict JSON: the only forms in which bytes and values come in and go out.
+
+Base64url is that of `RFC 4648, section 5 <https://www.rfc-editor.org/rfc/rfc4648#section-5>`_, without padding. JSON
+from a stranger is parsed strictly, so that two readers cannot understand it differently.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from binascii import a2b_base64, b2a_base64
+from typing import Any, NoReturn
+
+from .errors import MalformedRequest
+
+
+def base64url_encode(data: bytes) -> str:
+    """Return the unpadded base64url text of ``data``."""
+    return b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
+
+
+def base64url_decode(text: str) -> bytes:
+    """Return the bytes behind unpadded base64url text, which must be the only text that means them.
+
+    The standard decoder skips characters it does not know, so two different texts could name one credential.
+
+    :raises ValueError: any other text.
+    """
+    try:
+        data = a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + b"=" * (-len(text) % 4))
+    except ValueError as exc:
+        raise ValueError("not base64url") from exc
+    if base64url_encode(data) != text:
+        raise ValueError("not unpadded base64url")
+    return data
+
+
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+#: A response with all its extension outputs has some tens.
+MAX_BRACKETS = 256
+
+
+def parse_json(data: bytes, *, field: str = "body") -> Any:
+    """Parse JSON strictly: UTF-8, no member twice, no NaN, no text that cannot be stored.
+
+    :param field: named in the error.
+    :raises MalformedRequest: anything else.
+    """
+    try:
+        refuse_deep(data)
+        value = _decode(data.decode("utf-8"))
+        if b"\\u" in data:  # the only way to write half of a surrogate pair
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except ValueError as exc:
+        raise MalformedRequest(field, f"not strict JSON: {exc}") from exc
+    return value
+
+
+def refuse_deep(data: bytes) -> None:
+    """Refuse JSON that could be nested deeper than any of ours, before a parser runs out of stack on it.
+
+    :raises ValueError: it has too many brackets.
+    """
+    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+        raise ValueError("too many brackets")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is there twice")
+    return members
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+# Made once: json.loads() with hooks makes a decoder for every text.
+_decode = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite).decode

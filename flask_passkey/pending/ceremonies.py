@@ -1,0 +1,103 @@
+"""Pending ceremonies: one record each in the store behind Flask-Session, used exactly once.
+
+The name of the record is a keyed hash of everything it is bound to, with a secret that only the browser holds
+as the key. A request of another browser, user, purpose or RP ID looks under another name and finds nothing, so
+it can neither use nor burn a ceremony, and one atomic claim is all a finish needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ..ceremonies.pending import PendingCeremony
+from ..encoding import base64url_encode
+from ..errors import CeremonyNotFound
+from . import CeremonyStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a ceremony is bound to besides its ``ceremony_id`` and RP ID."""
+
+    #: The browser's secret.
+    browser: str
+    purpose: str
+    #: The account, where the purpose has one.
+    user_id: str = ""
+
+
+class PendingCeremonies:
+    """The pending ceremonies of one app.
+
+    :param store: gives the store, when it is first needed: Flask-Session may be set up after us.
+    :param rp_id: the RP ID that all of them are bound to.
+    :param clock: seconds since 1970.
+    """
+
+    def __init__(
+        self, store: Callable[[], CeremonyStore], *, rp_id: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._rp_id = rp_id
+        self._clock = clock
+
+    def put(self, pending: PendingCeremony, *, browser: str, lifetime: int) -> str:
+        """Keep a ceremony for ``lifetime`` seconds and return its ``ceremony_id``, a UUID.
+
+        :raises CeremonyStoreUnavailable: the store cannot be reached.
+        """
+        ceremony_id = str(uuid.uuid4())
+        key = self._key(ceremony_id, Binding(browser, pending.purpose, pending.user_id))
+        value = pending.to_json(expires_at=self._clock() + lifetime)
+        self._store().put(key, value, lifetime=lifetime)
+        return ceremony_id
+
+    def take(self, ceremony_id: str, bindings: Iterable[Binding]) -> PendingCeremony:
+        """Claim a ceremony under the first of the bindings that fits; nobody can claim it again.
+
+        :raises CeremonyNotFound: none fits, or it was claimed, or it is expired.
+        :raises CeremonyStoreUnavailable: the store cannot be reached.
+        """
+        for binding in bindings:
+            pending = self._claim(self._key(ceremony_id, binding))
+            if pending is not None:
+                return pending
+        raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
+
+    def try_store(self) -> None:
+        """Ask the store for a record that cannot be there.
+
+        :raises CeremonyStoreUnavailable: the store cannot be reached.
+        """
+        self._store().claim(self._key(str(uuid.uuid4()), Binding(new_browser_secret(), "")))
+
+    def _claim(self, key: str) -> PendingCeremony | None:
+        value = self._store().claim(key)
+        if value is None:
+            return None
+        try:
+            pending = PendingCeremony.from_json(value)
+        except ValueError:
+            log.warning("A pending ceremony in the store is not one of ours; it was dropped.")
+            return None
+        # Some stores drop expired records late or never, so the record's own time decides.
+        return pending if self._clock() < pending.expires_at else None
+
+    def _key(self, ceremony_id: str, binding: Binding) -> str:
+        bound_to = "\0".join((ceremony_id, binding.purpose, self._rp_id, binding.user_id))
+        digest = hmac.digest(binding.browser.encode(), bound_to.encode(), hashlib.sha256)
+        return base64url_encode(digest)
+
+
+def new_browser_secret() -> str:
+    """Make the secret that binds ceremonies to one browser: 32 random bytes as base64url text."""
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,95 @@
+"""The choice of the adapter for the store behind a session interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask.sessions import SecureCookieSessionInterface, SessionInterface
+
+from ..errors import ConfigurationError
+from .base import Adapter, CeremonyStore
+from .dynamodb import DynamoDBStore
+from .files import FileSystemCacheStore
+from .memcached import MemcachedCacheStore, MemcachedStore
+from .memory import SimpleCacheStore
+from .mongodb import MongoDBStore
+from .redis import RedisCacheStore, RedisStore
+from .sql import SQLAlchemyStore
+
+ADAPTERS: tuple[type[Adapter], ...] = (
+    RedisStore,
+    SQLAlchemyStore,
+    MemcachedStore,
+    MongoDBStore,
+    DynamoDBStore,
+    RedisCacheStore,
+    MemcachedCacheStore,
+    FileSystemCacheStore,
+    SimpleCacheStore,
+)
+
+_REDIS = (
+    "Run `pip install flask-session redis` and write\n\n"
+    '    from flask_session import Session\n    app.config["SESSION_TYPE"] = "redis"\n    Session(app)\n\n'
+    f"Any of these will do: {', '.join(adapter.setting for adapter in ADAPTERS)}."
+)
+
+
+def store_for(
+    interface: SessionInterface, *, clock: Callable[[], float] = time.time, config: Mapping[str, Any] | None = None
+) -> CeremonyStore:
+    """Return the adapter for the store behind a session interface. Make it once and keep it: it sweeps by the minute.
+
+    :param clock: seconds since 1970.
+    :param config: the app's, to see whether Flask-Session uses the client that it was given.
+    :raises ConfigurationError: the app keeps sessions in the browser, or in a store that is not known here, or not in
+        the one that it means to.
+    """
+    cache = getattr(interface, "cache", None)
+    # By name, so that a library need not be installed to be asked about.
+    classes = (*interface.__class__.__mro__, *cache.__class__.__mro__)
+    names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
+    for adapter in ADAPTERS:
+        if adapter.store_class in names:
+            _refuse_substitute(adapter, interface, config or {})
+            return adapter(interface, clock)
+    _refuse_cookies(interface)
+    where = (interface if cache is None else cache).__class__
+    raise ConfigurationError(
+        "Pending ceremonies cannot be kept where this app keeps its sessions: "
+        f"{where.__module__}.{where.__name__} is not known to Flask-Passkey, and to read and then to delete would let "
+        f"two get one. {_REDIS}\n\nor give a store of your own: Passkey(app, ceremony_store=...)."
+    )
+
+
+def require_rotation(interface: SessionInterface) -> None:
+    """Refuse an app whose sessions cannot be given a new id at sign-in, as Flask-Session's can.
+
+    :raises ConfigurationError: with the lines to write.
+    """
+    _refuse_cookies(interface)
+    if not hasattr(interface, "regenerate"):
+        name = f"{interface.__class__.__module__}.{interface.__class__.__name__}"
+        raise ConfigurationError(f"A sign-in needs a new session id, and {name} has no regenerate(session). {_REDIS}")
+
+
+def _refuse_cookies(interface: SessionInterface) -> None:
+    if isinstance(interface, SecureCookieSessionInterface):
+        raise ConfigurationError(
+            "Pending ceremonies and sign-ins cannot be kept in Flask's own sessions: those live in a cookie, which a "
+            f"browser can send again after its use. {_REDIS}"
+        )
+
+
+def _refuse_substitute(adapter: type[Adapter], interface: Any, config: Mapping[str, Any]) -> None:
+    """Refuse to go on where Flask-Session did not like the client it was given, and took one for localhost."""
+    given = config.get(adapter.client_setting)
+    if given is None or given is interface.client:
+        return
+    what, used = (f"{type(client).__module__}.{type(client).__qualname__}" for client in (given, interface.client))
+    raise ConfigurationError(
+        f"Flask-Session does not use {adapter.client_setting}, a {what}: it has put a {used} for localhost in its "
+        f"place, and only warned. Write {adapter.advice}"
+    )

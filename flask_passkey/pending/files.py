@@ -1,0 +1,82 @@
+"""Files in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, BinaryIO, cast
+
+from .base import SWEEP_EVERY, Adapter
+
+log = logging.getLogger(__name__)
+
+#: A cache for so many sessions was not left at its default.
+MANY_SESSIONS = 10_000
+
+
+class FileSystemCacheStore(Adapter):
+    """One file a record, whose modification time is its expiry, in a folder inside that of a CacheLib cache.
+
+    The cache takes the folder, by its name, for unfinished business of its own and lets it be. Its records would
+    not do: they are pickles, and above its threshold it throws away first what expires first, which is ours.
+    """
+
+    store_class = "cachelib.FileSystemCache"
+    setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = FileSystemCache(...)'
+    errors = (OSError,)
+
+    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
+        super().__init__(interface, clock)
+        if 0 < interface.cache._threshold < MANY_SESSIONS:
+            log.warning(
+                "FileSystemCache forgets sessions, those of signed-in users among them, as soon as there are more than "
+                "%d. Write SESSION_CACHELIB = FileSystemCache(%r, threshold=0), and remove old files now and then.",
+                interface.cache._threshold,
+                interface.cache._path,
+            )
+
+    @property
+    def _folder(self) -> str:
+        cache = self._interface.cache
+        return os.path.join(cache._path, f"passkey{cache._fs_transaction_suffix}")
+
+    def _put(self, name: str, value: bytes, lifetime: int) -> None:
+        path = os.path.join(self._folder, hashlib.sha256(name.encode()).hexdigest())
+        with self._create(path) as file:
+            file.write(value)
+        # Until here the file counts as expired, so what a crash leaves unfinished is never read.
+        expires = self._clock() + lifetime
+        os.utime(path, (expires, expires))
+
+    def _create(self, path: str) -> BinaryIO:
+        create = partial(open, path, "xb", opener=partial(os.open, mode=0o600))
+        try:
+            return cast(BinaryIO, create())
+        except FileNotFoundError:  # the first of all, or the cache was cleared
+            os.makedirs(self._folder, 0o700, exist_ok=True)
+            return cast(BinaryIO, create())
+
+    def _claim(self, name: str) -> bytes | None:
+        path = os.path.join(self._folder, hashlib.sha256(name.encode()).hexdigest())
+        mine = f"{path}.{secrets.token_hex(8)}"
+        try:
+            os.rename(path, mine)
+            with open(mine, "rb") as file:
+                value, expires = file.read(), os.fstat(file.fileno()).st_mtime
+            os.unlink(mine)
+        except FileNotFoundError:
+            return None
+        return value if expires > self._clock() else None
+
+    def _sweep(self, now: float) -> None:
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    # Not at once: one that is just being written has the present as its time.
+                    if entry.stat().st_mtime <= now - SWEEP_EVERY:
+                        os.unlink(entry.path)

@@ -1,0 +1,47 @@
+"""Redis, as Flask-Session's own store or behind CacheLib."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from .base import Adapter
+
+
+class RedisStore(Adapter):
+    """Redis 6.2 or later, for its GETDEL: the reason of an older one's refusal names that command."""
+
+    store_class = "flask_session.RedisSessionInterface"
+    setting = 'SESSION_TYPE = "redis"'
+    client_setting = "SESSION_REDIS"
+    advice = (
+        'SESSION_REDIS = redis.Redis.from_url("redis://127.0.0.1"), which speaks to Valkey, too. For a cluster write '
+        'SESSION_TYPE = "cachelib" and SESSION_CACHELIB = cachelib.RedisCache(redis.RedisCluster(...)).'
+    )
+
+    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
+        from redis.exceptions import RedisClusterException, RedisError
+
+        super().__init__(interface, clock)
+        self.errors = (RedisError, RedisClusterException)
+        self._client: Any = getattr(interface, "client", None)
+
+    def _put(self, name: str, value: bytes, lifetime: int) -> None:
+        self._client.set(name, value, ex=lifetime)
+
+    def _claim(self, name: str) -> bytes | None:
+        # Never decoded, even by a client that has decode_responses switched on.
+        return cast("bytes | None", self._client.execute_command("GETDEL", name, NEVER_DECODE=True))
+
+
+class RedisCacheStore(RedisStore):
+    """The Redis server of a CacheLib cache, used past the cache, whose own records are pickles."""
+
+    store_class = "cachelib.RedisCache"
+    setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = RedisCache(...)'
+    client_setting = ""
+
+    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
+        super().__init__(interface, clock)
+        self._client, prefix = interface.cache._write_client, interface.cache.key_prefix or ""
+        self._prefix = f"{prefix() if callable(prefix) else prefix}{self._prefix}"

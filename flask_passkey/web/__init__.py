@@ -1,0 +1,1 @@
+"""Everything that knows HTTP: routes, bodies, envelopes, cookies and Flask's session."""

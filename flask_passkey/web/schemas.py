@@ -1,0 +1,221 @@
+"""Requests in, envelope out: the only place that knows the names of the JSON members of our routes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, cast
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from ..credentials import CredentialRecord
+from ..encoding import base64url_decode, base64url_encode
+from ..errors import MalformedRequest, Refusal
+from ..outcomes import Begun, CredentialList, Deleted, SignedIn
+from ..providers import provider_of
+
+MAX_LABEL = 64
+MAX_NAME = 255
+
+#: Gives the address of a provider's icon by AAGUID and theme.
+IconURL = Callable[[str, str], str]
+
+
+class Label(fields.String):
+    """One line of text a person wrote: trimmed, composed (NFC), nothing invisible that could mislead."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = unicodedata.normalize("NFC", str(super()._deserialize(value, attr, data, **kwargs)).strip())
+        categories = {unicodedata.category(char) for char in text}
+        if categories & _REFUSED or _OVERRIDES.intersection(text):
+            raise ValidationError("has control characters")
+        if text and categories <= _UNSEEN:
+            raise ValidationError("has nothing to see")
+        return text
+
+
+# Control characters, halves of surrogate pairs, line and paragraph separators.
+_REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
+# Formatting characters, spaces, accents: with nothing else there is nothing on the screen.
+_UNSEEN = frozenset(("Cf", "Zs", "Mn", "Me"))
+# Characters that reorder the text around them, so that a name could pretend to be another.
+_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class RequestSchema(Schema):
+    """A request body; members we do not know are left for other versions of the client."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    @classmethod
+    def read(cls, body: object) -> dict[str, Any]:
+        """Return the members of a body.
+
+        :raises MalformedRequest: names the first that is wrong.
+        """
+        if not isinstance(body, dict):
+            raise MalformedRequest("body", "not an object")
+        try:
+            return cast("dict[str, Any]", _made(cls).load(body))
+        except ValidationError as exc:
+            messages = cast("dict[str, Any]", exc.messages)
+            field = next(iter(messages))
+            raise MalformedRequest(field, f"{field}: {messages[field]}") from exc
+
+
+@cache
+def _made(schema: type[RequestSchema]) -> RequestSchema:
+    """Return the one object of a schema: making one takes longer than all it does for a request."""
+    return schema()
+
+
+class BeginSignInRequest(RequestSchema):
+    user_name = Label(validate=validate.Length(1, MAX_NAME))
+    step_up = fields.Boolean(truthy={True}, falsy={False})
+
+
+class BeginRegistrationRequest(RequestSchema):
+    conditional = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
+class BeginSignUpRequest(RequestSchema):
+    name = Label(required=True, validate=validate.Length(1, MAX_NAME))
+    display_name = Label(load_default="", validate=validate.Length(0, MAX_NAME))
+
+
+# As it was given; other ways to write a UUID are not.
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+class FinishRequest(RequestSchema):
+    """``response`` stays as it came: it is looked at only after the ceremony was claimed."""
+
+    session_id = fields.String(required=True, validate=validate.Regexp(_UUID))
+    response = fields.Raw(required=True, allow_none=True)
+    name = Label(load_default="", validate=validate.Length(0, MAX_LABEL))
+
+
+class RenameRequest(RequestSchema):
+    name = Label(required=True, validate=validate.Length(1, MAX_LABEL))
+
+
+def read_credential_id(text: str) -> bytes | None:
+    """Return the bytes of a credential ID, ``None`` when no credential can have it."""
+    try:
+        return base64url_decode(text) or None
+    except ValueError:
+        return None
+
+
+class EnvelopeSchema(Schema):
+    """What every answer of the blueprint has. ``data`` is plain already, so it is not walked again."""
+
+    code = fields.Integer(required=True)
+    msg = fields.String(required=True)
+    data = fields.Raw(required=True)
+
+
+class FailureSchema(EnvelopeSchema):
+    """What the answer may have where something failed."""
+
+    correlation_id = fields.String()
+    error = fields.String()
+    aggregated_error = fields.Dict(keys=fields.String(), values=fields.Raw())
+
+
+_envelope = EnvelopeSchema()
+_failure = FailureSchema()
+
+
+def success(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the envelope of a success."""
+    return cast("dict[str, Any]", _envelope.dump({"code": 0, "msg": "", "data": data}))
+
+
+def failure(refusal: Refusal, *, correlation_id: str, debug: bool) -> dict[str, Any]:
+    """Return the envelope of a refusal.
+
+    :param debug: also tell the internal reason.
+    """
+    members = {"code": refusal.code, "msg": refusal.message, "data": None, "correlation_id": correlation_id}
+    if debug:
+        members["error"] = refusal.reason
+    return cast("dict[str, Any]", _failure.dump(members))
+
+
+def partly_done(
+    data: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]], *, correlation_id: str
+) -> dict[str, Any]:
+    """Return the envelope of a batch of which some failed."""
+    members = {
+        "code": 40081,
+        "msg": "Some of it could not be done.",
+        "data": data,
+        "correlation_id": correlation_id,
+        "aggregated_error": failures,
+    }
+    return cast("dict[str, Any]", _failure.dump(members))
+
+
+def credential(record: CredentialRecord, *, current: bytes | None, icon_url: IconURL) -> dict[str, Any]:
+    """Return the JSON of a credential as its owner sees it: never key material.
+
+    :param current: ID of the one this session signed in with.
+    :param icon_url: gives the address of an icon by AAGUID and theme.
+    """
+    return {
+        "id": base64url_encode(record.id),
+        "name": record.label,
+        "created_at": _rfc_3339(record.created_at),
+        "used_at": None if record.last_used_at is None else _rfc_3339(record.last_used_at),
+        "aaguid": record.aaguid,
+        "provider": _provider(record.aaguid, icon_url),
+        "transports": list(record.transports),
+        "backup_eligible": record.backup_eligible,
+        "backup_state": record.backup_state,
+        "current": record.id == current,
+    }
+
+
+def _rfc_3339(moment: datetime) -> str:
+    """Write a time in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
+    known = provider_of(aaguid)
+    if known is None:
+        return None
+    icons = {f"icon_{theme}": icon_url(aaguid, theme) for theme in ("light", "dark") if known.has_icon}
+    return {"name": known.name, **icons}
+
+
+def begun(outcome: Begun) -> dict[str, Any]:
+    """Return the data of a ceremony that was begun."""
+    return {"session_id": outcome.ceremony_id, "options": {"publicKey": outcome.options}}
+
+
+def signed_in(outcome: SignedIn, extra: Mapping[str, Any], *, icon_url: IconURL) -> dict[str, Any]:
+    """Return the data of a sign-in, with what the app adds to it."""
+    info = outcome.info
+    return {
+        **extra,
+        "user": {"id": info.id, "name": info.name, "display_name": info.display_name},
+        "credential": credential(outcome.credential, current=outcome.credential.id, icon_url=icon_url),
+        "signals": outcome.signals,
+    }
+
+
+def credential_list(outcome: CredentialList, *, icon_url: IconURL) -> dict[str, Any]:
+    """Return the data of a list of credentials."""
+    records = [credential(record, current=outcome.current, icon_url=icon_url) for record in outcome.credentials]
+    return {"credentials": records, "signals": outcome.signals}
+
+
+def deleted(outcome: Deleted) -> dict[str, Any]:
+    """Return the data of a batch of deletions."""
+    return {"deleted": [base64url_encode(item) for item in outcome.deleted], "signals": outcome.signals}
