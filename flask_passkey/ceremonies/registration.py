@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from webauthn import generate_registration_options, verify_registration_response
-from webauthn.helpers import options_to_json_dict, parse_authenticator_data
+from webauthn.helpers import options_to_json_dict
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
@@ -31,11 +31,13 @@ from ..config import PasskeyConfig
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
-from .attestation import AttestationObject, Claim, Trust, assess, check_model
+from ..names import shown_name
+from .attestation import Claim, Trust, assess, check_model
 from .authentication import descriptor
+from .authenticator_data import AttestationObject, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
-from .responses import AuthenticatorResponse, check_client_data, check_extensions, quoted
+from .responses import AuthenticatorResponse, check_client_data, quoted, without_token_binding
 
 _ANY = Trust()
 _MAX_TRANSPORTS = 8
@@ -71,7 +73,7 @@ def begin(
     # A browser that may not ask anybody cannot verify anybody either: where it must, it does nothing (section 5.1.3).
     user_verification = "preferred" if conditional else config.user_verification
     options = _options(config, name, user_handle, user_verification)
-    options["user"]["displayName"] = display_name
+    options["user"]["displayName"] = shown_name(name, display_name)
     options["excludeCredentials"] = [descriptor(record) for record in exclude]
     options["extensions"] = {"credProps": True}
     pending = PendingCeremony(
@@ -129,21 +131,19 @@ def finish(
     :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
     """
     try:
-        read = AuthenticatorResponse.read(response)
-        check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
-        attestation = AttestationObject.read(read.field("attestationObject"))
-        verified, backup_eligible = _verify(pending, read, attestation, config)
+        read, attestation = _read(pending, response, config)
+        verified = _verify(pending, read, attestation, config)
         algorithm = _check_credential(verified, read, config)
         attested = assess(_claim(attestation, verified, read), config, trust, now)
     except ResponseRejected as exc:
         raise RegistrationRejected(exc.reason) from exc
     record = CredentialRecord(
         id=verified.credential_id,
-        public_key=verified.credential_public_key,
+        public_key=attestation.data.public_key,
         sign_count=verified.sign_count,
         uv_initialized=verified.user_verified,
         transports=_transports(read.members.get("transports")),
-        backup_eligible=backup_eligible,
+        backup_eligible=attestation.data.backup_eligible,
         backup_state=verified.credential_backed_up,
         user_id=user_id,
         user_handle=base64url_decode(pending.user_handle),
@@ -155,19 +155,29 @@ def finish(
     return Registration(_with_attestation(record, read, config), attested)
 
 
+def _read(
+    pending: PendingCeremony, response: object, config: PasskeyConfig
+) -> tuple[AuthenticatorResponse, AttestationObject]:
+    """Read a response, check that it was made for this ceremony, and measure what the library is to see."""
+    read = AuthenticatorResponse.read(response)
+    check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
+    return read, read_attestation_object(read.field("attestationObject"))
+
+
 def _verify(
     pending: PendingCeremony, response: AuthenticatorResponse, attestation: AttestationObject, config: PasskeyConfig
-) -> tuple[VerifiedRegistration, bool]:
-    """Let the library verify all but the statement, which it does not get; also return the BE flag it verified."""
+) -> VerifiedRegistration:
+    """Let the library verify all but the statement, which it does not get."""
     credential = RegistrationCredential(
         id=response.json["id"],
         raw_id=response.credential_id,
         response=AuthenticatorAttestationResponse(
-            client_data_json=response.client_data_json, attestation_object=attestation.without_statement()
+            client_data_json=without_token_binding(response.client_data_json),
+            attestation_object=attestation.without_statement(),
         ),
     )
     try:
-        verified = verify_registration_response(
+        return verify_registration_response(
             credential=credential,
             expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
@@ -176,11 +186,8 @@ def _verify(
             require_user_verification=pending.user_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
         )
-        flags = parse_authenticator_data(attestation.authenticator_data).flags
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected(f"the registration did not verify: {quoted(exc)}") from exc
-    check_extensions(attestation.authenticator_data)
-    return verified, flags.be
 
 
 def _claim(attestation: AttestationObject, verified: VerifiedRegistration, response: AuthenticatorResponse) -> Claim:
@@ -190,7 +197,7 @@ def _claim(attestation: AttestationObject, verified: VerifiedRegistration, respo
         authenticator_data=attestation.authenticator_data,
         client_data_hash=sha256(response.client_data_json).digest(),
         credential_id=verified.credential_id,
-        public_key=verified.credential_public_key,
+        public_key=attestation.data.public_key,
         aaguid=verified.aaguid,
     )
 

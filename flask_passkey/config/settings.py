@@ -40,7 +40,7 @@ class PasskeyConfig:
     #: ``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch.
     user_verification: str = "required"
     #: Key types offered to and accepted from authenticators, by COSE number, best first.
-    algorithms: tuple[int, ...] = (-8, -7, -257)
+    algorithms: tuple[int, ...] = (-7, -8, -257)
     #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
     #: Files with the certificates that attestation must lead to, by format: ``{"packed": ["roots.pem"]}``. They need
@@ -61,8 +61,8 @@ class PasskeyConfig:
     #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
     #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
     counter_policy: str = "device-bound"
-    #: What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once, ``fixed`` never,
-    #: ``any`` lets it change as it likes.
+    #: What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once if the passkey does not
+    #: count its signatures, ``fixed`` never, ``any`` lets it change as it likes.
     backup_policy: str = "upgrade"
     #: Accept ceremonies from an ``<iframe>`` inside a page of another origin.
     allow_cross_origin: bool = False

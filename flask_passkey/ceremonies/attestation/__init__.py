@@ -6,6 +6,6 @@ and makers than the text, and has roots of its own.
 """
 
 from .assessment import Metadata, Trust, assess, check_model
-from .objects import AttestationObject, Claim
+from .claims import Claim
 
-__all__ = ["AttestationObject", "Claim", "Metadata", "Trust", "assess", "check_model"]
+__all__ = ["Claim", "Metadata", "Trust", "assess", "check_model"]

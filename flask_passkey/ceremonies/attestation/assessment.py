@@ -16,7 +16,7 @@ from ...config import PasskeyConfig
 from ...errors import ResponseRejected
 from ..responses import quoted
 from .certificates import has_path, loaded
-from .objects import Claim
+from .claims import Claim
 from .statements import NO_AAGUID, named_model, verify
 
 

@@ -22,7 +22,7 @@ from ...errors import ResponseRejected
 from ..responses import quoted
 from . import android_key, tpm
 from .certificates import MOST_CERTIFICATES, extension, loaded, raw_extension
-from .objects import Claim
+from .claims import Claim
 from .signatures import check_signature, is_strong
 
 #: What AAGUID an authenticator has that has none.

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from ...errors import ResponseRejected
 from .certificates import extension
-from .objects import Claim
+from .claims import Claim
 from .signatures import check_signature, digest
 
 _GENERATED, _CERTIFY = b"\xffTCG", b"\x80\x17"  # TPM_GENERATED_VALUE, TPM_ST_ATTEST_CERTIFY
