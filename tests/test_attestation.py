@@ -93,8 +93,9 @@ def test_a_certificate_vouches_for_its_own_model_only(tmp_path: Path) -> None:
     ],
 )
 def test_models_can_be_listed(config: dict[str, Any], code: int) -> None:
-    """Models that are denied, or not among the allowed, cannot be registered."""
-    assert register(config | {"PASSKEY_ATTESTATION": "direct"}, key()) == code
+    """Models that are denied, or not among the allowed, cannot be registered, asked to prove it or not."""
+    for asked in ("none", "direct"):
+        assert register(config | {"PASSKEY_ATTESTATION": asked}, key()) == code
 
 
 def test_the_app_is_told_what_became_of_a_statement(tmp_path: Path) -> None:

@@ -102,10 +102,12 @@ def test_other_formats_have_other_certificates() -> None:
         (bytes(range(16)), False),
         (b"\x04\x10" + bytes(range(16)) + b"\0", False),
         (b"\x04\x81\x10" + bytes(range(16)), False),
+        (b"\x03\x10" + bytes(range(16)), False),
+        (b"\x04\x11" + bytes(range(16)), False),
         (b"\x30\x12\x04\x10" + bytes(range(16)), False),
         (b"\x04\x10" + bytes(range(16)), True),
     ],
-    ids=["junk", "bare", "more", "long length", "wrapped", "critical"],
+    ids=["junk", "bare", "more", "long length", "another type", "another length", "wrapped", "critical"],
 )
 @pytest.mark.parametrize("form", ["packed", "fido-u2f", "tpm"])
 def test_model_is_named_as_the_text_wants(form: str, value: bytes, critical: bool) -> None:
