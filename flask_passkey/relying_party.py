@@ -221,7 +221,7 @@ class RelyingParty:
         if visitor.info is not None:
             self._require_step_up(visitor)  # before the claim, so that the browser can step up and repeat
         pending = self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP))
-        record = registration.finish(
+        verified = registration.finish(
             pending,
             response,
             config=self.config,
@@ -230,15 +230,16 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(record, label=label or self._label_for(record, user_agent))
+        record = replace(verified.record, label=label or self._label_for(verified.record, user_agent))
         add = self._add if pending.user_id else self._create_account
-        registered = add(visitor, pending, record)
+        registered = replace(add(visitor, pending, record), attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
             self._sender,
             user=registered.new_user or visitor.user,
             credential=registered.credential,
             purpose=pending.purpose,
+            attestation_verified=registered.attestation_verified,
         )
         return registered
 

@@ -107,7 +107,7 @@ def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 
 _AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "apple"}
+_FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
@@ -125,6 +125,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "attestation_roots": _roots,
     "mds_file": _text,
     "mds_root": _text,
+    "mds_stale": partial(_choice, choices=("warn", "refuse")),
     "allowed_aaguids": _aaguids,
     "denied_aaguids": _aaguids,
     "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),

@@ -43,14 +43,17 @@ class PasskeyConfig:
     algorithms: tuple[int, ...] = (-7, -8, -257)
     #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
-    #: Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
-    #: only authenticators below them can be registered.
+    #: Files with the certificates that attestation must lead to, by format: ``{"packed": ["roots.pem"]}``. They need
+    #: not be roots. Then only authenticators below them can be registered.
     attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
     #: it does not know or that were compromised are refused. Needs the extra ``mds``.
     mds_file: str = ""
     #: File with the certificate that the metadata blob is signed below.
     mds_root: str = ""
+    #: What to do about a metadata blob that should have been renewed: ``warn`` or ``refuse``. It is read at start-up
+    #: only.
+    mds_stale: str = "warn"
     #: Models of authenticators that may be registered; empty for all.
     allowed_aaguids: tuple[str, ...] = ()
     #: Models of authenticators that may not be registered.
