@@ -1,8 +1,8 @@
 """Pending ceremonies: one record each in the store behind Flask-Session, used exactly once.
 
-The name of the record is a keyed hash of everything it is bound to, with a secret that only the browser holds
-as the key. A request of another browser, user, purpose or RP ID looks under another name and finds nothing, so
-it can neither use nor burn a ceremony, and one atomic claim is all a finish needs.
+The name of the record is a keyed hash of everything it is bound to. The key is a secret that only the browser
+holds. A request of another browser, user, purpose or RP ID looks under another name and finds nothing, so it can
+neither use nor burn a ceremony. One atomic claim is all a finish needs.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class Binding:
     #: The browser's secret.
     browser: str
     purpose: str
-    #: The account, where the purpose has one.
+    #: The account's id, if the purpose has an account.
     user_id: str = ""
 
 
 class PendingCeremonies:
     """The pending ceremonies of one app.
 
-    :param store: gives the store, when it is first needed: Flask-Session may be set up after us.
-    :param rp_id: the RP ID that all of them are bound to.
+    :param store: returns the store; called when it is needed, as Flask-Session may be set up after us.
+    :param rp_id: the RP ID that every ceremony is bound to.
     :param clock: seconds since 1970.
     """
 
@@ -51,8 +51,10 @@ class PendingCeremonies:
         self._clock = clock
 
     def put(self, pending: PendingCeremony, *, browser: str, lifetime: int) -> str:
-        """Keep a ceremony for ``lifetime`` seconds and return its ``ceremony_id``, a UUID.
+        """Keep a ceremony and return its ``ceremony_id``, a UUID.
 
+        :param browser: the browser's secret.
+        :param lifetime: in whole seconds.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
         ceremony_id = str(uuid.uuid4())
@@ -62,9 +64,11 @@ class PendingCeremonies:
         return ceremony_id
 
     def take(self, ceremony_id: str, bindings: Iterable[Binding]) -> PendingCeremony:
-        """Claim a ceremony under the first of the bindings that fits; nobody can claim it again.
+        """Claim a ceremony under the first binding that fits. It cannot be claimed again.
 
-        :raises CeremonyNotFound: none fits, or it was claimed, or it is expired.
+        :param ceremony_id: from :meth:`put`, or whatever a client sent instead.
+        :param bindings: tried in their order.
+        :raises CeremonyNotFound: no binding fits, or the ceremony was claimed or is expired.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
         for binding in bindings:
@@ -74,7 +78,7 @@ class PendingCeremonies:
         raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
 
     def try_store(self) -> None:
-        """Ask the store for a record that cannot be there.
+        """Check that the store answers, by claiming a record that cannot be there.
 
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
