@@ -87,7 +87,7 @@ class MethodNotAllowed(Refusal):
 
 
 class SignInRequired(Refusal):
-    """Nobody is signed in."""
+    """No user is signed in."""
 
     code = 401
     status = 401

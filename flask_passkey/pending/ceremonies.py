@@ -66,7 +66,7 @@ class PendingCeremonies:
     def take(self, ceremony_id: str, bindings: Iterable[Binding]) -> PendingCeremony:
         """Claim a ceremony under the first binding that fits. It cannot be claimed again.
 
-        :param ceremony_id: from :meth:`put`, or whatever a client sent instead.
+        :param ceremony_id: from :meth:`put`, or any text that a client sent.
         :param bindings: tried in their order.
         :raises CeremonyNotFound: no binding fits, or the ceremony was claimed or is expired.
         :raises CeremonyStoreUnavailable: the store cannot be reached.

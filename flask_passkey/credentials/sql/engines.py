@@ -92,7 +92,7 @@ def _sqlite_engine(url: URL) -> Engine:
 def _set_pragmas(connection: Any, _: object) -> None:
     connection.execute("PRAGMA foreign_keys=ON").close()
     connection.execute("PRAGMA synchronous=NORMAL").close()
-    # Of processes that start together on a new file one switches it, for all; SQLite fails in the others at once.
+    # Of processes that start together on a new file one sets the mode for all; in the others SQLite raises at once.
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=WAL").close()
 
