@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -17,12 +18,16 @@ class Worker:
 
     :param name: the subject's, as in ``SUBJECTS``.
     :param python: the interpreter of another environment, if the subject needs one.
+    :param root: another clone of the project, to measure its code and subjects.
     """
 
-    def __init__(self, name: str, *, python: str | None = None) -> None:
-        self.name = name
-        command = [python or sys.executable, str(HERE / "worker.py"), name]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, name: str, *, python: str | None = None, root: Path | None = None) -> None:
+        self.name = name if root is None else f"{name} of {root}"
+        command = [python or sys.executable, str((root / "bench" if root else HERE) / "worker.py"), name]
+        environment = os.environ | ({"PYTHONPATH": str(root)} if root else {})
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert self._line() == "ready"
 
     def time(self, count: int) -> float:

@@ -38,6 +38,13 @@ def configured(**changes: Any) -> PasskeyConfig:
 
 CONFIG = configured()
 
+#: What clients have sent as ``tokenBinding``, and more; Level 3 only reserves the member.
+TOKEN_BINDINGS: list[Any] = [
+    {"status": "not-supported"}, {"status": "of-the-future"}, {"status": "present", "id": "AAAA"},
+    {"status": "present"}, {"status": "supported"}, {"status": None}, {"status": {"status": []}}, {}, [],
+    "unused", "", None, 5, False,
+]  # fmt: skip
+
 
 def browser(**traits: Any) -> VirtualAuthenticator:
     """Return a browser on the site, with an authenticator."""
@@ -94,7 +101,6 @@ def begin_step_up(records: Sequence[CredentialRecord]) -> tuple[dict[str, Any], 
     return authentication.begin(
         config=CONFIG,
         user_id=records[0].user_id,
-        user_handle=records[0].user_handle,
         allowed=[authentication.descriptor(record) for record in records],
     )
 

@@ -22,12 +22,14 @@ PACKAGE = ROOT / "flask_passkey"
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
     ("errors",),
-    ("encoding", "credentials"),
+    ("encoding", "credentials", "names"),
     ("config",),
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),
-    ("contracts", "outcomes", "visitor"),
+    ("contracts", "visitor"),
+    ("outcomes",),
     ("relying_party",),
+    ("state",),
     ("web",),
     ("cli",),
     ("extension",),
@@ -40,7 +42,7 @@ TESTING = {"credentials", "errors"}
 
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
-    "flask": {"extension", "web", "cli", "pending"},
+    "flask": {"extension", "web", "cli", "pending", "state"},
     "werkzeug": {"web"},
     "click": {"cli"},
     "flask_session": {"pending"},
@@ -63,9 +65,9 @@ LIBRARIES = {
 OPTIONAL = {"redis", "pymemcache", "pylibmc", "pymongo", "botocore", "fido2", "flask_login", "pytest"}
 
 #: What an app may import besides the top level: to handle refusals, to listen, and to read its own forms.
-PUBLIC = {"errors", "signals", "web"}
+PUBLIC = {"errors", "names", "signals"}
 
-MOST_LINES_OF_A_FILE = 300
+MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 35
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

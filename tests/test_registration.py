@@ -14,6 +14,7 @@ from rehearsal import (
     ORIGIN,
     REGISTERED,
     RP_ID,
+    TOKEN_BINDINGS,
     begin_registration,
     browser,
     configured,
@@ -48,7 +49,7 @@ def test_options_are_exactly_these() -> None:
     assert options == {
         "rp": {"id": RP_ID, "name": "Example"},
         "user": {"id": b64url_encode(HANDLES[ADA]), "name": "ada", "displayName": "Ada"},
-        "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (-8, -7, -257)],
+        "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (-7, -8, -257)],
         "timeout": 300_000,
         "excludeCredentials": [],
         "authenticatorSelection": {
@@ -67,11 +68,20 @@ def test_options_are_json() -> None:
     assert json.loads(json.dumps(options)) == options
 
 
-@pytest.mark.parametrize("display_name", ["", "Ada Lovelace", "Ада 🦉"])
+@pytest.mark.parametrize("display_name", ["Ada Lovelace", " Ada", "Ада 🦉"])
 def test_display_name_is_as_given(display_name: str) -> None:
-    """The display name goes to the browser as the user wrote it, also when it is empty."""
+    """The display name goes to the browser as the user wrote it."""
     options, _ = begin_registration(display_name=display_name)
     assert options["user"]["displayName"] == display_name
+
+
+@pytest.mark.parametrize("display_name", ["", " ", "\u3000"])
+@pytest.mark.parametrize("user_id", [ADA, ""])
+def test_the_name_stands_in_for_the_display_name(display_name: str, user_id: str) -> None:
+    """Where there is no display name, the browser gets the name, and the app what the person wrote."""
+    options, pending = begin_registration(display_name=display_name, user_id=user_id)
+    assert options["user"]["displayName"] == options["user"]["name"] == "ada"
+    assert pending.display_name == ("" if user_id else display_name)
 
 
 def test_options_follow_the_settings() -> None:
@@ -288,6 +298,17 @@ def test_client_data_may_grow() -> None:
     assert register(browser(), bend=extend).user_id == ADA
 
 
+@pytest.mark.parametrize("value", TOKEN_BINDINGS, ids=repr)
+def test_token_binding_is_ignored(value: object) -> None:
+    """Step 6: ``tokenBinding`` of any shape is ignored; the client data are kept as they came."""
+    authenticator, config = browser(), configured(attestation="direct")
+    options, pending = begin_registration(config)
+    response = authenticator.create(options, bend=lambda c: c.client_data.update(tokenBinding=value))
+    record = finish_registration(pending, response, config=config)
+    assert record.attestation_client_data_json == b64url_decode(response["response"]["clientDataJSON"])
+    assert sign_in(authenticator, record).record.id == record.id
+
+
 @pytest.mark.parametrize("kind", ["webauthn.get", "payment.get", "", None])
 def test_other_type_is_refused(kind: str | None) -> None:
     """Step 7: client data that were collected for something else are refused."""
@@ -438,7 +459,7 @@ def test_backed_up_but_not_eligible_is_refused() -> None:
 
 def test_unknown_attestation_format_is_refused() -> None:
     """Step 21: a format we cannot verify is refused, and compared with the case of its letters."""
-    for name in ("None", "compound", "x\ny"):
+    for name in ("None", "Packed", "x\ny"):
         refused("Unsupported attestation type", bend=lambda c, name=name: setattr(c, "attestation_format", name))
 
 
@@ -553,4 +574,4 @@ def test_sign_up_has_no_account_yet() -> None:
 
 def test_settings_are_those_of_the_example() -> None:
     """The tests above run on the default settings, nothing relaxed."""
-    assert CONFIG == configured(user_verification="required", allow_cross_origin=False, algorithms=(-8, -7, -257))
+    assert CONFIG == configured(user_verification="required", allow_cross_origin=False, algorithms=(-7, -8, -257))

@@ -7,8 +7,12 @@ from webauthn.helpers import decode_credential_public_key, decoded_public_key_to
 
 from ..errors import ResponseRejected
 
-# COSE key type and curve that belong to each algorithm identifier (section 5.8.5); RSA has no curve.
-_SHAPES = {-7: (2, 1), -8: (1, 6), -36: (2, 3), **dict.fromkeys((-257, -258, -259, -37, -38, -39), (3, None))}
+# COSE key type and curve that belong to each algorithm identifier (section 5.8.5); RSA and ML-DSA have no curve.
+_SHAPES: dict[int, tuple[int, int | None]] = {
+    **{-7: (2, 1), -8: (1, 6), -36: (2, 3)},
+    **dict.fromkeys((-257, -258, -259, -37, -38, -39), (3, None)),
+    **dict.fromkeys((-48, -49, -50), (7, None)),
+}
 _RSA_BITS = range(2048, 8193)
 
 

@@ -31,11 +31,13 @@ from ..config import PasskeyConfig
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
+from ..names import shown_name
 from .attestation import Trust, check_model, trusted_roots
 from .authentication import descriptor
+from .authenticator_data import AuthenticatorData, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
-from .responses import AuthenticatorResponse, check_client_data, quoted
+from .responses import AuthenticatorResponse, check_client_data, quoted, without_token_binding
 
 _ANY = Trust()
 _MAX_TRANSPORTS = 8
@@ -61,7 +63,7 @@ def begin(
     # A browser that may not ask anybody cannot verify anybody either: where it must, it does nothing (section 5.1.3).
     user_verification = "preferred" if conditional else config.user_verification
     options = _options(config, name, user_handle, user_verification)
-    options["user"]["displayName"] = display_name
+    options["user"]["displayName"] = shown_name(name, display_name)
     options["excludeCredentials"] = [descriptor(record) for record in exclude]
     options["extensions"] = {"credProps": True}
     pending = PendingCeremony(
@@ -118,8 +120,7 @@ def finish(
     :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
     """
     try:
-        read = AuthenticatorResponse.read(response)
-        check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
+        read, attested = _read(pending, response, config)
         roots = trusted_roots(read.field("attestationObject"), trust)
         verified, backup_eligible = _verify(pending, read, config, roots)
         check_model(verified.aaguid, config)
@@ -128,7 +129,7 @@ def finish(
         raise RegistrationRejected(exc.reason) from exc
     record = CredentialRecord(
         id=verified.credential_id,
-        public_key=verified.credential_public_key,
+        public_key=attested.public_key,
         sign_count=verified.sign_count,
         uv_initialized=verified.user_verified,
         transports=_transports(read.members.get("transports")),
@@ -144,6 +145,15 @@ def finish(
     return record if config.attestation == "none" else _with_attestation(record, verified, read)
 
 
+def _read(
+    pending: PendingCeremony, response: object, config: PasskeyConfig
+) -> tuple[AuthenticatorResponse, AuthenticatorData]:
+    """Read a response, check that it was made for this ceremony, and measure what the library is to see."""
+    read = AuthenticatorResponse.read(response)
+    check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
+    return read, read_attestation_object(read.field("attestationObject"))
+
+
 def _verify(
     pending: PendingCeremony, response: AuthenticatorResponse, config: PasskeyConfig, roots: dict[str, list[bytes]]
 ) -> tuple[VerifiedRegistration, bool]:
@@ -152,7 +162,8 @@ def _verify(
         id=response.json["id"],
         raw_id=response.credential_id,
         response=AuthenticatorAttestationResponse(
-            client_data_json=response.client_data_json, attestation_object=response.field("attestationObject")
+            client_data_json=without_token_binding(response.client_data_json),
+            attestation_object=response.field("attestationObject"),
         ),
     )
     try:

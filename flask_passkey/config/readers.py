@@ -76,7 +76,7 @@ def _algorithms(key: str, value: object) -> tuple[int, ...]:
     numbers = [_integer(item) for item in items] if isinstance(items, list | tuple) else []
     known = [number for number in numbers if number in _ALGORITHMS]
     if not known or len(known) < len(numbers):
-        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-8, -7, -257])
+        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-7, -8, -257])
     return tuple(dict.fromkeys(known))
 
 
@@ -111,7 +111,7 @@ _FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "ap
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
-_ALGORITHMS = (-8, -7, -257, -36, -37, -38, -39, -258, -259)
+_ALGORITHMS = (-7, -8, -257, -36, -37, -38, -39, -258, -259, -48, -49, -50)
 READERS: dict[str, Callable[[str, Any], Any]] = {
     "rp_id": lambda key, value: check_rp_id(value),
     "rp_name": _text,

@@ -40,7 +40,7 @@ class PasskeyConfig:
     #: ``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch.
     user_verification: str = "required"
     #: Key types offered to and accepted from authenticators, by COSE number, best first.
-    algorithms: tuple[int, ...] = (-8, -7, -257)
+    algorithms: tuple[int, ...] = (-7, -8, -257)
     #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
     #: Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
@@ -58,8 +58,8 @@ class PasskeyConfig:
     #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
     #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
     counter_policy: str = "device-bound"
-    #: Which changes of a passkey's "can be synced" flag are accepted: with ``upgrade`` from off to on, once; with
-    #: ``fixed`` none; with ``any`` all.
+    #: Which changes of a passkey's "can be synced" flag are accepted: with ``upgrade`` from off to on, once, if the
+    #: passkey does not count its signatures; with ``fixed`` none; with ``any`` all.
     backup_policy: str = "upgrade"
     #: Accept ceremonies from an ``<iframe>`` inside a page of another origin.
     allow_cross_origin: bool = False

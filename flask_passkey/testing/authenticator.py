@@ -83,7 +83,7 @@ class VirtualAuthenticator(SignalAPI):
     #: Origin of the page that calls the browser, with scheme and port.
     origin: str = "http://localhost"
     _: KW_ONLY
-    #: COSE identifier of the only algorithm it has; with ``None`` it has -7, -8, -257, -35, -36 and -53.
+    #: COSE identifier of the only algorithm it has; with ``None`` it has all of :data:`ALGORITHMS`.
     algorithm: int | None = None
     #: Can it keep discoverable credentials?
     has_resident_key: bool = True
