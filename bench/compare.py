@@ -1,7 +1,7 @@
 """Compare this clone with another one, side by side in one run: ``python bench/compare.py OTHER [SUBJECT...]``.
 
 Prints, for each subject, the time here as a ratio of the time there: median, and quartiles of the rounds.
-``BENCH_CLOCK=cpu`` measures processor time, which does not know what else the machine does.
+``BENCH_CLOCK=cpu`` measures processor time, which leaves out other work on the machine.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import services  # noqa: E402
 from interleave import Worker, ratios, spread, times  # noqa: E402
 
 USUAL = (
-    "prepare ours memory",
-    "prepare ours redis",
-    "prepare ours file",
-    "prepare ours sql",
+    "begin ours memory",
+    "begin ours redis",
+    "begin ours file",
+    "begin ours sql",
     "finish ours memory memory",
     "finish ours memory sqlite login",
     "finish ours redis sqlite login",
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def row(subject: str, other: Path, *, rounds: int, count: int) -> str:
-    """Measure one subject in both clones, taken in turns."""
+    """Measure one subject in both clones, in turns, and return its line."""
     workers = [Worker(subject, root=root) for root in (HERE.parent.resolve(), other)]
     found = times(workers, rounds=rounds, count=count)
     for worker in workers:
