@@ -7,6 +7,30 @@ from collections.abc import Iterator
 
 import pytest
 import services
+from apps import SITE, App, make_app
+from flask.testing import FlaskClient
+
+from flask_passkey.testing import VirtualAuthenticator, sign_up
+
+
+@pytest.fixture
+def site() -> App:
+    """Return an app with sign-up and nobody in it."""
+    return make_app()
+
+
+@pytest.fixture
+def client(site: App) -> FlaskClient:
+    """Return a browser."""
+    return site.app.test_client()
+
+
+@pytest.fixture
+def ada(client: FlaskClient) -> VirtualAuthenticator:
+    """Return the authenticator of Ada, whose browser has just signed up."""
+    authenticator = VirtualAuthenticator(SITE)
+    sign_up(client, authenticator, "ada", display_name="Ada Lovelace")
+    return authenticator
 
 
 @pytest.fixture(scope="session")
