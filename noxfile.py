@@ -21,6 +21,8 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "lowest", "browser", "demo"]
 
+#: Each process starts servers for itself, so not as many as there are processors.
+TWO_AT_ONCE = ["-n", "2"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 DEMO_IS_UP_WITHIN = 60  # seconds
 
@@ -32,9 +34,10 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style with ruff."""
+    """Check style and format with ruff."""
     session.install("ruff==0.17.6")
     session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
 
 
 @nox.session
@@ -48,21 +51,21 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests but the browser's, with the newest dependencies, on the package as people install it."""
     _install(session, ".[test]")
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    session.run("pytest", *TWO_AT_ONCE, "-m", "not browser", *session.posargs)
 
 
 @nox.session(python=PYTHONS, venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """Run the same with the oldest dependencies that setup.cfg allows."""
     _install(session, "--resolution", "lowest-direct", ".[test]")
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    session.run("pytest", *TWO_AT_ONCE, "-m", "not browser", *session.posargs)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
     """Run the tests that drive the demo in Chromium and Firefox."""
     _install(session, ".[test]")
-    session.run("pytest", "-m", "browser", *session.posargs)
+    session.run("pytest", *TWO_AT_ONCE, "-m", "browser", *session.posargs)
 
 
 @nox.session
