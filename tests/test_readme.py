@@ -109,7 +109,7 @@ def test_table_of_hooks_is_complete() -> None:
 def test_names_settings_that_exist() -> None:
     """Every setting that is mentioned anywhere exists."""
     known = {field.name.upper() for field in fields(PasskeyConfig)}
-    assert {name for name in re.findall(r"PASSKEY_([A-Z_]+)", README)} <= known
+    assert set(re.findall(r"PASSKEY_([A-Z_]+)", README)) <= known
 
 
 def test_links_lead_somewhere() -> None:

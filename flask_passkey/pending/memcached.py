@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import CeremonyStoreUnavailable, ConfigurationError
+from . import internals
 from .base import MARK, Adapter
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class MemcachedCacheStore(MemcachedStore):
 
     @property
     def _client(self) -> Any:
-        return self._interface.cache._client
+        return internals.memcached_client(self._interface.cache)
 
 
 def _key(name: str) -> str:

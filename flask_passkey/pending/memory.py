@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from . import internals
 from .base import Adapter
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class SimpleCacheStore(Adapter):
         self._records: dict[str, tuple[float, bytes]] = vars(interface.cache).setdefault("_passkey_records", {})
         log.warning(
             'SimpleCache is for one process, and drops sessions above %d records. Set SESSION_TYPE = "redis".',
-            interface.cache._threshold,
+            internals.threshold(interface.cache),
         )
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:

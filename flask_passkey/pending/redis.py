@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from . import internals
 from .base import Adapter
 
 
@@ -43,5 +44,5 @@ class RedisCacheStore(RedisStore):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        self._client, prefix = interface.cache._write_client, interface.cache.key_prefix or ""
+        self._client, prefix = internals.redis_client(interface.cache), interface.cache.key_prefix or ""
         self._prefix = f"{prefix() if callable(prefix) else prefix}{self._prefix}"
