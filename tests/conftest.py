@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import site as python_site
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from apps import SITE, App, make_app
 from flask.testing import FlaskClient
 
 from flask_passkey.testing import VirtualAuthenticator, sign_up
+
+# The demo is in no wheel. At the end, so that the package is the one that is installed.
+sys.path.append(str(Path(__file__).parent.parent))
 
 #: Kinds of tests that a run of the quick ones leaves out, and what they are.
 KINDS = {"browser": "drive a browser", "services": "need servers", "slow": "are slow"}
