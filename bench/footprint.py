@@ -202,14 +202,14 @@ def _public_key() -> bytes:
 
 def main() -> None:
     """Measure and print."""
-    with TemporaryDirectory(prefix="passkey-footprint-", ignore_cleanup_errors=True) as folder:
-        with cluster.cluster(Path(folder)) as site:
-            engine = create_engine(site.database_uri)
-            with Redis.from_url(site.redis_url) as redis:
-                cost_of_a_sign_in(site, redis, engine)
-                room_in_redis(site, redis)
-                room_in_postgresql(engine)
-                pages_of_a_sign_in(engine)
+    temporary = TemporaryDirectory(prefix="passkey-footprint-", ignore_cleanup_errors=True)
+    with temporary as folder, cluster.cluster(Path(folder)) as site:
+        engine = create_engine(site.database_uri)
+        with Redis.from_url(site.redis_url) as redis:
+            cost_of_a_sign_in(site, redis, engine)
+            room_in_redis(site, redis)
+            room_in_postgresql(engine)
+            pages_of_a_sign_in(engine)
             engine.dispose()
 
 

@@ -593,4 +593,4 @@ def test_sign_up_has_no_account_yet() -> None:
 
 def test_settings_are_those_of_the_example() -> None:
     """The tests above run on the default settings, nothing relaxed."""
-    assert CONFIG == configured(user_verification="required", allow_cross_origin=False, algorithms=(-7, -8, -257))
+    assert configured(user_verification="required", allow_cross_origin=False, algorithms=(-7, -8, -257)) == CONFIG

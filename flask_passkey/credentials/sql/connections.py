@@ -229,7 +229,8 @@ def _create_missing(connection: Connection, *, retry: Callable[[], None]) -> Non
     """
     for last in (False,) * len(metadata.tables) + (True,):
         try:
-            return metadata.create_all(connection)
+            metadata.create_all(connection)
+            return
         except DBAPIError as exc:
             if last or exc.connection_invalidated:
                 raise

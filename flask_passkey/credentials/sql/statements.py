@@ -171,7 +171,7 @@ def record_of(row: Row[Any]) -> CredentialRecord:
 
 def values_of(record: CredentialRecord) -> dict[str, Any]:
     """Turn a record into the values of its row."""
-    values = {name: getattr(record, name) for name in credential.c.keys()}
+    values = {column.name: getattr(record, column.name) for column in credential.c}
     values["transports"] = json.dumps(record.transports)
     values["created_at"] = record.created_at.astimezone(UTC)
     values["last_used_at"] = record.last_used_at and record.last_used_at.astimezone(UTC)

@@ -1,7 +1,7 @@
 """The two tables: one row for each account that has passkeys, one for each credential.
 
 They are created on first use. To have Alembic create them instead, give it ``metadata`` beside yours
-(``target_metadata = [db.metadata, flask_passkey.credentials.sql.metadata]``), and switch our creation off with
+(``target_metadata = [db.metadata, flask_passkey.metadata]``), and switch our creation off with
 ``SQLCredentialRepository(..., create_tables=False)``. Their column types are SQLAlchemy's own, so a migration that
 Alembic writes needs no import from here.
 """
