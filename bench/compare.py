@@ -7,16 +7,13 @@ Prints, for each subject, the time here as a ratio of the time there: median, an
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "tests"))
 
-import services  # noqa: E402
+import places  # noqa: E402
 from interleave import Worker, ratios, spread, times  # noqa: E402
 
 USUAL = (
@@ -39,11 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--count", type=int, default=50)
     wanted = parser.parse_args()
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        os.environ["BENCH_FOLDER"] = folder
-        os.environ["BENCH_REDIS_URL"] = stack.enter_context(services.redis_server())
-        os.environ["BENCH_POSTGRESQL_URL"] = stack.enter_context(services.postgresql_server())
+    with places.ready():
         print("| subject | here to there | quartiles | here |\n|---|---|---|---|")
         for subject in wanted.subjects:
             print(row(subject, wanted.other.resolve(), rounds=wanted.rounds, count=wanted.count), flush=True)

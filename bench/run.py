@@ -9,9 +9,7 @@ import argparse
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +18,7 @@ sys.path.append(str(HERE.parent / "tests"))
 
 import keep  # noqa: E402
 import over_http  # noqa: E402
+import places  # noqa: E402
 import services  # noqa: E402
 import table  # noqa: E402
 
@@ -39,11 +38,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--count", type=int, default=50)
     wanted = parser.parse_args()
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        os.environ["BENCH_FOLDER"] = folder
-        os.environ["BENCH_REDIS_URL"] = stack.enter_context(services.redis_server())
-        os.environ["BENCH_POSTGRESQL_URL"] = stack.enter_context(services.postgresql_server())
+    with places.ready():
         for part in wanted.parts:
             if part != "security" or wanted.security:
                 show(part, wanted)

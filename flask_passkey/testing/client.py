@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol, Unpack
 
 from .authenticator import VirtualAuthenticator
@@ -117,13 +118,9 @@ def sign_in(
     :raises Refused: the app does not answer with success.
     :raises BrowserError: the browser refuses the app's options.
     """
-    path = prefix + "/session/authn"
-
-    def get(options: dict[str, Any]) -> dict[str, Any]:
-        return authenticator.get(options, credential=credential, **bends)
-
+    get = partial(authenticator.get, credential=credential, **bends)
     body = _without_none(user_name=user_name) or None
-    return _ceremony(client, authenticator, path, body, {}, get)
+    return _ceremony(client, authenticator, f"{prefix}/session/authn", body, {}, get)
 
 
 def step_up(
@@ -143,12 +140,8 @@ def step_up(
     :raises Refused: the app does not answer with success.
     :raises BrowserError: the browser refuses the app's options.
     """
-    path = prefix + "/session/authn"
-
-    def get(options: dict[str, Any]) -> dict[str, Any]:
-        return authenticator.get(options, credential=credential, **bends)
-
-    return _ceremony(client, authenticator, path, {"step_up": True}, {}, get)
+    get = partial(authenticator.get, credential=credential, **bends)
+    return _ceremony(client, authenticator, f"{prefix}/session/authn", {"step_up": True}, {}, get)
 
 
 def as_json_text(response: Mapping[str, Any]) -> str:
