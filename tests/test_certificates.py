@@ -178,5 +178,13 @@ def test_certificates_are_a_list(x5c: object) -> None:
     attester = certified("Key", ROOT, ca=False)
     forms = {"packed": packed(attester), "fido-u2f": u2f(attester), "android-key": android_key(ROOT)}
     for form, make in (forms | {"apple": apple(ROOT), "tpm": tpm(aik(ROOT))}).items():
-        with pytest.raises(RegistrationRejected):
+        with pytest.raises(RegistrationRejected, match="x5c is not a list of 1 to 12 certificates"):
             register(form, instead(make, x5c=x5c), trust=trusting(form, ROOT))
+
+
+def test_certificates_are_not_too_many() -> None:
+    """Step 22: more certificates than authenticators send are refused before any is read."""
+    attester = certified("Key", ROOT, ca=False)
+    assert register("packed", packed(attester, *[ROOT] * 11), trust=trusting("packed", ROOT)).attestation_verified
+    with pytest.raises(RegistrationRejected, match="x5c is not a list of 1 to 12 certificates"):
+        register("packed", packed(attester, *[ROOT] * 12), trust=trusting("packed", ROOT))

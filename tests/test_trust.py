@@ -151,6 +151,25 @@ def test_signature_of_ecdsa_is_two_numbers(service: MetadataService, monkeypatch
     refused(service.config(ENTRY))
 
 
+def test_signature_of_ecdsa_has_the_length_of_its_curve(
+    service: MetadataService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number that is written short, or a key on another curve than the algorithm's, signs no JWS."""
+    honest = service.sign
+
+    def short(message: bytes) -> bytes:
+        while (signature := honest(message))[32] != 0:
+            pass
+        return signature[:32] + signature[33:]
+
+    monkeypatch.setattr(service, "sign", short)
+    refused(service.config(ENTRY))
+    monkeypatch.setattr(service, "sign", honest)
+    key = ec.generate_private_key(ec.SECP384R1())
+    service.signer = certified("", service.root, ca=False, subject=host(HOST), key=key)
+    refused(service.config(ENTRY))
+
+
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "ES384", "RS256", "PS256", "EdDSA", "es256", "", None, 5, []])
 def test_algorithm_is_that_of_the_key(service: MetadataService, algorithm: object) -> None:
     """A blob that names another algorithm than its signer's key is for, or none, is refused."""

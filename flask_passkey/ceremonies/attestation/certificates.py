@@ -84,8 +84,9 @@ def has_path(certificates: Sequence[x509.Certificate], anchors: Sequence[x509.Ce
         certificate, depth = waiting.popleft()
         if any(_has_issued(anchor, certificate) and _may_issue(anchor, depth) for anchor in anchors):
             return True
-        for other in [other for other in unused if _has_issued(other, certificate) and _may_issue(other, depth)]:
-            unused.remove(other)
+        found = [other for other in unused if _has_issued(other, certificate) and _may_issue(other, depth)]
+        unused = [other for other in unused if other not in found]
+        for other in found:
             if other.subject == other.issuer:  # such a one does not count (6.1.4 l)
                 waiting.appendleft((other, depth))
             else:
