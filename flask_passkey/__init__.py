@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .accounts import UserInfo
-from .config import PasskeyConfig
+from .config import PasskeyConfig, android_origin
 from .credentials import CredentialRecord, CredentialRepository, MemoryCredentialRepository
 from .credentials.sql import SQLCredentialRepository, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
@@ -29,5 +29,6 @@ __all__ = [
     "SQLCredentialRepository",
     "UserInfo",
     "Visitor",
+    "android_origin",
     "metadata",
 ]

@@ -59,6 +59,7 @@ LIBRARIES = {
     "cryptography": {"ceremonies", "testing", "trust"},
     "fido2": {"trust"},
     "blinker": {"signals"},
+    "publicsuffixlist": {"config"},
     "flask_login": {"web"},
     "pytest": {"contracts"},
 }
