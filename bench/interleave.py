@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -16,12 +17,16 @@ class Worker:
     """A subject in its process.
 
     :param python: the interpreter of another environment, that has what the subject needs.
+    :param root: another clone of the project, whose code and subjects are measured.
     """
 
-    def __init__(self, name: str, *, python: str | None = None) -> None:
-        self.name = name
-        command = [python or sys.executable, str(HERE / "worker.py"), name]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, name: str, *, python: str | None = None, root: Path | None = None) -> None:
+        self.name = name if root is None else f"{name} of {root}"
+        command = [python or sys.executable, str((root / "bench" if root else HERE) / "worker.py"), name]
+        environment = os.environ | ({"PYTHONPATH": str(root)} if root else {})
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert self._line() == "ready"
 
     def time(self, count: int) -> float:

@@ -18,7 +18,7 @@ from typing import ClassVar
 from sqlalchemy import Column, Connection, DateTime, MetaData, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from flask_passkey import NameTaken, Passkey
+from flask_passkey import NameTaken, Passkey, SQLCredentialRepository
 from flask_passkey.errors import CredentialStoreUnavailable
 
 metadata = MetaData()
@@ -70,6 +70,12 @@ class Accounts:
         self._passkey = passkey
         self._created_table = False
 
+    @property
+    def _database(self) -> SQLCredentialRepository:
+        repository = self._passkey.credentials
+        assert isinstance(repository, SQLCredentialRepository), "the demo's passkeys are in an SQL database"
+        return repository
+
     def get(self, account_id: str) -> Account | None:
         """Return the account with this id."""
         with self._reading() as connection:
@@ -108,21 +114,21 @@ class Accounts:
     def _reading(self) -> Iterator[Connection]:
         if not self._created_table:
             self._create_table()
-        with self._passkey.credentials.reading() as connection:
+        with self._database.reading() as connection:
             yield connection
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         if not self._created_table:
             self._create_table()
-        with self._passkey.credentials.transaction() as connection:
+        with self._database.transaction() as connection:
             yield connection
 
     def _create_table(self) -> None:
         """Create the table if it is missing. Of workers that start at once one may fail, and then finds it there."""
         for last in (False, True):
             try:
-                with self._passkey.credentials.transaction() as connection:
+                with self._database.transaction() as connection:
                     metadata.create_all(connection)
                 break
             except (IntegrityError, CredentialStoreUnavailable):

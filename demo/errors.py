@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
-
 from flask import Flask, current_app, request, url_for
 from flask_babel import lazy_gettext as _
+from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from flask_passkey import Refusal
 from flask_passkey.errors import CrossSiteRequest
 
+#: What the store of the sessions raises while it is down: Redis, or files. Flask asks for it outside of all views.
+OUTAGES = (RedisError, OSError)
 #: Seconds after which a page that is not available may be tried again.
 RETRY_AFTER = 10
 ERRORS = {
@@ -44,13 +45,7 @@ def _error_page(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error
     cause = error.original_exception if isinstance(error, InternalServerError) else None
-    return _page(503 if _is_of_the_session(cause) else error.code)
-
-
-def _is_of_the_session(error: BaseException | None) -> bool:
-    """Tell whether Flask could not read or save the session, which it does outside of all views."""
-    frames = traceback.walk_tb(error.__traceback__ if error else None)
-    return any(frame.f_code.co_name in ("open_session", "save_session") for frame, _line in frames)
+    return _page(503 if isinstance(cause, OUTAGES) else error.code)
 
 
 def _page(status: int) -> Response:

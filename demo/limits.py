@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
+from flask_limiter.constants import HeaderNames
 from flask_limiter.util import get_remote_address
 
-#: Every other route is as cheap as a page, or needs somebody who is signed in.
-LIMITS = {
-    "passkey.begin_sign_in": "60/minute",
-    "passkey.finish_sign_in": "60/minute",
-    "passkey.begin_registration": "20/minute",
-    "passkey.finish_registration": "20/minute",
-}
+#: For all requests of one address that change something, by route.
+USUAL = "60/minute"
+#: Where an account or passkey is made.
+STRICTER = {"passkey.begin_registration": "20/minute", "passkey.finish_registration": "20/minute"}
+# The limiter adds it to every answer, also to one that says itself when to come back.
+_RETRY_AFTER = "X-RateLimit-Retry-After"
 
 
 def init_app(app: Flask) -> None:
-    """Limit the routes of the ceremonies, counting in Redis where there is one.
+    """Limit every route that changes something, counting in Redis where there is one.
 
     While Redis is down each process counts by itself: a limiter must not be what stops people from signing in.
     """
@@ -31,18 +31,27 @@ def init_app(app: Flask) -> None:
         in_memory_fallback_enabled=True,
         swallow_errors=True,
         headers_enabled=True,
+        header_name_mapping={HeaderNames.RETRY_AFTER: _RETRY_AFTER},
+        default_limits=[_limit],
+        default_limits_exempt_when=_changes_nothing,
     )
     app.after_request(_retry_after_a_refusal_only)  # runs after the limiter's own, which was registered later
     limiter.init_app(app)
-    app.extensions["demo_limiter"] = limiter  # the limited views hold it only weakly
-    for endpoint, limit in LIMITS.items():
-        limited: Any = limiter.limit(limit)(app.view_functions[endpoint])
-        app.view_functions[endpoint] = limited
+    app.extensions["demo_limiter"] = limiter  # Flask holds it only weakly
+
+
+def _limit() -> str:
+    return STRICTER.get(request.endpoint or "", USUAL)
+
+
+def _changes_nothing() -> bool:
+    return request.method in ("GET", "HEAD", "OPTIONS")
 
 
 def _retry_after_a_refusal_only(response: Response) -> Response:
-    """Remove what the limiter adds to every answer; the status says nothing with ``PASSKEY_HTTP_STATUS = False``."""
+    """Say when to come back where the limiter refused, whatever the status: ``PASSKEY_HTTP_STATUS`` may be off."""
+    seconds = response.headers.pop(_RETRY_AFTER, None)
     limit = current_app.extensions["demo_limiter"].current_limit
-    if response.status_code < 400 and not (limit and limit.breached):
-        response.headers.pop("Retry-After", None)
+    if seconds and limit and limit.breached:
+        response.headers["Retry-After"] = seconds
     return response

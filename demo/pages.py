@@ -11,9 +11,9 @@ from flask_babel import LazyString, gettext, lazy_gettext
 from flask_login import current_user, login_required, logout_user
 from werkzeug.wrappers import Response
 
-from flask_passkey import CredentialRecord, Passkey, Refusal
+from flask_passkey import Passkey, Refusal
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, StepUpRequired
-from flask_passkey.web.schemas import BeginSignUpRequest, RenameRequest, credential, read_credential_id
+from flask_passkey.names import clean_display_name
 
 from .accounts import Accounts
 from .words import sentences
@@ -70,19 +70,14 @@ def sign_out() -> Response:
 @login_required  # type: ignore[untyped-decorator]
 def passkeys() -> str:
     """List the visitor's passkeys."""
-    passkey = _passkey()
-    kept = passkey.relying_party.list_credentials(passkey.visitor())
-    rows = [_row(record, current=kept.current) for record in kept.credentials]
-    return render_template("passkeys.html", rows=rows, sync=session.pop("sync", False))
+    return render_template("passkeys.html", rows=_passkey().list_passkeys(), sync=session.pop("sync", False))
 
 
 @blueprint.post("/passkeys/<credential_id>/rename")
 @login_required  # type: ignore[untyped-decorator]
 def rename(credential_id: str) -> Response:
     """Rename a passkey, for browsers without JavaScript."""
-    passkey = _passkey()
-    name = RenameRequest.read({"name": request.form.get("name", "")})["name"]
-    passkey.relying_party.rename(passkey.visitor(), _id(credential_id), name)
+    _passkey().rename_passkey(credential_id, request.form.get("name", ""))
     return _done(gettext("The passkey has its new name."))
 
 
@@ -90,10 +85,7 @@ def rename(credential_id: str) -> Response:
 @login_required  # type: ignore[untyped-decorator]
 def delete(credential_id: str) -> Response:
     """Delete a passkey, for browsers without JavaScript."""
-    passkey = _passkey()
-    outcome = passkey.relying_party.delete(passkey.visitor(), [_id(credential_id)])
-    for refusal in outcome.refused.values():
-        raise refusal
+    _passkey().delete_passkey(credential_id)
     text = gettext("The passkey was deleted here. Delete it from your password manager too, if it is still offered.")
     return _done(text)
 
@@ -102,9 +94,8 @@ def delete(credential_id: str) -> Response:
 @login_required  # type: ignore[untyped-decorator]
 def account() -> Response:
     """Change what the visitor likes to be called; the page that follows tells the password manager."""
-    names = {"name": current_user.name, "display_name": request.form.get("display_name", "")}
     accounts: Accounts = current_app.extensions["demo_accounts"]
-    accounts.call(current_user.id, BeginSignUpRequest.read(names)["display_name"])
+    accounts.call(current_user.id, clean_display_name(request.form.get("display_name", "")))
     return _done(gettext("Your name was changed."))
 
 
@@ -118,26 +109,6 @@ def _done(text: str) -> Response:
 def _passkey() -> Passkey:
     extension: Passkey = current_app.extensions["passkey"]
     return extension
-
-
-def _id(text: str) -> bytes:
-    decoded = read_credential_id(text)
-    if decoded is None:
-        raise CredentialNotFound("no credential can have this ID")
-    return decoded
-
-
-def _row(record: CredentialRecord, *, current: bytes | None) -> dict[str, Any]:
-    """Return what the API tells of a credential, with its times to be written out."""
-    return {
-        **credential(record, current=current, icon_url=_icon_url),
-        "created": record.created_at,
-        "used": record.last_used_at,
-    }
-
-
-def _icon_url(aaguid: str, theme: str) -> str:
-    return url_for("passkey.provider_icon", aaguid=aaguid, theme=theme)
 
 
 # What every page goes through

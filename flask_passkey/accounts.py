@@ -20,7 +20,7 @@ class UserInfo:
     id: str
     #: What the user signs in with: ``ada`` or ``ada@example.com``.
     name: str
-    #: What the user likes to be called; may be empty.
+    #: What the user likes to be called; may be empty: then authenticators are told the name.
     display_name: str
 
 
@@ -56,22 +56,23 @@ class Accounts:
         return self._hooks.create_user is not None
 
     def current(self) -> Any:
-        """Return the signed-in user or ``None``; nobody is also who says not to be authenticated."""
+        """Return the signed-in user or ``None``. A user whose ``is_authenticated`` is false counts as signed out."""
         user = self._required("get_current_user")()
         return user if user is not None and getattr(user, "is_authenticated", True) else None
 
-    def load(self, user_id: str) -> Any:
-        """Return the user with this id, refusing one that is gone or may not sign in.
+    def load(self, user_id: str) -> tuple[Any, UserInfo]:
+        """Return the user with this id and what the app tells of them, refusing one that is gone or may not sign in.
 
         :raises AccountRefused: the app has no such user, or its account check says no.
         """
         user = self._required("load_user")(user_id)
         if user is None:
             raise AccountRefused("the app has no user with the credential's user_id")
-        if self.describe(user).id != user_id:
+        info = self.describe(user)
+        if info.id != user_id:
             raise Misconfigured("the load_user hook, or Flask-Login's user_loader, gave another user than asked for")
         self.check(user)
-        return user
+        return user, info
 
     def find(self, name: str) -> Any:
         """Return the user of this name, ``None`` where there is none or it may not sign in."""

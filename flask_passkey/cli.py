@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
@@ -13,20 +12,18 @@ from flask.cli import AppGroup
 
 from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
-
-if TYPE_CHECKING:
-    from .extension import Passkey
+from .state import State, current
 
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
 
 
 @contextmanager
-def _extension() -> Iterator[Passkey]:
-    """Give the app's extension, and end with a message where there is none or a store is down."""
+def _state() -> Iterator[State]:
+    """Give the app's state, and end with a message where there is none or a store is down."""
     if "passkey" not in current_app.extensions:
         raise click.ClickException(f"{current_app.name} has no Passkey extension: call Passkey(app).")
     try:
-        yield current_app.extensions["passkey"]
+        yield current()
     except ConfigurationError as exc:
         raise click.ClickException(str(exc)) from exc
     except Refusal as refusal:
@@ -36,13 +33,13 @@ def _extension() -> Iterator[Passkey]:
 @passkey.command("check")
 def check() -> None:
     """Print the settings in force and try both stores."""
-    with _extension() as extension:
-        for field in fields(extension.config):
+    with _state() as state:
+        for field in fields(state.config):
             # What is not to be shown, the database's password, is not in the settings' representation either.
-            value = repr(getattr(extension.config, field.name)) if field.repr else "…"
+            value = repr(getattr(state.config, field.name)) if field.repr else "…"
             click.echo(f"PASSKEY_{field.name.upper()} = {value}")
-        extension.credentials.get(b"\0")
-        extension.relying_party.try_ceremony_store()
+        state.relying_party.credentials.get(b"\0")
+        state.relying_party.try_ceremony_store()
     click.echo("Both stores answer.")
 
 
@@ -50,8 +47,8 @@ def check() -> None:
 @click.argument("user_id")
 def list_passkeys(user_id: str) -> None:
     """Print the passkeys of one account, one a line."""
-    with _extension() as extension:
-        records = extension.credentials.of_user(user_id)
+    with _state() as state:
+        records = state.relying_party.credentials.of_user(user_id)
     for record in records:
         used = record.last_used_at.isoformat(timespec="seconds") if record.last_used_at else "never"
         click.echo(f"{base64url_encode(record.id)}  {record.label!r}  used {used}")
@@ -62,7 +59,7 @@ def list_passkeys(user_id: str) -> None:
 @click.confirmation_option(prompt="Delete all passkeys of this account?")
 def forget(user_id: str) -> None:
     """Delete all passkeys of one account."""
-    with _extension() as extension:
-        count = len(extension.credentials.of_user(user_id))
-        extension.forget_user(user_id)
+    with _state() as state:
+        count = len(state.relying_party.credentials.of_user(user_id))
+        state.relying_party.forget_user(user_id)
     click.echo(f"Deleted {count}.")

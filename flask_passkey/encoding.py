@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from binascii import a2b_base64, b2a_base64
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, NoReturn
 
 from .errors import MalformedRequest
@@ -16,7 +16,7 @@ from .errors import MalformedRequest
 
 def base64url_encode(data: bytes) -> str:
     """Return the unpadded base64url text of ``data``."""
-    return b2a_base64(data, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def base64url_decode(text: str) -> bytes:
@@ -27,16 +27,12 @@ def base64url_decode(text: str) -> bytes:
     :raises ValueError: any other text.
     """
     try:
-        data = a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + b"=" * (-len(text) % 4))
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError as exc:
         raise ValueError("not base64url") from exc
     if base64url_encode(data) != text:
         raise ValueError("not unpadded base64url")
     return data
-
-
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 #: A response with all its extension outputs has some tens.

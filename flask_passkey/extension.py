@@ -5,50 +5,41 @@ What belongs to one app is kept under that app, never on the extension, so one e
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from flask import Flask, Response, current_app
+from flask import Flask, current_app
 from flask.sessions import SecureCookieSessionInterface
 
-from .accounts import Accounts, Hooks
+from .accounts import Accounts, Hooks, UserInfo
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
 from .credentials.sql import SQLCredentialRepository
-from .errors import (
-    CeremonyStoreUnavailable,
-    ConfigurationError,
-    CredentialStoreUnavailable,
-    Refusal,
-)
+from .errors import ConfigurationError, CredentialStoreUnavailable, Refusal
+from .outcomes import Registered, SignedIn
 from .pending import CeremonyStore, require_rotation, store_for
 from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
+from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import flask_login as login
-from .web import http as incoming
-from .web import sessions, views
-
-log = logging.getLogger(__name__)
+from .web import flask_login, http, outage, rows, schemas, sessions, views
+from .web.rows import PasskeyRow
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_STATE = "passkey_state"
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What belongs to one app."""
-
-    config: PasskeyConfig
-    accounts: Accounts
-    relying_party: RelyingParty
+# The hooks: what each is called with. A coroutine is as good as what it returns.
+GetCurrentUser = TypeVar("GetCurrentUser", bound=Callable[[], Any])
+LoadUser = TypeVar("LoadUser", bound=Callable[[str], Any])
+LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any])
+FindUser = TypeVar("FindUser", bound=Callable[[str], Any])
+CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any])
+NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[bool]])
+DescribeUser = TypeVar("DescribeUser", bound=Callable[[Any], UserInfo | Awaitable[UserInfo]])
+CheckAccount = TypeVar("CheckAccount", bound=Callable[[Any], bool | Awaitable[bool]])
+OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
 
 
 class Passkey:
@@ -94,12 +85,13 @@ class Passkey:
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
         state = self._make_state(app, config, credentials or self._credentials, store)
-        app.extensions |= {"passkey": self, _STATE: state}
+        app.extensions["passkey"] = self
+        keep(app, state)
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
-        app.register_error_handler(Refusal, views.refuse)
+        app.register_error_handler(Refusal, http.refuse)
         _add_well_known(app, config)
-        _guard_sessions(app, config, store)
-        login.on_logout(app, sessions.forget_sign_in)
+        _guard_sessions(app, store)
+        flask_login.on_logout(app, sessions.forget_sign_in)
 
     def _make_state(
         self,
@@ -107,53 +99,62 @@ class Passkey:
         config: PasskeyConfig,
         credentials: CredentialRepository | None,
         store: Callable[[], CeremonyStore],
-    ) -> _State:
-        accounts = Accounts(self._hooks, lambda: login.hooks_of(app))
+    ) -> State:
+        accounts = Accounts(self._hooks, lambda: flask_login.hooks_of(app))
         party = RelyingParty(
             config=config,
             accounts=accounts,
             credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
-            challenges=PendingCeremonies(store, rp_id=config.rp_id),
+            pending=PendingCeremonies(store, rp_id=config.rp_id),
             trust=load_trust(config),
             secret=_secret(app, config),
             sender=app,
         )
-        return _State(config, accounts, party)
+        return State(config, accounts, party)
 
     # The parts of the current app
 
-    @property
-    def _state(self) -> _State:
-        extensions = current_app.extensions
-        if extensions.get("passkey") is not self:
+    def _state(self) -> State:
+        if current_app.extensions.get("passkey") is not self:
             raise RuntimeError("This app does not have this Passkey extension: call passkey.init_app(app).")
-        state: _State = extensions[_STATE]
-        return state
+        return current()
 
     @property
     def config(self) -> PasskeyConfig:
         """The settings of the current app."""
-        return self._state.config
-
-    @property
-    def accounts(self) -> Accounts:
-        """The hooks of the current app, with defaults for those it does not have."""
-        return self._state.accounts
+        return self._state().config
 
     @property
     def relying_party(self) -> RelyingParty:
         """The use cases of the current app, for its own views and commands."""
-        return self._state.relying_party
+        return self._state().relying_party
 
     @property
-    def credentials(self) -> Any:
+    def credentials(self) -> CredentialRepository:
         """The current app's credential repository."""
-        return self._state.relying_party.credentials
+        return self._state().relying_party.credentials
 
     def visitor(self) -> Visitor:
-        """Return who is asking by the current request: user, browser, last passkey sign-in."""
-        state = self._state
-        return sessions.visitor(state.accounts, state.config)
+        """Return who asks by the current request: browser, user, last passkey sign-in. The use cases want to know.
+
+        A browser that holds no secret yet, to which ceremonies are bound, gets one with the answer.
+        """
+        self._state()
+        return sessions.visitor(begins=True)
+
+    def sign_in(self, outcome: SignedIn | Registered) -> Mapping[str, Any]:
+        """Sign in, at the app, the user whom ``finish_sign_in`` or ``finish_registration`` gave.
+
+        The session gets a new id and is emptied of another user's data, the app's ``login_user`` hook is called, the
+        sign-in is noted, and the signal ``signed_in`` is sent. Where the hook fails, nobody is signed in. A passkey
+        that was added to an account that is there already signs nobody in.
+
+        :returns: what the hook adds to the answer.
+        :raises AccountRefused: the hook refuses this user.
+        :raises CeremonyStoreUnavailable: the session store cannot be reached.
+        """
+        self._state()
+        return sessions.sign_in(outcome)
 
     def refuse_cross_site(self) -> None:
         """Refuse the current request if a browser sent it from another site's page.
@@ -162,7 +163,7 @@ class Passkey:
 
         :raises CrossSiteRequest: it did.
         """
-        incoming.refuse_cross_site(self.config)
+        http.refuse_cross_site(self.config)
 
     def required(self, max_age: int | None = None) -> Callable[[F], F]:
         """Decorate a view that needs a passkey sign-in not long ago: ``@passkey.required(max_age=60)``.
@@ -177,7 +178,7 @@ class Passkey:
         def decorate(view: F) -> F:
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
-                self.relying_party.require_recent_sign_in(self.visitor(), max_age=max_age)
+                self.relying_party.require_recent_sign_in(sessions.visitor(), max_age=max_age)
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
             return cast(F, guarded)
@@ -192,10 +193,11 @@ class Passkey:
 
         :raises RuntimeError: nobody is signed in.
         """
-        user = self.accounts.current()
+        accounts = self._state().accounts
+        user = accounts.current()
         if user is None:
             raise RuntimeError("Nobody is signed in yet: call passkey.offer_passkey() after the app's own sign-in.")
-        sessions.offer_passkey(self.accounts.describe(user).id)
+        sessions.offer_passkey(accounts.describe(user).id)
 
     def passkey_offered(self) -> bool:
         """Tell a page whether to have ``data-passkey-offer``: after an offer, for an account without a passkey.
@@ -203,39 +205,70 @@ class Passkey:
         The offer is good for one try within five minutes. While the credentials cannot be read there is none.
         """
         try:
-            return self.relying_party.may_create_conditionally(self.visitor())
+            return self.relying_party.may_create_conditionally(sessions.visitor())
         except CredentialStoreUnavailable:
             return False
+
+    def list_passkeys(self) -> list[PasskeyRow]:
+        """Return the signed-in user's passkeys as rows for a template, oldest first.
+
+        :raises SignInRequired: nobody is signed in.
+        """
+        self._state()
+        return rows.list_passkeys()
+
+    def rename_passkey(self, passkey_id: str, name: str) -> None:
+        """Give one of the signed-in user's passkeys another name, for a form of the app.
+
+        :param passkey_id: ``id`` of a row of :meth:`list_passkeys`.
+        :param name: 1 to 64 characters.
+        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises MalformedRequest: the name cannot be one.
+        :raises CredentialNotFound: the user has no such passkey.
+        """
+        self.relying_party.rename(sessions.visitor(), schemas.known_id(passkey_id), name)
+
+    def delete_passkey(self, passkey_id: str) -> None:
+        """Delete one of the signed-in user's passkeys, for a form of the app.
+
+        :param passkey_id: ``id`` of a row of :meth:`list_passkeys`.
+        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises CredentialNotFound: the user has no such passkey.
+        :raises LastCredential: it is the only one, and the account has no other way to sign in.
+        """
+        outcome = self.relying_party.delete(sessions.visitor(), [schemas.known_id(passkey_id)])
+        for refusal in outcome.refused.values():
+            raise refusal
 
     def forget_user(self, user_id: str) -> None:
         """Forget an account's passkeys; call it when the app deletes the account.
 
         :param user_id: the id as in :class:`UserInfo`.
         """
-        self.credentials.delete_user(user_id)
+        self.relying_party.forget_user(user_id)
 
     # The hooks, as decorators. Like views, they may be coroutines where the app has Flask's "async" extra.
 
-    def get_current_user(self, function: F) -> F:
+    def get_current_user(self, function: GetCurrentUser) -> GetCurrentUser:
         """Set ``() -> user | None``: who is signed in. Not needed with Flask-Login."""
         return self._set("get_current_user", function)
 
-    def load_user(self, function: F) -> F:
+    def load_user(self, function: LoadUser) -> LoadUser:
         """Set ``(user_id: str) -> user | None``. Not needed with Flask-Login."""
         return self._set("load_user", function)
 
-    def login_user(self, function: F) -> F:
+    def login_user(self, function: LoginUser) -> LoginUser:
         """Set ``(user) -> dict | None``: sign this user in; a dict is added to the answer's ``data``.
 
         Not needed with Flask-Login.
         """
         return self._set("login_user", function)
 
-    def find_user(self, function: F) -> F:
+    def find_user(self, function: FindUser) -> FindUser:
         """Set ``(name: str) -> user | None``, for ``PASSKEY_USERNAME_FIRST``."""
         return self._set("find_user", function)
 
-    def create_user(self, function: F) -> F:
+    def create_user(self, function: CreateUser) -> CreateUser:
         """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
 
         Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
@@ -243,19 +276,19 @@ class Passkey:
         """
         return self._set("create_user", function)
 
-    def name_available(self, function: F) -> F:
+    def name_available(self, function: NameAvailable) -> NameAvailable:
         """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made."""
         return self._set("name_available", function)
 
-    def describe_user(self, function: F) -> F:
+    def describe_user(self, function: DescribeUser) -> DescribeUser:
         """Set ``(user) -> UserInfo``, for user objects without ``id``, ``name`` and ``display_name``."""
         return self._set("describe_user", function)
 
-    def check_account(self, function: F) -> F:
+    def check_account(self, function: CheckAccount) -> CheckAccount:
         """Set ``(user) -> bool``: may this account sign in? By default the user's ``is_active``."""
         return self._set("check_account", function)
 
-    def other_sign_in_methods(self, function: F) -> F:
+    def other_sign_in_methods(self, function: OtherSignInMethods) -> OtherSignInMethods:
         """Set ``(user) -> bool``: can they sign in without a passkey? If not, the last one cannot be deleted."""
         return self._set("other_sign_in_methods", function)
 
@@ -271,27 +304,26 @@ class Passkey:
 
 
 def _store_of(app: Flask, own: CeremonyStore | None) -> Callable[[], CeremonyStore]:
-    """Return what gives the store of an app's pending ceremonies: its own, or the one behind Flask-Session."""
+    """Return what gives the store of an app's pending ceremonies: the given one, or that behind Flask-Session."""
     choose = cache(partial(store_for, config=app.config))  # an app may get another interface, say in a test
 
     def store() -> CeremonyStore:
-        interface = sessions.unguarded(app.session_interface)
         if own is None:
-            return choose(interface)
-        require_rotation(interface)
+            return choose(app.session_interface)
+        require_rotation(app.session_interface)
         return own
 
     return store
 
 
-def _guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
+def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
     """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
-    inner, is_ours = app.wsgi_app, partial(views.is_route, prefix=config.url_prefix)
+    inner = app.wsgi_app
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
-        if not sessions.is_guarded(app):  # an app may get another interface, say in a test
+        if not outage.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
-            sessions.guard(app, is_ours=is_ours, answer=_not_saved)
+            outage.guard(app.session_interface)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
@@ -318,9 +350,3 @@ def _add_well_known(app: Flask, config: PasskeyConfig) -> None:
         app.add_url_rule("/.well-known/webauthn", "passkey_related_origins", views.related_origins)
     if config.endpoints:
         app.add_url_rule("/.well-known/passkey-endpoints", "passkey_endpoints", views.passkey_endpoints)
-
-
-def _not_saved(error: Exception) -> Response:
-    refusal = CeremonyStoreUnavailable(f"the session could not be saved: {type(error).__name__}")
-    refusal.__cause__ = error
-    return views.refuse(refusal)

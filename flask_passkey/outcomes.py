@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .accounts import UserInfo
 from .credentials import CredentialRecord
 from .errors import Refusal
+from .visitor import Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account as its password manager should know it: what the browser's Signal API is told (section 5.1.10)."""
+
+    info: UserInfo
+    #: The bytes that stand for the account inside authenticators; empty where it has none yet.
+    user_handle: bytes
+    #: All of the account's credentials: browsers hide those that are missing.
+    credential_ids: Sequence[bytes]
+    rp_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A ceremony was begun."""
 
+    #: Names the ceremony; ``session_id`` on the wire.
     ceremony_id: str
     #: For ``navigator.credentials``, in the JSON form of the specification.
     options: dict[str, Any]
@@ -21,13 +36,16 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Somebody proved who they are; the app has not signed them in yet."""
+    """Somebody proved who they are; ``passkey.sign_in()`` then signs them in at the app."""
 
     user: Any
     info: UserInfo
     credential: CredentialRecord
-    signals: dict[str, Any]
+    account: AccountState
+    #: ``sign-in`` or ``step-up``.
     purpose: str
+    #: Who asked.
+    visitor: Visitor = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +57,13 @@ class Registered:
 
     credential: CredentialRecord
     info: UserInfo
+    #: Who asked.
+    visitor: Visitor = field(repr=False)
     new_user: Any = None
     may_sign_in: bool = True
+    #: Did the attestation statement verify? Without roots and metadata it still says nothing of the maker. ``None`` if
+    #: ``PASSKEY_ATTESTATION`` is ``none``, so that it was not looked at.
+    attestation_verified: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +71,8 @@ class CredentialList:
     """A user's credentials, oldest first."""
 
     credentials: list[CredentialRecord]
-    signals: dict[str, Any]
-    #: The one this session signed in with.
+    account: AccountState
+    #: ID of the one this session signed in with.
     current: bytes | None
 
 
@@ -59,4 +82,4 @@ class Deleted:
 
     deleted: list[bytes]
     refused: dict[bytes, Refusal]
-    signals: dict[str, Any]
+    account: AccountState

@@ -1,14 +1,14 @@
 """The use cases: begin and finish sign-in, step-up, registration and sign-up; list, rename, delete.
 
 They know no HTTP, so an app's own views and commands can call them too. Each goes one way: claim the pending
-ceremony, look up, verify, ask the app, store, tell. Whatever is refused on the way has changed nothing but the
-ceremony, which is spent.
+ceremony, look up, verify, ask the app, store, send the signal. Whatever is refused on the way has changed nothing but
+the ceremony, which is spent.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,6 @@ from .ceremonies.decoys import decoys
 from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
-from .encoding import base64url_encode
 from .errors import (
     CredentialExists,
     CredentialNotFound,
@@ -35,8 +34,9 @@ from .errors import (
     StepUpRequired,
     UnknownCredential,
 )
-from .outcomes import Begun, CredentialList, Deleted, Registered, SignedIn
-from .pending.ceremonies import Binding, PendingCeremonies
+from .names import clean_display_name, clean_label, clean_name
+from .outcomes import AccountState, Begun, CredentialList, Deleted, Registered, SignedIn
+from .pending.ceremonies import PendingCeremonies
 from .providers import automatic_label
 from .visitor import Visitor
 
@@ -53,6 +53,7 @@ def _utc_now() -> datetime:
 class RelyingParty:
     """The use cases of one app.
 
+    :param pending: keeps ceremonies between begin and finish.
     :param trust: what attestation must chain to, if anything.
     :param secret: makes decoys; the app's, the same on all its machines.
     :param sender: the sender of signals.
@@ -65,7 +66,7 @@ class RelyingParty:
         config: PasskeyConfig,
         accounts: Accounts,
         credentials: CredentialRepository,
-        challenges: PendingCeremonies,
+        pending: PendingCeremonies,
         trust: Trust,
         secret: bytes = b"",
         sender: object = None,
@@ -74,7 +75,7 @@ class RelyingParty:
         self.config = config
         self.accounts = accounts
         self.credentials = credentials
-        self._challenges = challenges
+        self._pending = pending
         self._trust = trust
         self._secret = secret
         self._sender = sender
@@ -83,12 +84,14 @@ class RelyingParty:
     # Sign-in and step-up
 
     def begin_sign_in(self, visitor: Visitor, *, user_name: str | None = None) -> Begun:
-        """Begin a sign-in in which the user need not say who they are, but may.
+        """Begin a sign-in in which the user need not say who they are, but may (section 7.2).
 
-        :param user_name: only passkeys of this account will do. Names without any get decoys instead.
+        :param user_name: at most 255 characters; only passkeys of this account will do. Names without any get decoys.
+        :returns: ``options`` is a ``PublicKeyCredentialRequestOptionsJSON``.
         :raises FeatureOff: a name is given, and the app does not want that.
+        :raises MalformedRequest: the name cannot be one.
         """
-        allowed = () if user_name is None else self._passkeys_of(user_name)
+        allowed = () if user_name is None else self._passkeys_of(clean_name(user_name, field="user_name"))
         return self._begin(visitor, *authentication.begin(config=self.config, allowed=allowed))
 
     def _passkeys_of(self, user_name: str) -> list[dict[str, Any]]:
@@ -104,25 +107,23 @@ class RelyingParty:
     def begin_step_up(self, visitor: Visitor) -> Begun:
         """Begin a sign-in with one of the signed-in user's own passkeys.
 
+        :returns: ``options`` is a ``PublicKeyCredentialRequestOptionsJSON``.
         :raises SignInRequired: nobody is signed in.
+        :raises CredentialNotFound: the account has no passkey.
         """
         info = self._require_sign_in(visitor)
-        allowed = self.credentials.of_user(info.id)
+        allowed = [authentication.descriptor(record) for record in self.credentials.of_user(info.id)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
-        begun = authentication.begin(
-            config=self.config,
-            user_id=info.id,
-            user_handle=allowed[0].user_handle,
-            allowed=[authentication.descriptor(record) for record in allowed],
-        )
-        return self._begin(visitor, *begun)
+        return self._begin(visitor, *authentication.begin(config=self.config, user_id=info.id, allowed=allowed))
 
     def finish_sign_in(self, visitor: Visitor, ceremony_id: str, response: object) -> SignedIn:
-        """Verify the response to a sign-in or step-up and store what it changed.
+        """Verify the response to a sign-in or step-up and store what it changed (section 7.2).
 
-        The app then signs the user in, and calls :meth:`tell_signed_in`.
+        ``passkey.sign_in(outcome)`` then signs the user in at the app.
 
+        :param ceremony_id: of :class:`~flask_passkey.outcomes.Begun`; ``session_id`` on the wire.
+        :param response: an ``AuthenticationResponseJSON`` (section 5.1), as a ``dict`` or as JSON text of one.
         :raises CeremonyNotFound: no such ceremony is pending for this visitor.
         :raises UnknownCredential: its credential is not registered.
         :raises ResponseRejected: it did not verify.
@@ -134,35 +135,30 @@ class RelyingParty:
         if record is None:
             raise UnknownCredential("no credential has this ID")
         verified = authentication.finish(pending, read, record, config=self.config, now=self._clock())
-        user = self.accounts.load(record.user_id)
-        info = self.accounts.describe(user)
+        user, info = self.accounts.load(record.user_id)
         ids = self.credentials.record_use(verified.record, counter_must_grow=verified.counter_must_grow)
         if ids is None:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
-        signed_in = SignedIn(user, info, verified.record, self._signals(info, record.user_handle, ids), pending.purpose)
         for event in verified.events:
             signals.send(_EVENTS[event], self._sender, user=user, credential=verified.record)
-        return signed_in
-
-    def tell_signed_in(self, outcome: SignedIn) -> None:
-        """Send the signal of a sign-in, after the app has signed the user in."""
-        about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
-        signals.send(signals.signed_in, self._sender, **about)
+        account = AccountState(info, record.user_handle, ids, self.config.rp_id)
+        return SignedIn(user, info, verified.record, account, pending.purpose, visitor)
 
     # Registration and sign-up
 
     def begin_registration(self, visitor: Visitor, *, conditional: bool = False) -> Begun:
-        """Begin to add a passkey to the signed-in user's account.
+        """Begin to add a passkey to the signed-in user's account (section 7.1).
 
         :param conditional: the browser will be asked to make it without asking the user; only where
             :meth:`may_create_conditionally`.
+        :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
         :raises SignInRequired: nobody is signed in.
         :raises StepUpRequired: the last passkey sign-in is too long ago.
         :raises FeatureOff: ``conditional``, and the app has not offered that.
         """
         info = self._require_step_up(visitor)
         if conditional and visitor.conditional_user_id != info.id:
-            raise FeatureOff("no upgrade is on offer: call passkey.offer_passkey() after a password sign-in")
+            raise FeatureOff("no passkey is on offer: call passkey.offer_passkey() after a password sign-in")
         handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
         begun = registration.begin(
             config=self.config,
@@ -178,21 +174,24 @@ class RelyingParty:
     def may_create_conditionally(self, visitor: Visitor) -> bool:
         """Tell whether the browser may be asked to make a passkey by itself.
 
-        It may after the app has offered it to the signed-in user, and if this would be the account's first: who has
-        one signs in with that before another is added.
+        It may after the app has offered that to the signed-in user, and only for the account's first passkey: an
+        account that has one must step up first.
         """
-        if visitor.user is None:
-            return False
-        user_id = self.accounts.describe(visitor.user).id
-        return visitor.conditional_user_id == user_id and not self.credentials.of_user(user_id)
+        user_id = visitor.user_id
+        return user_id != "" and visitor.conditional_user_id == user_id and not self.credentials.of_user(user_id)
 
-    def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str) -> Begun:
-        """Begin to create an account with a passkey.
+    def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str = "") -> Begun:
+        """Begin to create an account with a passkey (section 7.1).
 
+        :param name: 1 to 255 characters; what the user signs in with.
+        :param display_name: at most 255 characters, may be empty; what the user likes to be called.
+        :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
         :raises FeatureOff: the app has no sign-up.
+        :raises MalformedRequest: a name cannot be one.
         :raises NameTaken: there is an account of this name.
         """
         self._require_sign_up()
+        name, display_name = clean_name(name), clean_display_name(display_name)
         if not self.accounts.is_available(name):
             raise NameTaken("the app's name_available hook says no")
         begun = registration.begin(
@@ -203,19 +202,26 @@ class RelyingParty:
     def finish_registration(
         self, visitor: Visitor, ceremony_id: str, response: object, *, label: str = "", user_agent: str = ""
     ) -> Registered:
-        """Verify the response to a registration or sign-up and store the credential, with its account.
+        """Verify the response to a registration or sign-up and store the credential, with its account (section 7.1).
 
-        :param label: the user's name for the passkey; if empty, one is made from the provider or the browser.
+        After a sign-up ``passkey.sign_in(outcome)`` signs the new user in at the app.
+
+        :param ceremony_id: of :class:`~flask_passkey.outcomes.Begun`; ``session_id`` on the wire.
+        :param response: a ``RegistrationResponseJSON`` (section 5.1), as a ``dict`` or as JSON text of one.
+        :param label: the user's name for the passkey, at most 64 characters; if empty, one is made from the provider
+            or the browser.
         :param user_agent: what the browser calls itself.
         :raises CeremonyNotFound: no such ceremony is pending for this visitor.
+        :raises MalformedRequest: the label cannot be one; the ceremony is still pending.
         :raises RegistrationRejected: it did not verify.
         :raises CredentialExists: its credential ID is registered already.
         :raises NameTaken: the account's name was taken in the meantime.
         """
-        if visitor.user is not None:
+        label = clean_label(label)
+        if visitor.info is not None:
             self._require_step_up(visitor)  # before the claim, so that the browser can step up and repeat
         pending = self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP))
-        record = registration.finish(
+        verified = registration.finish(
             pending,
             response,
             config=self.config,
@@ -224,14 +230,16 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(record, label=label or self._label_for(record, user_agent))
-        registered = self._add(visitor, record) if pending.user_id else self._create_account(pending, record)
+        record = replace(verified.record, label=label or self._label_for(verified.record, user_agent))
+        add = self._add if pending.user_id else self._create_account
+        registered = replace(add(visitor, pending, record), attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
             self._sender,
             user=registered.new_user or visitor.user,
             credential=registered.credential,
             purpose=pending.purpose,
+            attestation_verified=registered.attestation_verified,
         )
         return registered
 
@@ -239,11 +247,11 @@ class RelyingParty:
         taken = {other.label for other in self.credentials.of_user(record.user_id)}
         return automatic_label(record.aaguid, user_agent, taken=taken)
 
-    def _add(self, visitor: Visitor, record: CredentialRecord) -> Registered:
+    def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         self.credentials.add(record)
-        return Registered(record, self.accounts.describe(visitor.user))
+        return Registered(record, self._require_sign_in(visitor), visitor)
 
-    def _create_account(self, pending: PendingCeremony, record: CredentialRecord) -> Registered:
+    def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
         if self.credentials.get(record.id) is not None:  # before an account is made that may live elsewhere
@@ -255,7 +263,7 @@ class RelyingParty:
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
-        return Registered(record, info, user, self.accounts.may_sign_in(user))
+        return Registered(record, info, visitor, user, self.accounts.may_sign_in(user))
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
         """Require a passkey sign-in by the signed-in user not long ago, for anything that needs care.
@@ -277,23 +285,26 @@ class RelyingParty:
         """
         info = self._require_sign_in(visitor)
         records = self.credentials.of_user(info.id)
-        current = visitor.last_sign_in.credential_id if visitor.last_sign_in else None
-        return CredentialList(records, self._signals_of(info, records), current)
+        return CredentialList(records, self._account_state(info, records), visitor.current)
 
     def rename(self, visitor: Visitor, credential_id: bytes, label: str) -> CredentialRecord:
-        """Give one of the signed-in user's credentials another name.
+        """Give one of the signed-in user's credentials another label.
 
+        :param credential_id: raw bytes.
+        :param label: 1 to 64 characters.
+        :raises MalformedRequest: the label cannot be one.
         :raises StepUpRequired: the last passkey sign-in is too long ago.
         :raises CredentialNotFound: the user has no such credential.
         """
         info = self._require_step_up(visitor)
-        record = self.credentials.rename(credential_id, user_id=info.id, label=label)
+        record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
         signals.send(signals.renamed, self._sender, user=visitor.user, credential=record)
         return record
 
     def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
         """Delete some of the signed-in user's credentials, each one or not at all.
 
+        :param credential_ids: raw bytes.
         :raises StepUpRequired: the last passkey sign-in is too long ago.
         """
         info = self._require_step_up(visitor)
@@ -307,34 +318,40 @@ class RelyingParty:
                     deleted.append(credential_id)
                 except (CredentialNotFound, LastCredential) as refusal:
                     refused[credential_id] = refusal
-            result = Deleted(deleted, refused, self._signals_of(info, self.credentials.of_user(info.id)))
+            result = Deleted(deleted, refused, self._account_state(info, self.credentials.of_user(info.id)))
         if deleted:
             signals.send(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
         return result
+
+    def forget_user(self, user_id: str) -> None:
+        """Forget an account's passkeys, as the app deletes the account.
+
+        :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
+        """
+        self.credentials.delete_user(user_id)
 
     def try_ceremony_store(self) -> None:
         """Find out whether the store of pending ceremonies answers.
 
         :raises CeremonyStoreUnavailable: it does not.
         """
-        self._challenges.try_store()
+        self._pending.try_store()
 
     # Parts
 
     def _begin(self, visitor: Visitor, options: dict[str, Any], pending: PendingCeremony) -> Begun:
-        ceremony_id = self._challenges.put(pending, browser=visitor.secrets[0], lifetime=self.config.lifetime)
+        ceremony_id = self._pending.put(pending, secret=visitor.secrets[0], lifetime=self.config.lifetime)
         return Begun(ceremony_id, options)
 
-    def _take(self, visitor: Visitor, ceremony_id: str, purposes: tuple[str, ...]) -> PendingCeremony:
+    def _take(self, visitor: Visitor, ceremony_id: str, purposes: Sequence[str]) -> PendingCeremony:
         """Claim a ceremony of one of these purposes that was begun by this visitor."""
-        user_id = "" if visitor.user is None else self.accounts.describe(visitor.user).id
-        return self._challenges.take(ceremony_id, _bindings(visitor.secrets, purposes, user_id))
+        return self._pending.take(ceremony_id, secrets=visitor.secrets, purposes=purposes, user_id=visitor.user_id)
 
     def _require_sign_in(self, visitor: Visitor) -> UserInfo:
-        if visitor.user is None:
+        if visitor.info is None:
             raise SignInRequired("nobody is signed in")
         self.accounts.check(visitor.user)
-        return self.accounts.describe(visitor.user)
+        return visitor.info
 
     def _require_step_up(self, visitor: Visitor) -> UserInfo:
         """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
@@ -353,32 +370,9 @@ class RelyingParty:
         if not wanted:
             raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
 
-    def _signals_of(self, info: UserInfo, records: list[CredentialRecord]) -> dict[str, Any]:
+    def _account_state(self, info: UserInfo, records: Sequence[CredentialRecord]) -> AccountState:
         handle = records[0].user_handle if records else self.credentials.get_user_handle(info.id)
-        return self._signals(info, handle or b"", [record.id for record in records])
-
-    def _signals(self, info: UserInfo, user_handle: bytes, ids: Iterable[bytes]) -> dict[str, Any]:
-        """Return the arguments of the browser's Signal API (section 5.1.10).
-
-        :param ids: all of the account's credentials: browsers hide those that are missing.
-        """
-        return {
-            "rpId": self.config.rp_id,
-            "userId": base64url_encode(user_handle),
-            "allAcceptedCredentialIds": [base64url_encode(id_) for id_ in ids],
-            "name": info.name,
-            "displayName": info.display_name,
-        }
-
-
-def _bindings(browser_secrets: tuple[str, ...], purposes: tuple[str, ...], user_id: str) -> Iterable[Binding]:
-    """List what a finish may be bound to; the purposes of a signed-in user exist only for one."""
-    for purpose in purposes:
-        with_user = purpose in (STEP_UP, REGISTRATION)
-        if with_user and not user_id:
-            continue
-        for secret in browser_secrets:
-            yield Binding(secret, purpose, user_id if with_user else "")
+        return AccountState(info, handle or b"", [record.id for record in records], self.config.rp_id)
 
 
 def _new_user_handle() -> bytes:

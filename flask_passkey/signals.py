@@ -14,7 +14,8 @@ _signals = Namespace()
 #: Somebody signed in. ``user``, ``credential`` (:class:`~flask_passkey.CredentialRecord`), ``purpose``
 #: (``sign-in`` or ``step-up``).
 signed_in = _signals.signal("passkey-signed-in")
-#: A passkey was added. ``user``, ``credential``, ``purpose`` (``registration`` or ``sign-up``).
+#: A passkey was added. ``user``, ``credential``, ``purpose`` (``registration`` or ``sign-up``),
+#: ``attestation_verified`` (as in :class:`~flask_passkey.outcomes.Registered`).
 registered = _signals.signal("passkey-registered")
 #: A passkey got another name. ``user``, ``credential``.
 renamed = _signals.signal("passkey-renamed")

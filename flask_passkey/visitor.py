@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .accounts import UserInfo
+
 
 @dataclass(frozen=True, slots=True)
 class LastSignIn:
-    """A passkey sign-in that this browser session did."""
+    """The last passkey sign-in of a browser session."""
 
     user_id: str
+    #: Raw bytes.
     credential_id: bytes
     #: Seconds since 1970.
     at: float
@@ -18,13 +21,25 @@ class LastSignIn:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who is asking."""
+    """Who asks."""
 
-    #: The secrets this browser holds, one unless its first requests raced.
+    #: The secrets that this browser holds: one unless its first requests raced. Ceremonies are bound to the first.
     secrets: tuple[str, ...]
-    #: The app's user object, or ``None``.
+    #: The app's user object; ``None`` where nobody is signed in.
     user: Any = None
-    #: The last passkey sign-in of this session, or ``None``.
+    #: What the app tells of that user; ``None`` where nobody is signed in.
+    info: UserInfo | None = None
+    #: The last passkey sign-in of this session.
     last_sign_in: LastSignIn | None = None
-    #: Id of the user whom the app has just let in with a password, and who may be given a passkey unasked.
+    #: Id of the user who may be given a passkey without being asked, as the app has just let them in by password.
     conditional_user_id: str = ""
+
+    @property
+    def user_id(self) -> str:
+        """Id of the signed-in user; empty where nobody is signed in."""
+        return "" if self.info is None else self.info.id
+
+    @property
+    def current(self) -> bytes | None:
+        """ID of the credential that this session signed in with last."""
+        return None if self.last_sign_in is None else self.last_sign_in.credential_id

@@ -3,7 +3,7 @@
 The corpus is made at start: real responses of every algorithm and attestation. Each input is taken apart into which
 response, which of its binary members, and bytes that replace some of them, so that the fuzzer reaches CBOR,
 authenticator data and client data behind the JSON and base64url. Whatever is not a refusal is a finding; so is a
-sign-in that is believed although what was signed has changed.
+sign-in that is believed although what was signed has changed. The measuring of CBOR also gets each input as it is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import copy
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ with atheris.instrument_imports(include=["flask_passkey", "webauthn"], enable_lo
     from rehearsal import CONFIG, begin_registration, browser, finish_registration, finish_sign_in, register
 
     from flask_passkey.ceremonies import authentication
+    from flask_passkey.ceremonies.authenticator_data import AuthenticatorData, read_attestation_object
     from flask_passkey.errors import Refusal
     from flask_passkey.testing import b64url_decode, b64url_encode
 
@@ -73,7 +75,10 @@ def bend(data: bytes) -> tuple[Any, Any, Callable[[Any], object]]:
 
 
 def test_one_input(data: bytes) -> None:
-    """Finish with one bent response."""
+    """Measure the input, and finish with one bent response."""
+    for read in (AuthenticatorData.read, read_attestation_object):
+        with suppress(Refusal):
+            read(data)
     response, bent, finish = bend(data)
     try:
         finish(bent)

@@ -26,9 +26,12 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "flask_passkey"
-FILES = ("ceremonies/*.py", "pending/ceremonies.py", "relying_party.py", "web/http.py", "web/views.py")
+FILES = ("ceremonies/**/*.py", "pending/ceremonies.py", "relying_party.py", "web/http.py", "web/views.py")
 #: The quick tests: those of the ceremonies, which can see nothing of other files, and those of whole apps.
-PURE = "authentication registration policies keys encoding pending certificates vectors responses"
+PURE = (
+    "authentication registration policies keys encoding pending certificates paths statements der vectors responses "
+    "cbor authenticator_data"
+)
 APPS = (
     "views relying_party pending_ceremonies accounts approval sessions attestation step_up decoys providers extension "
     "cli hooks_and_signals offer"

@@ -16,6 +16,7 @@ from flask_passkey.ceremonies import authentication, registration
 from flask_passkey.ceremonies.attestation import Trust
 from flask_passkey.ceremonies.authentication import Authenticated
 from flask_passkey.ceremonies.pending import PendingCeremony
+from flask_passkey.ceremonies.registration import Registration
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.credentials import CredentialRecord
 from flask_passkey.testing import VirtualAuthenticator
@@ -38,6 +39,13 @@ def configured(**changes: Any) -> PasskeyConfig:
 
 CONFIG = configured()
 
+#: What clients have sent as ``tokenBinding``, and more; Level 3 only reserves the member.
+TOKEN_BINDINGS: list[Any] = [
+    {"status": "not-supported"}, {"status": "of-the-future"}, {"status": "present", "id": "AAAA"},
+    {"status": "present"}, {"status": "supported"}, {"status": None}, {"status": {"status": []}}, {}, [],
+    "unused", "", None, 5, False,
+]  # fmt: skip
+
 
 def browser(**traits: Any) -> VirtualAuthenticator:
     """Return a browser on the site, with an authenticator."""
@@ -59,18 +67,47 @@ def finish_registration(
     trust: Trust = ANYBODY,
 ) -> CredentialRecord:
     """Finish adding a passkey."""
+    return assess_registration(pending, response, config=config, user_id=user_id, trust=trust).record
+
+
+def assess_registration(
+    pending: PendingCeremony,
+    response: object,
+    *,
+    config: PasskeyConfig = CONFIG,
+    user_id: str = ADA,
+    trust: Trust = ANYBODY,
+) -> Registration:
+    """Finish adding a passkey, and tell what became of its attestation."""
     return registration.finish(
         pending, response, config=config, label="My passkey", user_id=user_id, now=REGISTERED, trust=trust
     )
 
 
 def register(
-    authenticator: VirtualAuthenticator, *, config: PasskeyConfig = CONFIG, user_id: str = ADA, **bends: Any
+    authenticator: VirtualAuthenticator,
+    *,
+    config: PasskeyConfig = CONFIG,
+    user_id: str = ADA,
+    trust: Trust = ANYBODY,
+    **bends: Any,
 ) -> CredentialRecord:
     """Add a passkey to an account, from begin to finish."""
+    return attest(authenticator, config=config, user_id=user_id, trust=trust, **bends).record
+
+
+def attest(
+    authenticator: VirtualAuthenticator,
+    *,
+    config: PasskeyConfig = CONFIG,
+    user_id: str = ADA,
+    trust: Trust = ANYBODY,
+    **bends: Any,
+) -> Registration:
+    """Add a passkey to an account, and tell what became of its attestation."""
     options, pending = begin_registration(config, user_id=user_id, user_handle=HANDLES[user_id])
     response = authenticator.create(options, **bends)
-    return finish_registration(pending, response, config=config, user_id=user_id)
+    return assess_registration(pending, response, config=config, user_id=user_id, trust=trust)
 
 
 def finish_sign_in(
@@ -94,7 +131,6 @@ def begin_step_up(records: Sequence[CredentialRecord]) -> tuple[dict[str, Any], 
     return authentication.begin(
         config=CONFIG,
         user_id=records[0].user_id,
-        user_handle=records[0].user_handle,
         allowed=[authentication.descriptor(record) for record in records],
     )
 

@@ -28,7 +28,7 @@ def creation_options(**changes: Any) -> dict[str, Any]:
         "rp": {"id": RP_ID, "name": "Example"},
         "user": {"id": b64url_encode(b"handle of ada"), "name": "ada", "displayName": "Ada Lovelace"},
         "challenge": b64url_encode(CHALLENGE),
-        "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (EDDSA, ES256, RS256)],
+        "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (ES256, EDDSA, RS256)],
         "timeout": 300000,
         "excludeCredentials": [],
         "authenticatorSelection": {

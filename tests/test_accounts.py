@@ -52,7 +52,7 @@ def test_the_apps_hooks_go_before_the_login_manager() -> None:
     manager = Hooks(get_current_user=lambda: "theirs", load_user=lambda user_id: User("their", id=user_id))
     both = Accounts(Hooks(get_current_user=lambda: "ours"), lambda: manager)
     assert both.current() == "ours"
-    assert both.load("17").name == "their"
+    assert both.load("17")[0].name == "their"
     assert "no login_user hook" in reason(lambda: both.login(ADA))
 
 
@@ -71,7 +71,7 @@ def test_somebody_is_signed_in() -> None:
 
 def test_load_gives_the_user_of_the_id() -> None:
     """The hook is asked by the id that was described, as text."""
-    assert accounts(load_user={"17": ADA}.get).load("17") is ADA
+    assert accounts(load_user={"17": ADA}.get).load("17") == (ADA, UserInfo("17", "ada", "Ada Lovelace"))
 
 
 def test_a_user_who_is_gone_is_refused() -> None:
@@ -110,7 +110,7 @@ def test_active_users_are_let_in(user: object) -> None:
     """A user who is active, or is not said not to be, may sign in."""
     app = accounts(load_user=lambda user_id: user, find_user=lambda name: user)
     app.check(user)
-    assert app.load("17") is app.find("ada") is user
+    assert app.load("17")[0] is app.find("ada") is user
 
 
 @pytest.mark.parametrize("verdict", [False, None, 0, ""])

@@ -14,6 +14,7 @@ from rehearsal import (
     HANDLES,
     ORIGIN,
     RP_ID,
+    TOKEN_BINDINGS,
     USED,
     begin_step_up,
     browser,
@@ -44,15 +45,22 @@ EVIL = "https://evil.example"
 
 
 @pytest.fixture(scope="module")
-def authenticator() -> VirtualAuthenticator:
-    """Ada's authenticator, with one synced passkey whose counter stays 0; tests leave it as it is."""
-    return browser()
+def registered() -> tuple[VirtualAuthenticator, CredentialRecord]:
+    """Ada's authenticator, with one synced passkey whose counter stays 0, and its record; tests leave both alone."""
+    authenticator = browser()
+    return authenticator, register(authenticator)
 
 
-@pytest.fixture(scope="module")
-def record(authenticator: VirtualAuthenticator) -> CredentialRecord:
-    """What the server has of that passkey."""
-    return register(authenticator)
+@pytest.fixture
+def authenticator(registered: tuple[VirtualAuthenticator, CredentialRecord]) -> VirtualAuthenticator:
+    """Ada's authenticator."""
+    return registered[0]
+
+
+@pytest.fixture
+def record(registered: tuple[VirtualAuthenticator, CredentialRecord]) -> CredentialRecord:
+    """What the server has of her passkey."""
+    return registered[1]
 
 
 @pytest.fixture
@@ -110,7 +118,7 @@ def test_step_up_names_the_passkeys_of_its_user() -> None:
     ]
     assert json.loads(json.dumps(options)) == options
     assert (pending.purpose, pending.user_id, pending.allowed) == (STEP_UP, ADA, ids)
-    assert pending.user_handle == b64url_encode(HANDLES[ADA])
+    assert pending.user_handle == ""
 
 
 # Finish
@@ -314,6 +322,14 @@ def test_client_data_may_grow(authenticator: VirtualAuthenticator, record: Crede
     assert sign_in(authenticator, record, bend=extend).record.id == record.id
 
 
+@pytest.mark.parametrize("value", TOKEN_BINDINGS, ids=repr)
+def test_token_binding_is_ignored(authenticator: VirtualAuthenticator, record: CredentialRecord, value: object) -> None:
+    """Step 9: ``tokenBinding`` of any shape is ignored, in a sign-in and in a step-up."""
+    bends: Any = {"bend": lambda c: c.client_data.update(tokenBinding=value)}
+    assert sign_in(authenticator, record, **bends).record.id == record.id
+    assert step_up(authenticator, [record], record, **bends).record.id == record.id
+
+
 @pytest.mark.parametrize("kind", ["webauthn.create", "payment.get", "", None])
 def test_other_type_is_refused(authenticator: VirtualAuthenticator, kind: str | None) -> None:
     """Step 10: client data that were collected for something else are refused."""
@@ -487,6 +503,25 @@ def test_signature_of_another_key_is_refused() -> None:
     authenticator.credentials[0].private_key = generate_key(record.algorithm)
     with pytest.raises(ResponseRejected, match="Could not verify authentication signature"):
         sign_in(authenticator, record)
+
+
+@pytest.mark.parametrize("key", [b"", b"\xa0", b"\xff", b"\x00", b"\xa1\x01\x02"])
+def test_stored_key_that_does_not_load_is_refused(
+    authenticator: VirtualAuthenticator, record: CredentialRecord, key: bytes
+) -> None:
+    """Step 21: a key that another system has stored and nobody can load verifies nothing."""
+    with pytest.raises(ResponseRejected, match="the assertion did not verify"):
+        sign_in(authenticator, dataclasses.replace(record, public_key=key))
+
+
+@pytest.mark.parametrize("algorithm", [-35, -53])
+def test_stored_key_of_another_kind_is_refused(algorithm: int) -> None:
+    """Step 21: the same for a good key and signature of an algorithm that we cannot verify."""
+    authenticator = browser()
+    record = register(authenticator)
+    authenticator.credentials[0].private_key = generate_key(algorithm)
+    with pytest.raises(ResponseRejected, match="the assertion did not verify"):
+        sign_in(authenticator, dataclasses.replace(record, public_key=authenticator.credentials[0].cose_key()))
 
 
 def test_counter_that_does_not_grow_is_refused() -> None:

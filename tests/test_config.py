@@ -170,6 +170,7 @@ def test_a_short_timeout_is_warned_about(caplog: pytest.LogCaptureFixture) -> No
         ("attestation", ["none", "indirect", "direct", "enterprise"]),
         ("counter_policy", ["device-bound", "always", "never"]),
         ("backup_policy", ["upgrade", "fixed", "any"]),
+        ("mds_stale", ["warn", "refuse"]),
     ],
 )
 def test_choices(name: str, choices: list[str]) -> None:
@@ -190,12 +191,18 @@ def test_algorithms(value: object) -> None:
     assert read(algorithms=-8).algorithms == (-8,)
 
 
-@pytest.mark.parametrize("value", [[], [-7, 5], [-7, "x"], "ES256", [-7.0], {-7: 1}, True, 5])
+@pytest.mark.parametrize("number", [-7, -8, -257, -36, -37, -38, -39, -258, -259, -48, -49, -50])
+def test_every_algorithm_that_verifies_can_be_listed(number: int) -> None:
+    """All algorithms can be listed that the library verifies, RSA with SHA-1 left out."""
+    assert read(algorithms=[number]).algorithms == (number,)
+
+
+@pytest.mark.parametrize("value", [[], [-65535], [-7, 5], [-7, "x"], "ES256", [-7.0], {-7: 1}, True, 5])
 def test_odd_algorithms_are_refused(value: object) -> None:
     """An algorithm we cannot verify is refused with those that we can and the line to write."""
     message = refusal(RP_ID | {"PASSKEY_ALGORITHMS": value})
-    assert message.startswith(f"PASSKEY_ALGORITHMS is {value!r}, not a list of some of -8, -7, -257")
-    assert message.endswith("Write PASSKEY_ALGORITHMS = [-8, -7, -257]")
+    assert message.startswith(f"PASSKEY_ALGORITHMS is {value!r}, not a list of some of -7, -8, -257")
+    assert message.endswith("Write PASSKEY_ALGORITHMS = [-7, -8, -257]")
 
 
 @pytest.mark.parametrize(
@@ -280,7 +287,16 @@ def test_attestation_roots() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["roots.pem", ["roots.pem"], {"pack": "roots.pem"}, {"packed": 5}, {5: "roots.pem"}, 5]
+    "value",
+    [
+        "roots.pem",
+        ["roots.pem"],
+        {"pack": "roots.pem"},
+        {"android-safetynet": "roots.pem"},
+        {"packed": 5},
+        {5: "roots.pem"},
+        5,
+    ],
 )
 def test_odd_attestation_roots_are_refused(value: object) -> None:
     """An unknown format, or what is no list of files, is refused with the line to write."""

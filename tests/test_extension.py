@@ -129,9 +129,9 @@ def test_one_extension_for_many_apps() -> None:
         passkey.init_app(app, credentials=store)
     assert [options(app.test_client())["rpId"] for app in (first, second)] == ["one.example", "two.example"]
     with first.app_context():
-        outer = passkey.config, passkey.credentials, passkey.relying_party, passkey.accounts
+        outer = passkey.config, passkey.credentials, passkey.relying_party, passkey.relying_party.accounts
         with second.app_context():
-            inner = passkey.config, passkey.credentials, passkey.relying_party, passkey.accounts
+            inner = passkey.config, passkey.credentials, passkey.relying_party, passkey.relying_party.accounts
         assert (passkey.config, passkey.credentials) == outer[:2]
     assert [(part[0].rp_id, part[1]) for part in (outer, inner)] == [
         ("one.example", stores[0]),
@@ -394,6 +394,7 @@ def test_credentials_are_in_the_instance_folder_by_default(tmp_path: Path) -> No
     assert not folder.exists()
     with app.app_context():
         assert passkey.credentials.get(b"none") is None
+        assert isinstance(passkey.credentials, SQLCredentialRepository)
         passkey.credentials.close()
     assert [path.name for path in folder.glob("*.sqlite3")] == ["passkey.sqlite3"]
 
@@ -406,6 +407,7 @@ def test_credentials_are_where_the_setting_says(tmp_path: Path) -> None:
     with app.app_context():
         assert isinstance(passkey.credentials, SQLCredentialRepository)
         passkey.credentials.of_user("17")
+        assert isinstance(passkey.credentials, SQLCredentialRepository)
         passkey.credentials.close()
     assert place.exists()
     own = MemoryCredentialRepository()

@@ -107,7 +107,7 @@ def test_a_missing_user_loader_is_named() -> None:
         site.app.app_context(),
         pytest.raises(Misconfigured, match=r"no load_user hook.*Flask-Login with a user_loader"),
     ):
-        site.passkey.accounts.load("17")
+        site.passkey.relying_party.accounts.load("17")
 
 
 def test_signing_out_ends_what_a_passkey_sign_in_allows(site: App, client: FlaskClient) -> None:

@@ -105,7 +105,7 @@ def test_only_faults_of_ours_are_errors_in_the_log(site: App, caplog: pytest.Log
         client.post("/session/authn", json={"session_id": "x", "response": "{"})
         site.passkey.get_current_user(lambda: _raise(OSError("no such disk")))
         client.get("/user/authn")
-    refusal, fault = (record for record in caplog.records if record.name == "flask_passkey.web.views")
+    refusal, fault = (record for record in caplog.records if record.name == "flask_passkey.web.http")
     assert (refusal.levelno, refusal.exc_info) == (logging.INFO, None)
     assert fault.levelno == logging.ERROR and "no such disk" in caplog.text and fault.exc_info is not None
 

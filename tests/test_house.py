@@ -23,11 +23,12 @@ PACKAGE = ROOT / "flask_passkey"
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
     ("advisories", "errors"),
-    ("encoding", "credentials"),
+    ("encoding", "credentials", "names"),
     ("config",),
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),
-    ("contracts", "outcomes", "visitor"),
+    ("contracts", "visitor"),
+    ("outcomes",),
     ("relying_party",),
     ("state",),
     ("web",),
@@ -42,7 +43,7 @@ TESTING = {"credentials", "errors"}
 
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
-    "flask": {"extension", "web", "cli", "pending"},
+    "flask": {"extension", "web", "cli", "pending", "state"},
     "werkzeug": {"web"},
     "click": {"cli"},
     "flask_session": {"pending"},
@@ -64,8 +65,8 @@ LIBRARIES = {
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
 OPTIONAL = {"redis", "pymemcache", "pylibmc", "pymongo", "botocore", "fido2", "flask_login", "pytest"}
 
-#: What an app may import besides the top level: to handle refusals, to listen, and to test.
-PUBLIC = {"errors", "signals", "testing", "contracts"}
+#: What an app may import besides the top level: to handle refusals, to read names, to listen, and to test.
+PUBLIC = {"errors", "names", "signals", "testing", "contracts"}
 #: How to look into what was raised by others.
 TRACEBACKS = {"traceback", "__traceback__", "tb_frame", "tb_next", "exc_info", "extract_tb", "walk_tb"}
 

@@ -1,40 +1,47 @@
-"""What the stores use of CacheLib is there: an unfriendly release of it fails here first, and says where."""
+"""The insides of Flask-Session and CacheLib that we use are there, under the names that we use."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import inspect
 
-from cachelib import FileSystemCache, MemcachedCache, RedisCache, SimpleCache
-from redis import Redis
+import cachelib
+import flask_session
+import pytest
+from flask_session.base import ServerSideSession, ServerSideSessionInterface
+from flask_session.cachelib import CacheLibSessionInterface
+from flask_session.dynamodb import DynamoDBSessionInterface
+from flask_session.memcached import MemcachedSessionInterface
+from flask_session.mongodb import MongoDBSessionInterface
+from flask_session.redis import RedisSessionInterface
+from flask_session.sqlalchemy import SqlAlchemySessionInterface
 
-from flask_passkey.pending import internals
-
-
-def test_files(tmp_path: Path) -> None:
-    """A cache in files has a threshold and a folder, and does not count what has not been finished."""
-    cache = FileSystemCache(str(tmp_path), threshold=7)
-    assert (internals.threshold(cache), internals.folder(cache)) == (7, str(tmp_path))
-    name = f"passkey{internals.unfinished_suffix(cache)}"
-    (tmp_path / name).mkdir()
-    cache.set("name", "value")
-    assert cache.clear()
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [name]
-
-
-def test_memory() -> None:
-    """A cache in memory has a threshold, and takes attributes."""
-    cache = SimpleCache(7)
-    assert internals.threshold(cache) == 7
-    assert vars(cache).setdefault("_passkey_records", {}) is vars(cache)["_passkey_records"]
-
-
-def test_redis() -> None:
-    """A cache in Redis writes with the client that it was given."""
-    client = Redis()
-    assert internals.redis_client(RedisCache(client)) is client
+#: By class: what its source sets or defines.
+USED: dict[type, tuple[str, ...]] = {
+    ServerSideSession: ("sid", "modified"),
+    ServerSideSessionInterface: ("key_prefix", "session_class", "regenerate", "open_session", "save_session"),
+    RedisSessionInterface: ("client",),
+    MemcachedSessionInterface: ("client",),
+    SqlAlchemySessionInterface: ("client", "sql_session_model"),
+    CacheLibSessionInterface: ("cache",),
+    MongoDBSessionInterface: ("store",),
+    DynamoDBSessionInterface: ("store",),
+    cachelib.FileSystemCache: ("_threshold", "_path", "_fs_transaction_suffix"),
+    cachelib.SimpleCache: ("_threshold", "_cache"),
+    cachelib.RedisCache: ("_write_client", "key_prefix"),
+    cachelib.MemcachedCache: ("_client", "key_prefix"),
+}
 
 
-def test_memcached() -> None:
-    """A cache in memcached uses the client that it was given."""
-    client = object()
-    assert internals.memcached_client(MemcachedCache(client)) is client
+@pytest.mark.parametrize(("cls", "name"), [(cls, name) for cls, names in USED.items() for name in names])
+def test_what_we_use_is_there(cls: type, name: str) -> None:
+    """Each attribute is set or defined by the class or one it derives from."""
+    sources = [inspect.getsource(base) for base in cls.__mro__ if base.__module__.startswith(("flask_ses", "cachelib"))]
+    assert any(
+        f"self.{name} = " in text or f"def {name}(" in text or f"{name} = " in text or f"self.{name}:" in text
+        for text in sources
+    )
+
+
+def test_the_release_is_one_we_know() -> None:
+    """setup.cfg allows no other release of Flask-Session, whose insides these are."""
+    assert flask_session.__version__.startswith("0.8.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
-from rehearsal import EXAMPLES, browser, configured, register
+from rehearsal import EXAMPLES, begin_registration, browser, configured, finish_registration, register, sign_in
 
 from flask_passkey.ceremonies.keys import check_public_key
 from flask_passkey.errors import RegistrationRejected, ResponseRejected
@@ -15,9 +17,13 @@ from flask_passkey.testing import RegistrationCeremony, cose_map, encode_cbor, g
 
 KTY, ALG, CRV, X, Y = 1, 3, -1, -2, -3
 ES256, EDDSA, RS256 = -7, -8, -257
+MLDSA = (-48, -49, -50)
 
 #: One good key of each kind; RSA keys of its size differ in nothing that matters here.
-GOOD = {algorithm: cose_map(generate_key(algorithm, shared_rsa_key=True)) for algorithm in (ES256, EDDSA, RS256, -36)}
+GOOD = {
+    algorithm: cose_map(generate_key(algorithm, shared_rsa_key=True))
+    for algorithm in (ES256, EDDSA, RS256, -36, *MLDSA)
+}
 
 
 def rsa_map(bits: int, algorithm: int = RS256, exponent: int = 65537) -> dict[int, int | bytes]:
@@ -79,6 +85,13 @@ BAD: dict[str, dict[int, int | bytes]] = {
     "RSA exponent even": rsa_map(2048, exponent=65536),
     "RSA with SHA-1": {**GOOD[RS256], ALG: -65535},
     "unknown algorithm": {**GOOD[ES256], ALG: -9},
+    "ML-DSA-44 as ML-DSA-65": {**GOOD[-48], ALG: -49},
+    "ML-DSA-87 as ML-DSA-44": {**GOOD[-50], ALG: -48},
+    "ML-DSA too short": {**GOOD[-48], -1: bytes(1311)},
+    "ML-DSA as Ed25519": {**GOOD[-48], ALG: EDDSA},
+    "ML-DSA with the type of EC keys": {**GOOD[-48], KTY: 2},
+    "ES256 with the type of ML-DSA": {**GOOD[ES256], KTY: 7},
+    "ML-DSA without its bytes": {KTY: 7, ALG: -48},
     "symmetric": {KTY: 4, ALG: 5, -1: bytes(32)},
     "ES256K": {**cose_map(generate_key(ES256)), ALG: -47, CRV: 8},
     "empty": {},
@@ -110,6 +123,33 @@ def test_garbage_is_refused(data: bytes) -> None:
         check_public_key(data)
 
 
+@pytest.mark.parametrize("algorithm", MLDSA)
+@pytest.mark.parametrize("attestation", ["none", "packed"])
+def test_ml_dsa_can_be_listed(algorithm: int, attestation: Any) -> None:
+    """An app may offer ML-DSA: its keys register, sign in, and a signature that does not fit is refused."""
+    config = configured(algorithms=(algorithm, -7), attestation="direct")
+    authenticator = browser(attestation=attestation)
+    record = register(authenticator, config=config)
+    assert (record.algorithm, record.public_key) == (algorithm, authenticator.credentials[0].cose_key())
+    assert sign_in(authenticator, record, config=config).record.id == record.id
+    for signature in (bytes({-48: 2420, -49: 3309, -50: 4627}[algorithm]), bytes(64), b"\x00"):
+        with pytest.raises(ResponseRejected, match="Could not verify authentication signature"):
+            sign_in(authenticator, record, config=config, signature=signature)
+    authenticator.credentials[0].private_key = generate_key(algorithm)
+    with pytest.raises(ResponseRejected, match="Could not verify authentication signature"):
+        sign_in(authenticator, record, config=config)
+
+
+@pytest.mark.parametrize("algorithm", MLDSA)
+def test_ml_dsa_is_not_offered_by_default(algorithm: int) -> None:
+    """Unless it is listed, no ML-DSA is offered, and a key of it is refused."""
+    assert algorithm not in configured().algorithms
+    options, pending = begin_registration()
+    options["pubKeyCredParams"] = [{"type": "public-key", "alg": algorithm}]
+    with pytest.raises(RegistrationRejected, match="Unsupported credential public key alg"):
+        finish_registration(pending, browser().create(options))
+
+
 @EXAMPLES
 @given(
     st.dictionaries(st.sampled_from([KTY, ALG, CRV, X, Y]), st.integers(-300, 10) | st.binary(max_size=70) | st.text())
@@ -121,4 +161,4 @@ def test_any_map_is_refused_or_usable(key: dict[int, int | bytes]) -> None:
     except ResponseRejected:
         return
     assert key[ALG] == algorithm
-    assert key[KTY] == {ES256: 2, EDDSA: 1, -36: 2}.get(algorithm, 3)
+    assert key[KTY] == {ES256: 2, EDDSA: 1, -36: 2, **dict.fromkeys(MLDSA, 7)}.get(algorithm, 3)

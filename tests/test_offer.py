@@ -15,7 +15,7 @@ from flask_passkey import CredentialRecord, MemoryCredentialRepository
 from flask_passkey.errors import CredentialStoreUnavailable
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
-OFFER = "_passkey_upgrade"
+OFFER = "_passkey_offer"
 #: What a browser says of nobody.
 NOBODY: Any = {"user_present": False, "user_verified": False}
 BENDS: list[Any] = [{"user_present": False}, {"user_verified": False}]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
+from typing import NamedTuple
 
 import pytest
 
 from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
 from flask_passkey.errors import CeremonyNotFound, CeremonyStoreUnavailable
-from flask_passkey.pending.ceremonies import Binding, PendingCeremonies, new_browser_secret
+from flask_passkey.pending.ceremonies import PendingCeremonies, new_browser_secret
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 START = 1_800_000_000.0
@@ -68,32 +70,48 @@ PENDING = PendingCeremony(
     challenge="Y2hhbGxlbmdl",
     user_verification="required",
     user_id="17",
-    user_handle="aGFuZGxl",
     allowed=("AA", "AQ"),
 )
+
+
+class Binding(NamedTuple):
+    """What a ceremony is bound to."""
+
+    browser: str
+    purpose: str
+    user_id: str = ""
+
+
 BINDING = Binding("browser", STEP_UP, "17")
 
 
 def begin(ceremonies: PendingCeremonies, pending: PendingCeremony = PENDING, *, browser: str = "browser") -> str:
     """Keep a ceremony and return its ceremony_id."""
-    return ceremonies.put(pending, browser=browser, lifetime=LIFETIME)
+    return ceremonies.put(pending, secret=browser, lifetime=LIFETIME)
+
+
+def take(ceremonies: PendingCeremonies, ceremony_id: str, binding: Binding = BINDING) -> PendingCeremony:
+    """Claim a ceremony by what it is bound to."""
+    browser, purpose, user_id = binding
+    return ceremonies.take(ceremony_id, secrets=[browser], purposes=[purpose], user_id=user_id)
 
 
 def assert_not_found(ceremonies: PendingCeremonies, ceremony_id: str, *bindings: Binding) -> None:
     """Check that a ceremony is not given out."""
-    with pytest.raises(CeremonyNotFound):
-        ceremonies.take(ceremony_id, bindings)
+    for binding in bindings or (BINDING,):
+        with pytest.raises(CeremonyNotFound):
+            take(ceremonies, ceremony_id, binding)
 
 
 def test_what_was_put_is_taken(ceremonies: PendingCeremonies) -> None:
     """A ceremony comes back as it was, with the end of its life."""
-    assert ceremonies.take(begin(ceremonies), [BINDING]) == replace(PENDING, expires_at=START + LIFETIME)
+    assert take(ceremonies, begin(ceremonies)) == replace(PENDING, expires_at=START + LIFETIME)
 
 
 def test_a_ceremony_is_used_once(ceremonies: PendingCeremonies, store: Store) -> None:
     """The second taker finds nothing, and nothing is left in the ceremonies."""
     ceremony_id = begin(ceremonies)
-    ceremonies.take(ceremony_id, [BINDING])
+    take(ceremonies, ceremony_id)
     assert_not_found(ceremonies, ceremony_id, BINDING)
     assert store.records == {}
 
@@ -102,7 +120,7 @@ def test_a_session_id_is_a_new_uuid(ceremonies: PendingCeremonies) -> None:
     """Each ceremony has a name of its own, and none disturbs another."""
     ids = [begin(ceremonies) for _ in range(5)]
     assert all(UUID4.fullmatch(ceremony_id) for ceremony_id in ids)
-    assert len({ceremonies.take(ceremony_id, [BINDING]).purpose for ceremony_id in reversed(ids)} | set(ids)) == 6
+    assert len({take(ceremonies, ceremony_id).purpose for ceremony_id in reversed(ids)} | set(ids)) == 6
 
 
 @pytest.mark.parametrize(
@@ -113,7 +131,7 @@ def test_a_ceremony_has_its_time(ceremonies: PendingCeremonies, clock: Clock, se
     ceremony_id = begin(ceremonies)
     clock.now += seconds
     if found:
-        assert ceremonies.take(ceremony_id, [BINDING]) == replace(PENDING, expires_at=START + LIFETIME)
+        assert take(ceremonies, ceremony_id) == replace(PENDING, expires_at=START + LIFETIME)
     else:
         assert_not_found(ceremonies, ceremony_id, BINDING)
 
@@ -136,11 +154,11 @@ def test_an_expired_ceremony_is_gone(ceremonies: PendingCeremonies, clock: Clock
 @pytest.mark.parametrize(
     "wrong",
     [
-        replace(BINDING, browser="another"),
-        replace(BINDING, browser=""),
-        replace(BINDING, user_id="18"),
-        replace(BINDING, user_id=""),
-        *(replace(BINDING, purpose=purpose) for purpose in (SIGN_IN, SIGN_UP, REGISTRATION, "")),
+        BINDING._replace(browser="another"),
+        BINDING._replace(browser=""),
+        BINDING._replace(user_id="18"),
+        BINDING._replace(user_id=""),
+        *(BINDING._replace(purpose=purpose) for purpose in (SIGN_IN, SIGN_UP, REGISTRATION, "")),
         Binding("", "", ""),
     ],
 )
@@ -149,7 +167,7 @@ def test_a_wrong_binding_finds_nothing_and_burns_nothing(ceremonies: PendingCere
     ceremony_id = begin(ceremonies)
     assert_not_found(ceremonies, ceremony_id, wrong)
     assert_not_found(ceremonies, ceremony_id, wrong, wrong)
-    assert ceremonies.take(ceremony_id, [BINDING]).challenge == PENDING.challenge
+    assert take(ceremonies, ceremony_id).challenge == PENDING.challenge
 
 
 @pytest.mark.parametrize("rp_id", ["example.org", "", "example.com.evil.example"])
@@ -159,7 +177,7 @@ def test_a_ceremony_is_bound_to_its_rp_id(
     """Another site on the same store finds nothing and burns nothing."""
     ceremony_id = begin(ceremonies)
     assert_not_found(PendingCeremonies(lambda: store, rp_id=rp_id, clock=clock), ceremony_id, BINDING)
-    assert ceremonies.take(ceremony_id, [BINDING]).rp_id == "example.com"
+    assert take(ceremonies, ceremony_id).rp_id == "example.com"
 
 
 @pytest.mark.parametrize("change", [str.upper, lambda text: text[:-1], lambda text: text + "\0", lambda text: ""])
@@ -171,16 +189,17 @@ def test_a_wrong_session_id_finds_nothing_and_burns_nothing(ceremonies: PendingC
     assert wrong != ceremony_id
     assert_not_found(ceremonies, wrong, BINDING)
     assert_not_found(ceremonies, begin(PendingCeremonies(Store, rp_id="example.com")), BINDING)
-    assert ceremonies.take(ceremony_id, [BINDING]).purpose == STEP_UP
+    assert take(ceremonies, ceremony_id).purpose == STEP_UP
 
 
 def test_the_first_binding_that_fits_is_taken(ceremonies: PendingCeremonies) -> None:
     """A visitor may hold several secrets and a route serve several purposes: any that fits will do."""
-    others = [Binding("b1", SIGN_IN), Binding("b2", SIGN_IN), Binding("browser", SIGN_IN)]
-    assert ceremonies.take(begin(ceremonies), [*others, BINDING]).purpose == STEP_UP
+    asks = partial(ceremonies.take, secrets=["b1", "b2", "browser"], purposes=[SIGN_IN, STEP_UP], user_id="17")
+    assert asks(begin(ceremonies)).purpose == STEP_UP
     anonymous = replace(PENDING, purpose=SIGN_IN, user_id="")
-    assert ceremonies.take(begin(ceremonies, anonymous, browser="b2"), [*others, BINDING]).purpose == SIGN_IN
-    assert_not_found(ceremonies, begin(ceremonies))
+    assert asks(begin(ceremonies, anonymous, browser="b2")).purpose == SIGN_IN
+    with pytest.raises(CeremonyNotFound):
+        asks(begin(ceremonies, browser="b3"))
 
 
 def test_bindings_do_not_run_into_each_other() -> None:
@@ -191,7 +210,7 @@ def test_bindings_do_not_run_into_each_other() -> None:
         ceremonies = PendingCeremonies(Store, rp_id=rp_id)
         for purpose in parts:
             for user_id in parts:
-                key = ceremonies._key("5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e", Binding("browser", purpose, user_id))
+                key = ceremonies._key("5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e", "browser", purpose, user_id)
                 assert keys.setdefault(key, (rp_id, purpose, user_id)) == (rp_id, purpose, user_id)
     assert len(keys) == len(parts) ** 3
 
@@ -254,7 +273,7 @@ class DownStore:
 def test_a_store_that_is_down_is_told() -> None:
     """Nothing is taken for missing because the store did not answer."""
     ceremonies = PendingCeremonies(DownStore, rp_id="example.com")
-    for call in (lambda: begin(ceremonies), lambda: ceremonies.take("id", [BINDING]), ceremonies.try_store):
+    for call in (lambda: begin(ceremonies), lambda: take(ceremonies, "id"), ceremonies.try_store):
         with pytest.raises(CeremonyStoreUnavailable):
             call()
 
@@ -263,7 +282,7 @@ def test_trying_the_store_leaves_it_as_it_is(ceremonies: PendingCeremonies, stor
     """Asking whether the store answers neither adds nor burns anything."""
     ceremony_id = begin(ceremonies)
     ceremonies.try_store()
-    assert len(store.records) == 1 and ceremonies.take(ceremony_id, [BINDING])
+    assert len(store.records) == 1 and take(ceremonies, ceremony_id)
 
 
 def test_the_store_is_first_asked_for_when_it_is_needed() -> None:

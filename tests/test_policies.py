@@ -54,12 +54,14 @@ def test_counter_policy(
 
 
 def test_turning_synced_does_not_excuse_the_counter() -> None:
-    """A copied security key does not escape its counter by claiming to be synced from now on."""
+    """A security key's copy does not escape the counter by claiming to be synced, also where the flag may change."""
     authenticator = browser(default_backup_eligibility=False, default_backup_state=False)
     record = register(authenticator, sign_count=5)
+    config = configured(backup_policy="any")
     with pytest.raises(ResponseRejected, match="PASSKEY_COUNTER_POLICY"):
-        sign_in(authenticator, record, sign_count=5, backup_eligible=True, backup_state=True)
-    assert sign_in(authenticator, record, sign_count=6, backup_eligible=True).events == ("backup-eligibility-changed",)
+        sign_in(authenticator, record, config=config, sign_count=5, backup_eligible=True, backup_state=True)
+    turned = sign_in(authenticator, record, config=config, sign_count=6, backup_eligible=True)
+    assert turned.events == ("backup-eligibility-changed",)
 
 
 OUTCOMES_OF_BACKUP = {
@@ -107,6 +109,18 @@ def test_backup_policy_in_a_sign_in(policy: str, before: bool, now: bool) -> Non
     verified = sign_in(authenticator, record, config=config, backup_eligible=now)
     assert verified.record.backup_eligible is now
     assert verified.events == (("backup-eligibility-changed",) if expected == REPORTED else ())
+
+
+@pytest.mark.parametrize(("stored", "sent"), [(5, 6), (5, 100), (0, 1), (0, 2**32 - 1), (5, 0)])
+@pytest.mark.parametrize("counter_policy", ["device-bound", "always", "never"])
+def test_a_passkey_that_counts_is_not_upgraded(stored: int, sent: int, counter_policy: str) -> None:
+    """With ``upgrade`` a copy that says to be synced is refused where either counter is not 0; its owner is not."""
+    authenticator = browser(default_backup_eligibility=False, default_backup_state=False)
+    record = register(authenticator, sign_count=stored)
+    config = configured(counter_policy=counter_policy)
+    with pytest.raises(ResponseRejected, match=r"PASSKEY_(BACKUP|COUNTER)_POLICY"):
+        sign_in(authenticator, record, config=config, sign_count=sent, backup_eligible=True)
+    assert sign_in(authenticator, record, config=config, sign_count=stored + 1).record.backup_eligible is False
 
 
 def test_upgrade_is_accepted_once() -> None:

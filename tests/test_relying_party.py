@@ -16,7 +16,7 @@ from flask_passkey.config import PasskeyConfig
 from flask_passkey.pending import store_for
 from flask_passkey.pending.ceremonies import PendingCeremonies
 from flask_passkey.relying_party import RelyingParty
-from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_decode, sign_in, sign_up
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_decode, sign_in, sign_up, step_up
 from flask_passkey.visitor import Visitor
 
 
@@ -120,6 +120,24 @@ def test_the_list_names_the_account_to_the_browser(site: App, client: FlaskClien
     assert signals_of_list() == (handle, 0)
 
 
+def test_authenticators_are_told_no_empty_name(site: App, client: FlaskClient) -> None:
+    """Wherever an account without a display name meets the browser's WebAuthn API, its name stands in."""
+    site.has_other_methods = True
+    sign_up(client, authenticator := VirtualAuthenticator(SITE), "ada")
+    (ada,) = site.users.values()
+    assert (ada.display_name, authenticator.credentials[0].user_display_name) == ("", "ada")
+    answers = [
+        sign_in(client, authenticator),
+        step_up(client, authenticator),
+        client.get("/user/authn").get_json()["data"],
+    ]
+    assert [answer["signals"]["displayName"] for answer in answers] == ["ada"] * 3
+    assert answers[0]["user"]["display_name"] == ""
+    assert begin(client, "/user/authn")["options"]["publicKey"]["user"]["displayName"] == "ada"
+    deleted = client.delete(f"/user/authn/{answers[0]['credential']['id']}").get_json()
+    assert deleted["data"]["signals"]["displayName"] == "ada"
+
+
 def test_it_can_be_composed_without_the_extension(site: App) -> None:
     """A relying party made of its parts by hand asks for no attestation roots and registers as usual."""
     store, repository = store_for(site.app.session_interface), MemoryCredentialRepository()
@@ -127,7 +145,7 @@ def test_it_can_be_composed_without_the_extension(site: App) -> None:
         config=PasskeyConfig.from_mapping({"PASSKEY_RP_ID": "localhost"}, development=False),
         accounts=Accounts(Hooks(create_user=User)),
         credentials=repository,
-        challenges=PendingCeremonies(lambda: store, rp_id="localhost"),
+        pending=PendingCeremonies(lambda: store, rp_id="localhost"),
         trust=Trust(),
     )
     visitor = Visitor(("s" * 43,))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flask_passkey import CredentialRecord, UserInfo
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, ResponseRejected
-from flask_passkey.outcomes import Begun, CredentialList, Deleted, SignedIn
+from flask_passkey.outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
+from flask_passkey.visitor import Visitor
 from flask_passkey.web import schemas
 
 SESSION_ID = "5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e"
@@ -50,7 +51,8 @@ SHOWN = {
     "current": False,
 }
 
-SIGNALS = {"rpId": "example.com", "userId": "aGg", "allAcceptedCredentialIds": [], "name": "ada", "displayName": ""}
+ACCOUNT = AccountState(UserInfo("17", "ada", ""), b"hh", [], "example.com")
+SIGNALS = {"rpId": "example.com", "userId": "aGg", "allAcceptedCredentialIds": [], "name": "ada", "displayName": "ada"}
 
 
 def no_icon(aaguid: str, theme: str) -> str:
@@ -281,14 +283,14 @@ def test_outcomes() -> None:
         "session_id": "id",
         "options": {"publicKey": {"challenge": "x"}},
     }
-    listed = schemas.credential_list(CredentialList([RECORD], SIGNALS, None), icon_url=no_icon)
+    listed = schemas.credential_list(CredentialList([RECORD], ACCOUNT, None), icon_url=no_icon)
     assert listed == {"credentials": [SHOWN], "signals": SIGNALS}
-    assert schemas.deleted(Deleted([RECORD.id], {}, SIGNALS)) == {"deleted": ["__79"], "signals": SIGNALS}
+    assert schemas.deleted(Deleted([RECORD.id], {}, ACCOUNT)) == {"deleted": ["__79"], "signals": SIGNALS}
 
 
 def test_what_the_app_adds_replaces_nothing() -> None:
     """An app's login hook adds members to a sign-in's data, and cannot change ours."""
-    outcome = SignedIn(object(), UserInfo("17", "ada", "Ada"), RECORD, SIGNALS, "sign-in")
+    outcome = SignedIn(object(), UserInfo("17", "ada", "Ada"), RECORD, ACCOUNT, "sign-in", Visitor(()))
     extra: dict[str, Any] = {"next": "/", "user": "mallory", "signals": None, "credential": 5}
     assert schemas.signed_in(outcome, extra, icon_url=no_icon) == {
         "next": "/",

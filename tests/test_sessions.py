@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from apps import SITE, App, make_app
 from cachelib import SimpleCache
-from flask import session
-from flask.sessions import SessionInterface
+from flask import Request, session
 from flask.testing import FlaskClient
-from flask_session.base import ServerSideSessionInterface
 from flask_session.cachelib import CacheLibSessionInterface
-from werkzeug.test import TestResponse
+from werkzeug.test import EnvironBuilder, TestResponse
 
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
-from flask_passkey.web.sessions import GuardedSessions
-from flask_passkey.web.views import is_route
+from flask_passkey.web import outage
 
 HTTPS = {"PASSKEY_RP_ID": "example.com", "PASSKEY_ORIGINS": ["https://example.com", "https://www.example.com"]}
 
@@ -362,7 +360,10 @@ def test_a_session_that_could_not_be_read_is_not_written(
 )  # fmt: skip
 def test_only_the_blueprints_paths_are_guarded(path: str, ours: bool) -> None:
     """An app's own routes are not taken for ours, however alike they look."""
-    assert is_route(path, "/api") is ours
+    app = make_app({"PASSKEY_URL_PREFIX": "/api"}).app
+    app.add_url_rule("/api/passkey/settings", "settings", lambda: "")
+    app.add_url_rule("/user/authn", "app_authn", lambda: "")
+    assert outage._is_ours(app, Request(EnvironBuilder(path).get_environ())) is ours
 
 
 @pytest.mark.parametrize("broken", ["get", "set"])
@@ -375,36 +376,28 @@ def test_other_routes_fail_as_without_us(client: FlaskClient, break_store: Break
 
 
 def test_everybody_sees_the_apps_own_interface(site: App, client: FlaskClient) -> None:
-    """What other extensions ask of the session interface, its class included, is answered by the app's own."""
+    """The session interface stays the app's own object, for whoever asks it anything."""
     own = site.app.session_interface
     client.get("/page")
-    guarded: Any = site.app.session_interface
-    assert type(guarded) is GuardedSessions and guarded.unguarded is own
-    for kind in (CacheLibSessionInterface, ServerSideSessionInterface, SessionInterface):
-        assert isinstance(guarded, kind)
-    assert guarded.key_prefix == "session:" and guarded.cache is site.cache
-    assert guarded.get_cookie_name(site.app) == "session"
+    assert site.app.session_interface is own and type(own) is CacheLibSessionInterface
 
 
 def test_what_the_interface_overrides_stays_overridden(site: App, client: FlaskClient) -> None:
-    """An interface with a cookie name and a null session of its own keeps them behind the guard."""
+    """An interface that opens sessions in another way still does so behind the guard."""
     own: Any = site.app.session_interface
-    own.get_cookie_name = lambda app: "named"
-    own.is_null_session = lambda session: True
+    own.open_session = opened = Mock(wraps=own.open_session)
     client.get("/page")
-    guarded: Any = site.app.session_interface
-    assert type(guarded) is GuardedSessions
-    assert guarded.get_cookie_name(site.app) == "named" and guarded.is_null_session({})
+    client.get("/page")
+    assert opened.call_count == 2 and outage.is_guarded(own)
 
 
 def test_the_guard_is_put_up_once(site: App, client: FlaskClient) -> None:
-    """Any number of requests, and there is one guard; another interface gets one of its own."""
+    """Any number of requests, and there is one guard; another interface gets another one."""
     for _ in range(3):
         client.get("/page")
-    guarded: Any = site.app.session_interface
-    assert type(guarded) is GuardedSessions and type(guarded.unguarded) is CacheLibSessionInterface
+    own: Any = site.app.session_interface
+    assert outage.is_guarded(own) and not isinstance(own.open_session.args[0], partial)
     other = SimpleCache()
     site.app.session_interface = CacheLibSessionInterface(client=other, app=site.app)
     sign_up(client, VirtualAuthenticator(SITE), "ada")
-    guarded = site.app.session_interface
-    assert type(guarded) is GuardedSessions and guarded.cache is other and other._cache
+    assert outage.is_guarded(site.app.session_interface) and other._cache

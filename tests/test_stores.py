@@ -26,7 +26,7 @@ import race
 import services
 import sqlalchemy as sa
 from cachelib import FileSystemCache, NullCache
-from flask import Flask, Request, Response
+from flask import Flask, Request
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
 from flask_session import Session
 from flask_sqlalchemy import SQLAlchemy
@@ -40,7 +40,7 @@ from flask_passkey.contracts import CeremonyOutageContract, CeremonyStoreContrac
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
 from flask_passkey.pending import CeremonyStore, store_for
 from flask_passkey.pending.ceremonies import PendingCeremonies
-from flask_passkey.web.sessions import GuardedSessions
+from flask_passkey.web.outage import guard
 
 EVERY_BYTE = bytes(range(256))
 SQL = [kind for kind in race.KINDS if "sql" in kind or "mariadb" in kind]
@@ -203,10 +203,10 @@ class TestEveryStore(CeremonyStoreContract):
         """A cookie with the name of a pending ceremony gets a new session, not what a stranger wrote into that."""
         key = new_key()
         store.put(key, b'{"purpose":"sign-up","name":"root"}', lifetime=300)
-        guarded = GuardedSessions(app.session_interface, is_ours=lambda path: False, answer=lambda error: Response())
+        guard(app.session_interface)
         cookie = f"session={odd.format(key)}; other=1".encode().decode("latin-1")
         request = Request({"HTTP_COOKIE": cookie})
-        session = guarded.open_session(app, request)
+        session: Any = app.session_interface.open_session(app, request)
         assert "name" not in session and odd.format(key) != session.sid
         assert dict(request.cookies) == {"other": "1"}
 
@@ -214,8 +214,8 @@ class TestEveryStore(CeremonyStoreContract):
     @pytest.mark.parametrize("odd", ['"\\000"', '"a b"', '"\\177"', "\xe4", "x" * 251])
     def test_odd_session_ids_are_no_outage(self, app: Flask, odd: str) -> None:
         """What no store takes as a name counts as no cookie, instead of as a store that is down."""
-        guarded = GuardedSessions(app.session_interface, is_ours=lambda path: False, answer=lambda error: Response())
-        session = guarded.open_session(app, Request({"HTTP_COOKIE": f"session={odd}"}))
+        guard(app.session_interface)
+        session: Any = app.session_interface.open_session(app, Request({"HTTP_COOKIE": f"session={odd}"}))
         assert not session and session.sid != odd
 
     @only(*WITH_OUR_CLOCK)
@@ -391,7 +391,7 @@ def keep_a_sign_in(app: Flask) -> None:
     rp_id = "accounts.example.com"
     pending = PendingCeremony(purpose="sign-in", rp_id=rp_id, challenge=new_key(), user_verification="required")
     store = PendingCeremonies(lambda: store_for(app.session_interface), rp_id=rp_id)
-    store.put(pending, browser=new_key(), lifetime=300)
+    store.put(pending, secret=new_key(), lifetime=300)
 
 
 class TestSize:

@@ -121,7 +121,7 @@ def test_authenticators_of_one_brand_share_a_root() -> None:
     for aaguid in (AAGUID, "00000000-0000-0000-0000-000000000000"):
         authenticator = VirtualAuthenticator(ORIGIN, attestation="packed-x5c", aaguid=aaguid, authority=authority)
         response = authenticator.create(creation_options(attestation="direct"))
-        assert verify_registration(response, root=authority.root_pem).aaguid == aaguid
+        assert verify_registration(response, algorithm=ES256, root=authority.root_pem).aaguid == aaguid
 
 
 def test_certificate_of_another_model_does_not_verify() -> None:

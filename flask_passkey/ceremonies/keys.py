@@ -7,9 +7,13 @@ from webauthn.helpers import decode_credential_public_key, decoded_public_key_to
 
 from ..errors import ResponseRejected
 
-# COSE key type and curve that belong to each algorithm identifier (section 5.8.5); RSA has no curve.
-_SHAPES = {-7: (2, 1), -8: (1, 6), -36: (2, 3), **dict.fromkeys((-257, -258, -259, -37, -38, -39), (3, None))}
-_RSA_BITS = range(2048, 8193)
+# COSE key type and curve that belong to each algorithm identifier (section 5.8.5); RSA and ML-DSA have no curve.
+_SHAPES: dict[int, tuple[int, int | None]] = {
+    **{-7: (2, 1), -8: (1, 6), -36: (2, 3)},
+    **dict.fromkeys((-257, -258, -259, -37, -38, -39), (3, None)),
+    **dict.fromkeys((-48, -49, -50), (7, None)),
+}
+RSA_BITS = range(2048, 8193)
 
 
 def check_public_key(cose_key: bytes) -> int:
@@ -26,7 +30,7 @@ def check_public_key(cose_key: bytes) -> int:
         raise ResponseRejected("the public key cannot be loaded") from exc
     if shape != _SHAPES.get(algorithm):
         raise ResponseRejected(f"the public key does not fit its algorithm {algorithm}")
-    if bits is not None and bits not in _RSA_BITS:
+    if bits is not None and bits not in RSA_BITS:
         raise ResponseRejected(f"the RSA key has {bits} bits")
     return algorithm
 

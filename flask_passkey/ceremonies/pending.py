@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import Final
 
 from ..encoding import refuse_deep
@@ -34,7 +33,7 @@ class PendingCeremony:
     user_verification: str
     #: The account, where it is known already.
     user_id: str = ""
-    #: The account's user handle, where it is known already.
+    #: The user handle of the account that gets a passkey, in a registration or sign-up.
     user_handle: str = ""
     #: Name of the account to create, in a sign-up.
     name: str = ""
@@ -52,7 +51,7 @@ class PendingCeremony:
 
         :param expires_at: end of life in seconds since 1970.
         """
-        members = {name: value for name, value in zip(_MEMBERS, _values(self), strict=True) if value}
+        members = {name: value for name in self.__slots__ if (value := getattr(self, name))}
         return _encode(members | {"expires_at": expires_at}).encode()
 
     @classmethod
@@ -73,6 +72,4 @@ class PendingCeremony:
         return pending
 
 
-_MEMBERS = tuple(field.name for field in fields(PendingCeremony))
-_values = attrgetter(*_MEMBERS)
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -50,13 +50,16 @@ def backup_eligibility_changed(record: CredentialRecord, state: AuthenticatorSta
     """Compare the BE flag with the stored one (section 7.2 step 19).
 
     It should never change, yet some password managers turned it on with an update, and their users would be
-    locked out: ``upgrade`` accepts that once, since the stored flag then stays on.
+    locked out: ``upgrade`` accepts that once, since the stored flag then stays on. Only of a passkey that does not
+    count, as those of password managers do not: a copy of a security key's secret could else turn its counter off,
+    and lock out the key, which goes on to say that it cannot be synced.
 
     :returns: whether it changed, where that is accepted.
     :raises ResponseRejected: it changed, where that is refused.
     """
     changed = record.backup_eligible != state.backup_eligible
-    accepted = config.backup_policy == "any" or (config.backup_policy == "upgrade" and state.backup_eligible)
-    if changed and not accepted:
+    counts = record.sign_count > 0 or state.sign_count > 0
+    upgraded = config.backup_policy == "upgrade" and state.backup_eligible and not counts
+    if changed and not upgraded and config.backup_policy != "any":
         raise ResponseRejected("the backup eligible flag changed; see PASSKEY_BACKUP_POLICY")
     return changed

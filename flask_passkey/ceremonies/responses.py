@@ -118,6 +118,20 @@ def _check_embedding(client_data: dict[str, Any], config: PasskeyConfig) -> None
         raise ResponseRejected(f"embedded in {quoted(top_origin)}, which is not in PASSKEY_TOP_ORIGINS")
 
 
+def without_token_binding(data: bytes) -> bytes:
+    """Return client data without ``tokenBinding``, for where no signature covers them.
+
+    Level 3 only reserves the member (section 5.8.1); the library judges it by the rule of Level 1.
+
+    :param data: that :func:`check_client_data` accepted.
+    """
+    client_data = _client_data(data)
+    if "tokenBinding" not in client_data:
+        return data
+    del client_data["tokenBinding"]
+    return json.dumps(client_data).encode()
+
+
 def check_rp_id(authenticator_data: bytes, *, rp_id: str) -> None:
     """Check that authenticator data were made for this RP ID (section 7.1 step 14, 7.2 step 15)."""
     if not compare_digest(authenticator_data[:32], sha256(rp_id.encode()).digest()):

@@ -76,7 +76,7 @@ def _algorithms(key: str, value: object) -> tuple[int, ...]:
     numbers = [_integer(item) for item in items] if isinstance(items, list | tuple) else []
     known = [number for number in numbers if number in _ALGORITHMS]
     if not known or len(known) < len(numbers):
-        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-8, -7, -257])
+        _refuse(key, value, f"not a list of some of {', '.join(map(str, _ALGORITHMS))}", [-7, -8, -257])
     return tuple(dict.fromkeys(known))
 
 
@@ -107,11 +107,11 @@ def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 
 _AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "apple"}
+_FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
-_ALGORITHMS = (-8, -7, -257, -36, -37, -38, -39, -258, -259)
+_ALGORITHMS = (-7, -8, -257, -36, -37, -38, -39, -258, -259, -48, -49, -50)
 READERS: dict[str, Callable[[str, Any], Any]] = {
     "rp_id": lambda key, value: check_rp_id(value),
     "rp_name": _text,
@@ -125,6 +125,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "attestation_roots": _roots,
     "mds_file": _text,
     "mds_root": _text,
+    "mds_stale": partial(_choice, choices=("warn", "refuse")),
     "allowed_aaguids": _aaguids,
     "denied_aaguids": _aaguids,
     "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),

@@ -40,17 +40,20 @@ class PasskeyConfig:
     #: ``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch.
     user_verification: str = "required"
     #: Key types offered to and accepted from authenticators, by COSE number, best first.
-    algorithms: tuple[int, ...] = (-8, -7, -257)
+    algorithms: tuple[int, ...] = (-7, -8, -257)
     #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
-    #: Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
-    #: only authenticators below them can be registered.
+    #: Files with the certificates that attestation must lead to, by format: ``{"packed": ["roots.pem"]}``. They need
+    #: not be roots. Then only authenticators below them can be registered.
     attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
     #: it does not know or that were compromised are refused. Needs the extra ``mds``.
     mds_file: str = ""
     #: File with the certificate that the metadata blob is signed below.
     mds_root: str = ""
+    #: What to do about a metadata blob that should have been renewed: ``warn`` or ``refuse``. It is read at start-up
+    #: only.
+    mds_stale: str = "warn"
     #: Models of authenticators that may be registered; empty for all.
     allowed_aaguids: tuple[str, ...] = ()
     #: Models of authenticators that may not be registered.
@@ -58,8 +61,8 @@ class PasskeyConfig:
     #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
     #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
     counter_policy: str = "device-bound"
-    #: What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once, ``fixed`` never,
-    #: ``any`` lets it change as it likes.
+    #: What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once if the passkey does not
+    #: count its signatures, ``fixed`` never, ``any`` lets it change as it likes.
     backup_policy: str = "upgrade"
     #: Accept ceremonies from an ``<iframe>`` inside a page of another origin.
     allow_cross_origin: bool = False

@@ -11,7 +11,7 @@ import builtins
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 #: Longest credential ID that may be registered, in bytes (section 7.1, step 25).
 MAX_CREDENTIAL_ID = 1023
@@ -62,7 +62,7 @@ class CredentialRepository(Protocol):
     :class:`flask_passkey.testing.CredentialRepositoryContract` holds the promises as tests.
     """
 
-    def transaction(self) -> AbstractContextManager[object]:
+    def transaction(self) -> AbstractContextManager[Any]:
         """Make all calls inside the block take effect together or, when it raises, not at all.
 
         A block inside a block joins the outer one.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from ..errors import CeremonyStoreUnavailable
+from .internals import key_prefix
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Adapter:
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         self._interface = interface
         self._clock = clock
-        self._prefix = f"{getattr(interface, 'key_prefix', '')}{MARK}"
+        self._prefix = f"{key_prefix(interface)}{MARK}"
         self._next_sweep = 0.0
 
     def put(self, key: str, value: bytes, *, lifetime: int) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from secrets import token_urlsafe
 
-from ..ceremonies.pending import PendingCeremony
+from ..ceremonies.pending import REGISTRATION, STEP_UP, PendingCeremony
 from ..encoding import base64url_encode
 from ..errors import CeremonyNotFound
 from . import CeremonyStore
@@ -24,15 +23,8 @@ from . import CeremonyStore
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What a ceremony is bound to besides its ``ceremony_id`` and RP ID."""
-
-    #: The browser's secret.
-    browser: str
-    purpose: str
-    #: The account, where the purpose has one.
-    user_id: str = ""
+#: Purposes of a signed-in user, whose id the ceremony is bound to.
+_WITH_USER = (STEP_UP, REGISTRATION)
 
 
 class PendingCeremonies:
@@ -50,27 +42,37 @@ class PendingCeremonies:
         self._rp_id = rp_id
         self._clock = clock
 
-    def put(self, pending: PendingCeremony, *, browser: str, lifetime: int) -> str:
-        """Keep a ceremony for ``lifetime`` seconds and return its ``ceremony_id``, a UUID.
+    def put(self, pending: PendingCeremony, *, secret: str, lifetime: int) -> str:
+        """Keep a ceremony and return its id, a UUID.
 
+        :param secret: of the browser that it is bound to.
+        :param lifetime: in seconds.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
         ceremony_id = str(uuid.uuid4())
-        key = self._key(ceremony_id, Binding(browser, pending.purpose, pending.user_id))
+        key = self._key(ceremony_id, secret, pending.purpose, pending.user_id)
         value = pending.to_json(expires_at=self._clock() + lifetime)
         self._store().put(key, value, lifetime=lifetime)
         return ceremony_id
 
-    def take(self, ceremony_id: str, bindings: Iterable[Binding]) -> PendingCeremony:
-        """Claim a ceremony under the first of the bindings that fits; nobody can claim it again.
+    def take(
+        self, ceremony_id: str, *, secrets: Sequence[str], purposes: Sequence[str], user_id: str = ""
+    ) -> PendingCeremony:
+        """Claim a ceremony of one of these purposes; nobody can claim it again.
 
-        :raises CeremonyNotFound: none fits, or it was claimed, or it is expired.
+        :param secrets: those that the browser holds.
+        :param user_id: the signed-in user's; empty where nobody is signed in.
+        :raises CeremonyNotFound: it is another's or of another purpose, or was claimed, or is expired.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
-        for binding in bindings:
-            pending = self._claim(self._key(ceremony_id, binding))
-            if pending is not None:
-                return pending
+        for purpose in purposes:
+            owner = user_id if purpose in _WITH_USER else ""
+            if purpose in _WITH_USER and not owner:
+                continue
+            for secret in secrets:
+                pending = self._claim(self._key(ceremony_id, secret, purpose, owner))
+                if pending is not None:
+                    return pending
         raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
 
     def try_store(self) -> None:
@@ -78,7 +80,7 @@ class PendingCeremonies:
 
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
-        self._store().claim(self._key(str(uuid.uuid4()), Binding(new_browser_secret(), "")))
+        self._store().claim(self._key(str(uuid.uuid4()), new_browser_secret(), "", ""))
 
     def _claim(self, key: str) -> PendingCeremony | None:
         value = self._store().claim(key)
@@ -92,12 +94,12 @@ class PendingCeremonies:
         # Some stores drop expired records late or never, so the record's own time decides.
         return pending if self._clock() < pending.expires_at else None
 
-    def _key(self, ceremony_id: str, binding: Binding) -> str:
-        bound_to = "\0".join((ceremony_id, binding.purpose, self._rp_id, binding.user_id))
-        digest = hmac.digest(binding.browser.encode(), bound_to.encode(), hashlib.sha256)
+    def _key(self, ceremony_id: str, secret: str, purpose: str, user_id: str) -> str:
+        bound_to = "\0".join((ceremony_id, purpose, self._rp_id, user_id))
+        digest = hmac.digest(secret.encode(), bound_to.encode(), hashlib.sha256)
         return base64url_encode(digest)
 
 
 def new_browser_secret() -> str:
     """Make the secret that binds ceremonies to one browser: 32 random bytes as base64url text."""
-    return secrets.token_urlsafe(32)
+    return token_urlsafe(32)

@@ -9,6 +9,7 @@ from typing import Any
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
 
 from ..errors import ConfigurationError
+from . import internals
 from .base import Adapter, CeremonyStore
 from .dynamodb import DynamoDBStore
 from .files import FileSystemCacheStore
@@ -47,7 +48,7 @@ def store_for(
     :raises ConfigurationError: the app keeps sessions in the browser, or in a store that is not known here, or not in
         the one that it means to.
     """
-    cache = getattr(interface, "cache", None)
+    cache = internals.cache_of(interface)
     # By name, so that a library need not be installed to be asked about.
     classes = (*interface.__class__.__mro__, *cache.__class__.__mro__)
     names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
@@ -86,10 +87,11 @@ def _refuse_cookies(interface: SessionInterface) -> None:
 def _refuse_substitute(adapter: type[Adapter], interface: Any, config: Mapping[str, Any]) -> None:
     """Refuse to go on where Flask-Session did not like the client it was given, and took one for localhost."""
     given = config.get(adapter.client_setting)
-    if given is None or given is interface.client:
+    used = None if given is None else internals.client_of(interface)
+    if given is used:
         return
-    what, used = (f"{type(client).__module__}.{type(client).__qualname__}" for client in (given, interface.client))
+    what, instead = (f"{type(client).__module__}.{type(client).__qualname__}" for client in (given, used))
     raise ConfigurationError(
-        f"Flask-Session does not use {adapter.client_setting}, a {what}: it has put a {used} for localhost in its "
+        f"Flask-Session does not use {adapter.client_setting}, a {what}: it has put a {instead} for localhost in its "
         f"place, and only warned. Write {adapter.advice}"
     )

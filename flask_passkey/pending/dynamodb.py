@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
+from . import internals
 from .base import Adapter
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class DynamoDBStore(Adapter):
 
         super().__init__(interface, clock)
         self.errors = (BotoCoreError, ClientError)
-        self._client, self._table = interface.store.meta.client, interface.store.name
+        self._client, self._table = internals.dynamodb_of(interface)
         self._warn_of_what_stays()
 
     def _warn_of_what_stays(self) -> None:

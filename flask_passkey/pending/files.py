@@ -33,18 +33,18 @@ class FileSystemCacheStore(Adapter):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        if 0 < internals.threshold(interface.cache) < MANY_SESSIONS:
+        cache = internals.cache_of(interface)
+        if 0 < internals.threshold_of(cache) < MANY_SESSIONS:
             log.warning(
                 "FileSystemCache forgets sessions, those of signed-in users among them, as soon as there are more than "
                 "%d. Write SESSION_CACHELIB = FileSystemCache(%r, threshold=0), and remove old files now and then.",
-                internals.threshold(interface.cache),
-                internals.folder(interface.cache),
+                internals.threshold_of(cache),
+                internals.path_of(cache),
             )
 
     @property
     def _folder(self) -> str:
-        cache = self._interface.cache
-        return os.path.join(internals.folder(cache), f"passkey{internals.unfinished_suffix(cache)}")
+        return internals.ignored_folder(internals.cache_of(self._interface), "passkey")
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         path = os.path.join(self._folder, hashlib.sha256(name.encode()).hexdigest())

@@ -108,7 +108,7 @@ class MemcachedStore(Adapter):
 
     @property
     def _client(self) -> Any:
-        return self._interface.client
+        return internals.client_of(self._interface)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         with self._library.connection() as client:
@@ -136,11 +136,11 @@ class MemcachedCacheStore(MemcachedStore):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        self._prefix = f"{interface.cache.key_prefix or ''}{self._prefix}"
+        self._prefix = f"{internals.memcached_of(internals.cache_of(interface))[1]}{self._prefix}"
 
     @property
     def _client(self) -> Any:
-        return internals.memcached_client(self._interface.cache)
+        return internals.memcached_of(internals.cache_of(self._interface))[0]
 
 
 def _key(name: str) -> str:

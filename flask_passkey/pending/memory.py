@@ -24,11 +24,12 @@ class SimpleCacheStore(Adapter):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
+        cache = internals.cache_of(interface)
         # Its calls are atomic, each by itself. It lives as long as the cache, whose other users find it, too.
-        self._records: dict[str, tuple[float, bytes]] = vars(interface.cache).setdefault("_passkey_records", {})
+        self._records: dict[str, tuple[float, bytes]] = internals.records_beside(cache, "_passkey_records")
         log.warning(
             'SimpleCache is for one process, and drops sessions above %d records. Set SESSION_TYPE = "redis".',
-            internals.threshold(interface.cache),
+            internals.threshold_of(cache),
         )
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
+from . import internals
 from .base import Adapter
 
 #: Nothing was done because of others. MongoDB tries again by itself; not every server that speaks its language does.
@@ -30,7 +31,7 @@ class MongoDBStore(Adapter):
 
         super().__init__(interface, clock)
         self.errors = (PyMongoError,)
-        self._collection = interface.store
+        self._collection = internals.collection_of(interface)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         record = {"_id": name, "val": value, "expiration": _date(self._clock() + lifetime)}

@@ -25,7 +25,10 @@ class RedisStore(Adapter):
 
         super().__init__(interface, clock)
         self.errors = (RedisError, RedisClusterException)
-        self._client: Any = getattr(interface, "client", None)
+        self._client: Any = self._find_client()
+
+    def _find_client(self) -> Any:
+        return internals.client_of(self._interface)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         self._client.set(name, value, ex=lifetime)
@@ -42,7 +45,7 @@ class RedisCacheStore(RedisStore):
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = RedisCache(...)'
     client_setting = ""
 
-    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
-        super().__init__(interface, clock)
-        self._client, prefix = internals.redis_client(interface.cache), interface.cache.key_prefix or ""
-        self._prefix = f"{prefix() if callable(prefix) else prefix}{self._prefix}"
+    def _find_client(self) -> Any:
+        client, prefix = internals.redis_of(internals.cache_of(self._interface))
+        self._prefix = f"{prefix}{self._prefix}"
+        return client

@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from . import internals
 from .base import Adapter
 
 
@@ -28,7 +29,7 @@ class SQLAlchemyStore(Adapter):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        self._table: Any = interface.sql_session_model.__table__
+        self._table = internals.sessions_table(interface)
         columns = self._table.c
         wanted = (columns.session_id == bindparam("name")) & (columns.expiry > bindparam("now"))
         # Made once: SQLAlchemy takes longer to make a statement than to run it.
@@ -70,7 +71,7 @@ class SQLAlchemyStore(Adapter):
     def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
         """Do the work in a transaction; again, when the database undid it only because of others."""
         # Past db.session, which would be made for this request and removed after it.
-        engine = self._interface.client.engines[self._table.metadata.info.get("bind_key")]
+        engine = internals.sessions_engine(self._interface)
         try:
             with engine.begin() as connection:
                 return work(connection)

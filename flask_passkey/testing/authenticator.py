@@ -85,7 +85,7 @@ class VirtualAuthenticator(SignalAPI):
     #: Origin of the page that calls the browser, with scheme and port.
     origin: str = "http://localhost"
     _: KW_ONLY
-    #: COSE algorithm identifier of the only algorithm it has; ``None``: all of -7, -8, -257, -35, -36, -53.
+    #: COSE algorithm identifier of the only algorithm it has; ``None``: all of :data:`ALGORITHMS`.
     algorithm: int | None = None
     #: Can it keep discoverable credentials?
     has_resident_key: bool = True

@@ -1,7 +1,7 @@
 """Credential key pairs: make one, write its public half as COSE_Key and as SPKI, sign with it.
 
 The key formats are those of `W3C WebAuthn Level 3, section 5.8.5
-<https://www.w3.org/TR/webauthn-3/#sctn-alg-identifier>`_ and section 6.5.1.1, from RFC 9053 and RFC 8230.
+<https://www.w3.org/TR/webauthn-3/#sctn-alg-identifier>`_ and section 6.5.1.1, from RFC 9053, RFC 8230 and RFC 9964.
 """
 
 from __future__ import annotations
@@ -10,17 +10,29 @@ from functools import cache
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 
+_MLDSAPrivateKey: TypeAlias = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
 #: What a :class:`VirtualCredential` signs with: a private key of the ``cryptography`` library.
 PrivateKey: TypeAlias = (
-    ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | rsa.RSAPrivateKey
+    ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | rsa.RSAPrivateKey
+    | _MLDSAPrivateKey
 )
 
 ES256, ES384, ES512, EDDSA, ED448, RS256 = -7, -35, -36, -8, -53, -257
 
+#: COSE algorithm -> its kind of key (RFC 9964).
+_MLDSA: dict[int, type[mldsa.MLDSA44PrivateKey] | type[mldsa.MLDSA65PrivateKey] | type[mldsa.MLDSA87PrivateKey]] = {
+    -48: mldsa.MLDSA44PrivateKey,
+    -49: mldsa.MLDSA65PrivateKey,
+    -50: mldsa.MLDSA87PrivateKey,
+}
+
 #: All COSE algorithm identifiers the authenticator has.
-ALGORITHMS = (ES256, EDDSA, RS256, ES384, ES512, ED448)
+ALGORITHMS = (ES256, EDDSA, RS256, ES384, ES512, ED448, *_MLDSA)
 
 #: COSE algorithm -> its curve, the number of that curve in COSE, its hash. WebAuthn ties one to the other.
 _ECDSA: dict[int, tuple[ec.EllipticCurve, int, hashes.HashAlgorithm]] = {
@@ -32,7 +44,7 @@ _ECDSA_OF_CURVE = {curve.name: algorithm for algorithm, (curve, _, _) in _ECDSA.
 
 # Labels of RFC 9052, section 7.1, and RFC 9053, section 7: kty, alg; crv, x, y of an elliptic curve key.
 _KTY, _ALG, _CRV, _X, _Y = 1, 3, -1, -2, -3
-_KTY_OKP, _KTY_EC2, _KTY_RSA = 1, 2, 3
+_KTY_OKP, _KTY_EC2, _KTY_RSA, _KTY_AKP = 1, 2, 3, 7
 
 
 def generate_key(algorithm: int = ES256, *, shared_rsa_key: bool = False) -> PrivateKey:
@@ -44,6 +56,8 @@ def generate_key(algorithm: int = ES256, *, shared_rsa_key: bool = False) -> Pri
     """
     if algorithm in _ECDSA:
         return ec.generate_private_key(_ECDSA[algorithm][0])
+    if algorithm in _MLDSA:
+        return _MLDSA[algorithm].generate()
     if algorithm == EDDSA:
         return ed25519.Ed25519PrivateKey.generate()
     if algorithm == ED448:
@@ -66,6 +80,9 @@ def algorithm_of(key: PrivateKey) -> int:
     """Return the COSE algorithm identifier that goes with a key."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return _ECDSA_OF_CURVE[key.curve.name]
+    for algorithm, kind in _MLDSA.items():
+        if isinstance(key, kind):
+            return algorithm
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return EDDSA
     return ED448 if isinstance(key, ed448.Ed448PrivateKey) else RS256
@@ -82,8 +99,10 @@ def cose_map(key: PrivateKey) -> dict[int, int | bytes]:
         public = key.public_key().public_numbers()
         n, e = public.n.to_bytes(key.key_size // 8, "big"), public.e.to_bytes(3, "big")
         return {_KTY: _KTY_RSA, _ALG: algorithm, -1: n, -2: e}
-    curve = 6 if algorithm == EDDSA else 7
-    return {_KTY: _KTY_OKP, _ALG: algorithm, _CRV: curve, _X: key.public_key().public_bytes_raw()}
+    raw = key.public_key().public_bytes_raw()
+    if algorithm in _MLDSA:
+        return {_KTY: _KTY_AKP, _ALG: algorithm, -1: raw}
+    return {_KTY: _KTY_OKP, _ALG: algorithm, _CRV: 6 if algorithm == EDDSA else 7, _X: raw}
 
 
 def spki(key: PrivateKey) -> bytes:

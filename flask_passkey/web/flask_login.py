@@ -13,7 +13,7 @@ def hooks_of(app: Flask) -> Hooks | None:
     """Return hooks that work through the app's Flask-Login, ``None`` when it has none.
 
     An account's id is then what its ``get_id()`` returns, so that must never change: an app whose ``get_id()``
-    returns a token that changes with the password needs hooks ``describe_user`` and ``load_user`` of its own.
+    returns a token that changes with the password needs hooks ``describe_user`` and ``load_user``.
     """
     manager = getattr(app, "login_manager", None)
     if manager is None:
@@ -21,7 +21,7 @@ def hooks_of(app: Flask) -> Hooks | None:
     from flask_login import current_user, login_user
 
     return Hooks(
-        get_current_user=current_user._get_current_object, load_user=manager._user_callback, login_user=login_user
+        get_current_user=current_user._get_current_object, load_user=manager.user_callback, login_user=login_user
     )
 
 

@@ -1,22 +1,40 @@
-"""What every request is asked before a view looks at it: does it come from one of our pages, and is it JSON?"""
+"""HTTP at the border: origin and body in; envelopes, refusals and errors out."""
 
 from __future__ import annotations
 
+import logging
+import uuid
 from typing import Any
 
-from flask import request
+from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
+from .. import signals
 from ..config import PasskeyConfig
 from ..encoding import parse_json
-from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON
+from ..errors import (
+    BodyTooLarge,
+    CredentialNotFound,
+    CrossSiteRequest,
+    MalformedRequest,
+    MethodNotAllowed,
+    Misconfigured,
+    NotJSON,
+    Refusal,
+    SignInRequired,
+    TooManyRequests,
+)
+from ..state import current
+from . import schemas
+
+log = logging.getLogger(__name__)
 
 
 def refuse_cross_site(config: PasskeyConfig) -> None:
     """Refuse a request that a browser sent from another site's page.
 
-    Browsers put ``Origin`` on every request that could change something, and ``Sec-Fetch-Site`` on every one;
-    a client that sends neither is no browser, so nobody's cookies are abused.
+    Browsers put ``Origin`` on every request that could change something, and ``Sec-Fetch-Site`` on every one. A client
+    that sends neither is no browser, so nobody's cookies are abused.
 
     :raises CrossSiteRequest: it did.
     """
@@ -48,14 +66,77 @@ def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
 
 def _data(longest: int) -> bytes:
     """Read the body, which is kept, for the app's hooks may want to read it too."""
-    # One that comes in chunks is cut off there without a word, so leave room to see that it is too long.
+    # Werkzeug cuts a chunked body off at the limit without an error, so leave room to see that it is too long.
     request.max_content_length = longest + 1
     try:
         data = request.get_data()
     except HTTPException:
         raise
-    except Exception as exc:  # whatever the WSGI server thinks of chunks that are none
+    except Exception as exc:  # whatever the server raises for malformed chunked encoding
         raise MalformedRequest("body", f"the body cannot be read: {type(exc).__name__}") from exc
     if len(data) > longest:
         raise BodyTooLarge(f"the body is longer than {longest} bytes")
     return data
+
+
+def answer(members: dict[str, Any], status: int = 200) -> Response:
+    """Return a JSON response that must not be cached."""
+    response: Response = current_app.json.response(members)  # type: ignore[assignment]
+    if status != 200:
+        response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def succeed(data: dict[str, Any]) -> Response:
+    """Answer with the envelope of a success."""
+    return answer(schemas.success(data))
+
+
+def refuse(refusal: Refusal) -> Response:
+    """Answer with the envelope of a refusal."""
+    return answer(_failure(refusal), _status(refusal.status))
+
+
+def partly_done(data: dict[str, Any], refused: dict[str, Refusal]) -> Response:
+    """Answer a batch of which some failed, by the text of their ids."""
+    correlation_id = str(uuid.uuid4())
+    failures = {text: _failure(refusal) for text, refusal in refused.items()}
+    log.info("Deleted %s, refused %s [%s]", len(data["deleted"]), len(refused), correlation_id)
+    return answer(schemas.partly_done(data, failures, correlation_id=correlation_id), _status(207))
+
+
+def handle_error(error: Exception) -> Response:
+    """Answer whatever went wrong with an envelope."""
+    if isinstance(error, Refusal):
+        return refuse(error)
+    if isinstance(error, HTTPException):
+        return refuse(_from_http(error))
+    misconfigured = Misconfigured(f"{type(error).__name__} in a hook of the app or in Flask-Passkey: {error}")
+    misconfigured.__cause__ = error
+    return refuse(misconfigured)
+
+
+def _status(status: int) -> int:
+    return status if current().config.http_status else 200
+
+
+def _failure(refusal: Refusal) -> dict[str, Any]:
+    """Return the envelope of a refusal; log and signal get its reason under the same correlation id."""
+    correlation_id = str(uuid.uuid4())
+    level = logging.ERROR if refusal.status >= 500 else logging.INFO
+    cause = refusal.__cause__ if level == logging.ERROR else None
+    log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    signals.send(signals.refused, app, error=refusal, correlation_id=correlation_id)
+    return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
+
+
+def _from_http(error: HTTPException) -> Refusal:
+    """Translate an exception of werkzeug, the app or one of its extensions."""
+    reason = f"{error.code} {error.name}"
+    known = {401: SignInRequired, 403: CrossSiteRequest, 404: CredentialNotFound, 405: MethodNotAllowed}
+    known |= {413: BodyTooLarge, 415: NotJSON, 429: TooManyRequests}
+    if error.code in known:
+        return known[error.code](reason)
+    return MalformedRequest("body", reason) if (error.code or 500) < 500 else Misconfigured(reason)

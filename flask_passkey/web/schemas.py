@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from ..credentials import CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
-from ..errors import MalformedRequest, Refusal
-from ..outcomes import Begun, CredentialList, Deleted, SignedIn
+from ..errors import CredentialNotFound, MalformedRequest, Refusal
+from ..names import clean_display_name, clean_label, clean_name, shown_name
+from ..outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from ..providers import provider_of
-
-MAX_LABEL = 64
-MAX_NAME = 255
 
 #: Gives the address of a provider's icon by AAGUID and theme.
 IconURL = Callable[[str, str], str]
 
 
-class Label(fields.String):
-    """One line of text a person wrote: trimmed, composed (NFC), nothing invisible that could mislead."""
+class Text(fields.String):
+    """One line of text that a person wrote.
+
+    :param clean: returns the text as it is kept, or refuses it.
+    """
+
+    def __init__(self, clean: Callable[..., str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._clean = clean
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        text = unicodedata.normalize("NFC", str(super()._deserialize(value, attr, data, **kwargs)).strip())
-        categories = {unicodedata.category(char) for char in text}
-        if categories & _REFUSED or _OVERRIDES.intersection(text):
-            raise ValidationError("has control characters")
-        if text and categories <= _UNSEEN:
-            raise ValidationError("has nothing to see")
-        return text
-
-
-# Control characters, halves of surrogate pairs, line and paragraph separators.
-_REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
-# Formatting characters, spaces, accents: with nothing else there is nothing on the screen.
-_UNSEEN = frozenset(("Cf", "Zs", "Mn", "Me"))
-# Characters that reorder the text around them, so that a name could pretend to be another.
-_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+        return self._clean(str(super()._deserialize(value, attr, data, **kwargs)), field=attr)
 
 
 class RequestSchema(Schema):
@@ -74,7 +64,7 @@ def _made(schema: type[RequestSchema]) -> RequestSchema:
 
 
 class BeginSignInRequest(RequestSchema):
-    user_name = Label(validate=validate.Length(1, MAX_NAME))
+    user_name = Text(clean_name)
     step_up = fields.Boolean(truthy={True}, falsy={False})
 
 
@@ -83,11 +73,11 @@ class BeginRegistrationRequest(RequestSchema):
 
 
 class BeginSignUpRequest(RequestSchema):
-    name = Label(required=True, validate=validate.Length(1, MAX_NAME))
-    display_name = Label(load_default="", validate=validate.Length(0, MAX_NAME))
+    name = Text(clean_name, required=True)
+    display_name = Text(clean_display_name, load_default="")
 
 
-# As it was given; other ways to write a UUID are not.
+# Canonical form only.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
@@ -96,11 +86,11 @@ class FinishRequest(RequestSchema):
 
     session_id = fields.String(required=True, validate=validate.Regexp(_UUID))
     response = fields.Raw(required=True, allow_none=True)
-    name = Label(load_default="", validate=validate.Length(0, MAX_LABEL))
+    name = Text(clean_label, load_default="")
 
 
 class RenameRequest(RequestSchema):
-    name = Label(required=True, validate=validate.Length(1, MAX_LABEL))
+    name = Text(partial(clean_label, required=True), required=True)
 
 
 def read_credential_id(text: str) -> bytes | None:
@@ -109,6 +99,17 @@ def read_credential_id(text: str) -> bytes | None:
         return base64url_decode(text) or None
     except ValueError:
         return None
+
+
+def known_id(text: str) -> bytes:
+    """Return the bytes of a credential ID; what cannot be one is nobody's.
+
+    :raises CredentialNotFound: no credential can have it.
+    """
+    decoded = read_credential_id(text)
+    if decoded is None:
+        raise CredentialNotFound("no credential can have this ID")
+    return decoded
 
 
 class EnvelopeSchema(Schema):
@@ -194,6 +195,17 @@ def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
     return {"name": known.name, **icons}
 
 
+def account_state(account: AccountState) -> dict[str, Any]:
+    """Return the ready arguments of the browser's Signal API (section 5.1.10)."""
+    return {
+        "rpId": account.rp_id,
+        "userId": base64url_encode(account.user_handle),
+        "allAcceptedCredentialIds": [base64url_encode(id_) for id_ in account.credential_ids],
+        "name": account.info.name,
+        "displayName": shown_name(account.info.name, account.info.display_name),
+    }
+
+
 def begun(outcome: Begun) -> dict[str, Any]:
     """Return the data of a ceremony that was begun."""
     return {"session_id": outcome.ceremony_id, "options": {"publicKey": outcome.options}}
@@ -206,16 +218,16 @@ def signed_in(outcome: SignedIn, extra: Mapping[str, Any], *, icon_url: IconURL)
         **extra,
         "user": {"id": info.id, "name": info.name, "display_name": info.display_name},
         "credential": credential(outcome.credential, current=outcome.credential.id, icon_url=icon_url),
-        "signals": outcome.signals,
+        "signals": account_state(outcome.account),
     }
 
 
 def credential_list(outcome: CredentialList, *, icon_url: IconURL) -> dict[str, Any]:
     """Return the data of a list of credentials."""
     records = [credential(record, current=outcome.current, icon_url=icon_url) for record in outcome.credentials]
-    return {"credentials": records, "signals": outcome.signals}
+    return {"credentials": records, "signals": account_state(outcome.account)}
 
 
 def deleted(outcome: Deleted) -> dict[str, Any]:
     """Return the data of a batch of deletions."""
-    return {"deleted": [base64url_encode(item) for item in outcome.deleted], "signals": outcome.signals}
+    return {"deleted": [base64url_encode(item) for item in outcome.deleted], "signals": account_state(outcome.account)}

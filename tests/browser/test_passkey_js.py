@@ -32,7 +32,7 @@ CREATION: dict[str, Any] = {
     "rp": {"id": "localhost", "name": "Demo"},
     "user": {"id": "AQID-_8", "name": "ada", "displayName": "Ada"},
     "challenge": "_-8BAgM",
-    "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (-8, -7, -257)],
+    "pubKeyCredParams": [{"type": "public-key", "alg": alg} for alg in (-7, -8, -257)],
     "timeout": 300000,
     "excludeCredentials": [{"type": "public-key", "id": "-_8", "transports": ["internal"]}],
     "authenticatorSelection": {"residentKey": "required", "requireResidentKey": True, "userVerification": "required"},

@@ -1,0 +1,54 @@
+"""The secret that ceremonies are bound to, and the cookie in which the browser holds it.
+
+The cookie names nobody, is never stored on the server, and ends with the browser session. An anonymous visitor thus
+needs no session record.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Response, after_this_request, request
+
+from ..config import PasskeyConfig
+from ..pending.ceremonies import new_browser_secret
+
+# A browser whose first requests race gets two secrets. Many more were not set by us.
+_MAX_SECRETS = 16
+_NEW = "passkey.new_secret"
+
+
+def known(config: PasskeyConfig) -> tuple[str, ...]:
+    """Return the secrets that the browser holds; one is made, and set with the answer, where it holds none."""
+    return held(config) or (_new(config),)
+
+
+def held(config: PasskeyConfig) -> tuple[str, ...]:
+    """Return the secrets that the browser holds."""
+    if not request.cookies:
+        return ()
+    prefix = _prefix(config)
+    found = (value for name, value in request.cookies.items() if name.startswith(prefix))
+    return tuple(value for value in found if len(value) == 43)[:_MAX_SECRETS]
+
+
+def _new(config: PasskeyConfig) -> str:
+    """Return the request's new secret; asked again, the same one."""
+    made: str | None = request.environ.get(_NEW)
+    if made is not None:
+        return made
+    secret = request.environ[_NEW] = new_browser_secret()
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        # A name for each secret, so that two first answers at once do not overwrite each other's.
+        name = _prefix(config) + secrets.token_hex(4)
+        response.set_cookie(name, secret, secure=config.https_only, httponly=True, samesite="Lax")
+        return response
+
+    return secret
+
+
+def _prefix(config: PasskeyConfig) -> str:
+    # With __Host- the browser refuses cookies that another subdomain, or a page on http, tries to plant.
+    return "__Host-passkey_" if config.https_only else "passkey_"
