@@ -1,29 +1,26 @@
 """Compare this clone with another one, side by side in one run: ``python bench/compare.py OTHER [SUBJECT...]``.
 
 Prints, for each subject, the time here as a ratio of the time there: median, and quartiles of the rounds.
-``BENCH_CLOCK=cpu`` measures processor time, which does not know what else the machine does.
+``BENCH_CLOCK=cpu`` measures processor time, which leaves out other work on the machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "tests"))
 
-import services  # noqa: E402
+import places  # noqa: E402
 from interleave import Worker, ratios, spread, times  # noqa: E402
 
 USUAL = (
-    "prepare ours memory",
-    "prepare ours redis",
-    "prepare ours file",
-    "prepare ours sql",
+    "begin ours memory",
+    "begin ours redis",
+    "begin ours file",
+    "begin ours sql",
     "finish ours memory memory",
     "finish ours memory sqlite login",
     "finish ours redis sqlite login",
@@ -39,18 +36,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--count", type=int, default=50)
     wanted = parser.parse_args()
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        os.environ["BENCH_FOLDER"] = folder
-        os.environ["BENCH_REDIS_URL"] = stack.enter_context(services.redis_server())
-        os.environ["BENCH_POSTGRESQL_URL"] = stack.enter_context(services.postgresql_server())
+    with places.ready():
         print("| subject | here to there | quartiles | here |\n|---|---|---|---|")
         for subject in wanted.subjects:
             print(row(subject, wanted.other.resolve(), rounds=wanted.rounds, count=wanted.count), flush=True)
 
 
 def row(subject: str, other: Path, *, rounds: int, count: int) -> str:
-    """Measure one subject in both clones, taken in turns."""
+    """Measure one subject in both clones, in turns, and return its line."""
     workers = [Worker(subject, root=root) for root in (HERE.parent.resolve(), other)]
     found = times(workers, rounds=rounds, count=count)
     for worker in workers:

@@ -14,8 +14,9 @@ import pytest
 import services
 from apps import SITE, App, make_app
 from flask.testing import FlaskClient
+from response_tools import EDDSA, ORIGIN, creation_options
 
-from flask_passkey.testing import VirtualAuthenticator, sign_up
+from flask_passkey.testing import VirtualAuthenticator, VirtualCredential, sign_up
 
 # The demo is in no wheel. At the end, so that the package is the one that is installed.
 sys.path.append(str(Path(__file__).parent.parent))
@@ -66,6 +67,19 @@ def pytest_terminal_summary(
     left_out = [f"{counts[kind]} that {what}" for kind, what in KINDS.items() if counts[kind]]
     if left_out and config.option.markexpr == "quick":
         terminalreporter.write_line(f"Left out: {', '.join(left_out)}. CONTRIBUTING.md says how to run everything.")
+
+
+@pytest.fixture
+def authenticator() -> VirtualAuthenticator:
+    """An authenticator without credentials; a subset of its algorithms keeps responses reproducible."""
+    return VirtualAuthenticator(ORIGIN, algorithm=EDDSA)
+
+
+@pytest.fixture
+def credential(authenticator: VirtualAuthenticator) -> VirtualCredential:
+    """Ada's credential in that authenticator."""
+    authenticator.create(creation_options())
+    return authenticator.credentials[0]
 
 
 @pytest.fixture

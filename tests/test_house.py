@@ -65,7 +65,7 @@ LIBRARIES = {
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
 OPTIONAL = {"redis", "pymemcache", "pylibmc", "pymongo", "botocore", "fido2", "flask_login", "pytest"}
 
-#: What an app may import besides the top level: to handle refusals, to read names, to listen, and to test.
+#: What an app may import besides the top level: to handle refusals, to listen, and to test.
 PUBLIC = {"errors", "names", "signals", "testing", "contracts"}
 #: How to look into what was raised by others.
 TRACEBACKS = {"traceback", "__traceback__", "tb_frame", "tb_next", "exc_info", "extract_tb", "walk_tb"}

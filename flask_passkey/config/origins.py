@@ -1,4 +1,4 @@
-"""RP IDs and origins: what they may look like, and the sentence that says what to write instead.
+"""RP IDs and origins: which are valid, and the message that says what to write instead.
 
 `W3C WebAuthn Level 3, section 5.1.2 <https://www.w3.org/TR/webauthn-3/#rp-id>`_ and
 `section 13.4.9 <https://www.w3.org/TR/webauthn-3/#sctn-validating-origin>`_.
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
-# Python's IDNA replaces these, browsers keep them: it would be another domain.
+# Python's IDNA replaces these characters and browsers keep them: the domain would be another one.
 _DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
 
 
@@ -56,7 +56,7 @@ def _problem(rp_id: str) -> str | None:
 
 def _is_domain(text: str) -> bool:
     labels = text.split(".")
-    # To a browser, a name whose last part is a number is an IP address.
+    # Browsers take a name whose last label is a number for an IP address.
     return all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit() and len(text) <= 253
 
 
@@ -87,15 +87,16 @@ def _is_local(host: str) -> bool:
 
 
 def default_origins(rp_id: str) -> tuple[str, ...]:
-    """Return where the pages of an RP ID usually are."""
+    """Return the origins that pages of an RP ID usually have."""
     host = f"[{rp_id.strip('[]')}]" if ":" in rp_id else rp_id
     return (f"http://{host}", f"http://{host}:5000") if _is_local(rp_id) else (f"https://{host}",)
 
 
 def read_origins(key: str, value: object) -> tuple[str, ...]:
-    """Read a list of origins, or text with commas between them.
+    """Read origins and return them as browsers write them, each once.
 
-    :param key: named in the error.
+    :param key: the setting's name, for the error.
+    :param value: a list, or text with commas between the origins.
     :raises ConfigurationError: one of them is not an origin that can have passkeys.
     """
     items = value.split(",") if isinstance(value, str) else value
@@ -155,7 +156,7 @@ def host_of(origin: str) -> str:
 def check_below(origins: Sequence[str], rp_id: str) -> None:
     """Check that browsers let pages of these origins use the RP ID.
 
-    :raises ConfigurationError: one of them is elsewhere.
+    :raises ConfigurationError: one is neither at the RP ID nor below it, or the RP ID is a top-level domain.
     """
     for origin in origins:
         host = host_of(origin)
@@ -174,9 +175,10 @@ def check_below(origins: Sequence[str], rp_id: str) -> None:
 
 
 def check_related(origins: Sequence[str]) -> None:
-    """Check that there are no more names than browsers look at (section 5.11.1).
+    """Check that there are at most five different names, as many as browsers look at (section 5.11.1).
 
-    Without a list of public suffixes the last label but one is taken for the name: never more than browsers count.
+    There is no list of public suffixes here: the last label but one counts as the name. That never counts more names
+    than browsers do.
 
     :raises ConfigurationError: there are more.
     """

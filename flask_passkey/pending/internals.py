@@ -1,6 +1,6 @@
-"""What we use of the insides of Flask-Session and CacheLib, which promise none of it.
+"""All internals of Flask-Session and CacheLib that we use; neither library promises them.
 
-setup.cfg caps both below their next release that may change them, and ``tests/test_internals.py`` names each attribute.
+setup.cfg caps both below their next release that may change them. ``tests/test_internals.py`` names each attribute.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def key_prefix(interface: Any) -> str:
-    """Return what the name of each session's record begins with."""
+    """Return the prefix of the names of sessions."""
     return str(getattr(interface, "key_prefix", ""))
 
 
@@ -25,7 +25,7 @@ def client_of(interface: Any) -> Any:
 
 
 def cache_of(interface: Any) -> Any:
-    """Return the cache of a CacheLib interface, ``None`` where the interface has none."""
+    """Return the cache of a CacheLib interface, ``None`` if the interface has none."""
     return getattr(interface, "cache", None)
 
 
@@ -55,7 +55,7 @@ def sessions_engine(interface: Any) -> Engine:
 
 
 def threshold_of(cache: Any) -> int:
-    """Return above how many records a cache in files or in memory drops some."""
+    """Return the number of records above which a cache in files or in memory drops some."""
     return int(cache._threshold)
 
 
@@ -65,12 +65,12 @@ def path_of(cache: Any) -> str:
 
 
 def ignored_folder(cache: Any, name: str) -> str:
-    """Return a folder inside that of a cache, which ignores it because its name ends like a temporary file's."""
+    """Return a folder inside that of a cache; CacheLib ignores it because its name ends like a temporary file's."""
     return os.path.join(path_of(cache), f"{name}{cache._fs_transaction_suffix}")
 
 
 def records_beside(cache: Any, name: str) -> dict[str, Any]:
-    """Return a dictionary that lives as long as a cache in memory, and is found by the cache's other users."""
+    """Return a dictionary that is kept on a cache in memory, so that all users of the cache share it."""
     records: dict[str, Any] = vars(cache).setdefault(name, {})
     return records
 

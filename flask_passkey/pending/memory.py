@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 class SimpleCacheStore(Adapter):
     """The memory of one process, for development: a dictionary beside that of a CacheLib cache.
 
-    The cache itself would not do: above its threshold it throws away first what expires first, which is ours.
+    The cache itself would not do: above its threshold it deletes first what expires first, which is ours.
     """
 
     store_class = "cachelib.SimpleCache"
@@ -25,7 +25,7 @@ class SimpleCacheStore(Adapter):
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
         cache = internals.cache_of(interface)
-        # Its calls are atomic, each by itself. It lives as long as the cache, whose other users find it, too.
+        # Each call of a dictionary is atomic. It is kept on the cache, so that all adapters of one cache share it.
         self._records: dict[str, tuple[float, bytes]] = internals.records_beside(cache, "_passkey_records")
         log.warning(
             'SimpleCache is for one process, and drops sessions above %d records. Set SESSION_TYPE = "redis".',

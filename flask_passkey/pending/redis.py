@@ -10,7 +10,7 @@ from .base import Adapter
 
 
 class RedisStore(Adapter):
-    """Redis 6.2 or later, for its GETDEL: the reason of an older one's refusal names that command."""
+    """Redis 6.2 or later. An older one refuses every claim; the logged reason names GETDEL, which it lacks."""
 
     store_class = "flask_session.RedisSessionInterface"
     setting = 'SESSION_TYPE = "redis"'
@@ -34,12 +34,12 @@ class RedisStore(Adapter):
         self._client.set(name, value, ex=lifetime)
 
     def _claim(self, name: str) -> bytes | None:
-        # Never decoded, even by a client that has decode_responses switched on.
+        # Raw bytes, even from a client that has decode_responses switched on.
         return cast("bytes | None", self._client.execute_command("GETDEL", name, NEVER_DECODE=True))
 
 
 class RedisCacheStore(RedisStore):
-    """The Redis server of a CacheLib cache, used past the cache, whose own records are pickles."""
+    """The Redis server of a CacheLib cache. The cache itself is not used, as its records are pickles."""
 
     store_class = "cachelib.RedisCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = RedisCache(...)'
