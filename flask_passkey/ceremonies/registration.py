@@ -40,6 +40,7 @@ from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
 from .responses import AuthenticatorResponse, check_client_data, quoted, without_token_binding
 
 _ANY = Trust()
+_REQUIRED, _PREFERRED = ResidentKeyRequirement.REQUIRED, ResidentKeyRequirement.PREFERRED
 _MAX_TRANSPORTS = 8
 _TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
 
@@ -101,7 +102,8 @@ def _options(config: PasskeyConfig, name: str, user_handle: bytes, user_verifica
             timeout=config.timeout,
             attestation=AttestationConveyancePreference(config.attestation),
             authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED,
+                # By name, security keys sign in that have no room for passkeys.
+                resident_key=_PREFERRED if config.username_first else _REQUIRED,
                 user_verification=UserVerificationRequirement(user_verification),
             ),
             supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
