@@ -1,4 +1,6 @@
-"""The promises of a credential repository and of a store of pending ceremonies, as tests to run on your own.
+"""The promises of a credential repository, of one that keeps enrolment grants, and of a store of pending ceremonies.
+
+They are tests to run on your own.
 
 .. code-block:: python
 
@@ -22,6 +24,7 @@ in the report of a failure, write ``pytest.register_assert_rewrite("flask_passke
 from __future__ import annotations
 
 from .base import new_record
+from .grants import GrantRepositoryContract, new_grant
 from .repository import CredentialRepositoryContract
 from .store import CeremonyOutageContract, CeremonyStoreContract, new_key
 
@@ -29,6 +32,8 @@ __all__ = [
     "CeremonyStoreContract",
     "CeremonyOutageContract",
     "CredentialRepositoryContract",
+    "GrantRepositoryContract",
+    "new_grant",
     "new_key",
     "new_record",
 ]
