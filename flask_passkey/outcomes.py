@@ -61,6 +61,8 @@ class Registered:
     visitor: Visitor = field(repr=False)
     new_user: Any = None
     may_sign_in: bool = True
+    #: Whose passkey it is: the app's user object.
+    user: Any = None
 
 
 @dataclass(frozen=True, slots=True)
