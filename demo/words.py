@@ -34,7 +34,7 @@ SENTENCES = {
     "unknown_credential": _("This passkey is no longer registered here. Please use another one."),
     "step_up_required": _("Please sign in with your passkey again, then repeat."),
     "grant_not_found": _(
-        "This link or code was used already, has expired, or is for another account. Please ask for a new one."
+        "This link or code does not work: it may be mistyped, used already, expired, or for another account."
     ),
     "waiting": _("Follow the steps that your browser or device shows."),
     "done": _("Done."),

@@ -45,7 +45,7 @@ export const MESSAGES = Object.freeze({
   rejected: "The passkey could not be verified. Please try again.",
   unknown_credential: "This passkey is no longer registered here. Please use another one.",
   step_up_required: "Please sign in with your passkey again, then repeat.",
-  grant_not_found: "This link or code was used already, has expired, or is for another account. Please ask for a new one.",
+  grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
   "conditional-create.done": "Your password manager made a passkey: next time you can sign in without the password.",
