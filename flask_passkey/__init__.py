@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .accounts import UserInfo
-from .config import PasskeyConfig
+from .config import PasskeyConfig, android_origin
 from .credentials import (
     CredentialRecord,
     CredentialRepository,
@@ -11,7 +11,7 @@ from .credentials import (
     GrantRepository,
     MemoryCredentialRepository,
 )
-from .credentials.sql import SQLCredentialRepository
+from .credentials.sql import SQLCredentialRepository, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .grants import Invitation
@@ -39,4 +39,6 @@ __all__ = [
     "SQLCredentialRepository",
     "UserInfo",
     "Visitor",
+    "android_origin",
+    "metadata",
 ]

@@ -254,7 +254,7 @@ class RelyingParty:
         """
         label = clean_label(label)
         pending = self._take_registration(visitor, ceremony_id)
-        record = registration.finish(
+        verified = registration.finish(
             pending,
             response,
             config=self.config,
@@ -263,15 +263,16 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(record, label=label or self._label_for(record, user_agent))
+        record = replace(verified.record, label=label or self._label_for(verified.record, user_agent))
         add = {REGISTRATION: self._add, SIGN_UP: self._create_account, ENROLMENT: self._enrol}[pending.purpose]
-        registered = add(visitor, pending, record)
+        registered = replace(add(visitor, pending, record), attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
             self._sender,
             user=registered.user,
             credential=registered.credential,
             purpose=pending.purpose,
+            attestation_verified=registered.attestation_verified,
         )
         return registered
 

@@ -18,10 +18,10 @@ LATER = NOON + timedelta(hours=24)
 MOMENT = timedelta(microseconds=1)
 
 
-def new_grant(token: str = "token", *, user_id: str = "ada", **changes: Any) -> GrantRecord:
+def new_grant(name: str = "grant", *, user_id: str = "ada", **changes: Any) -> GrantRecord:
     """Return a grant like those of an invitation, with some fields changed."""
     values: dict[str, Any] = {
-        "token_hash": sha256(token.encode()).digest(),
+        "token_hash": sha256(name.encode()).digest(),
         "user_id": user_id,
         "rp_id": "localhost",
         "kind": INVITATION,

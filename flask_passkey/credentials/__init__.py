@@ -1,4 +1,4 @@
-"""What is kept of a credential and of an enrolment grant: the records, and places that keep them."""
+"""The records of credentials and of enrolment grants, and the repositories that keep them."""
 
 from __future__ import annotations
 

@@ -35,11 +35,6 @@ def visitor(*, begins: bool = False) -> Visitor:
     return Visitor(secrets, user, info, _last_sign_in(), _conditional_user_id())
 
 
-def anonymous() -> Visitor:
-    """Return the browser that begins a ceremony, without asking the app who is signed in."""
-    return Visitor(browsers.known(current().config))
-
-
 def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     """Sign the user of a sign-in or sign-up in at the app; return what the app adds to the answer.
 

@@ -209,9 +209,7 @@ def test_in_german(page: Page, site: Site, authenticator: Authenticator) -> None
     """The way back in German, with no English left on it."""
     page.goto(f"{site.url}/sign-in")
     page.get_by_role("link", name="Passkey verloren?").click()
-    expect(page.get_by_role("heading", level=2)).to_have_text(
-        ["Ein anderes Gerät", "Ein Notfallcode", "Unsere Hilfe"]
-    )
+    expect(page.get_by_role("heading", level=2)).to_have_text(["Ein anderes Gerät", "Ein Notfallcode", "Unsere Hilfe"])
     page.get_by_role("link", name="Notfallcode verwenden").click()
     expect(page.get_by_label("Notfallcode")).to_be_visible()
     assert not re.search(r"\b(the|your|code is|link is)\b", page.locator("main").inner_text())

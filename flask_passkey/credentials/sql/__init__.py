@@ -3,9 +3,9 @@
 .. code-block:: text
 
     repository.py    SQLCredentialRepository, what an app holds
-    statements.py    every statement it runs, and how records become rows
+    statements.py    every statement it runs, and the conversion between records and rows
     grants.py        the same for enrolment grants
-    connections.py   where its connections come from: an engine, or the app's session
+    connections.py   its sources of connections: an engine, or the app's session
     driver.py        single statements on SQLite, without SQLAlchemy's execution
     engines.py       our own engine for a database URL
     tables.py        the three tables
