@@ -679,7 +679,12 @@ def test_people_are_told(site: App, told: Told) -> None:
     assert second == {"user": ada, "kind": "recovery-code", "count": 2, "expires_at": None}
     assert withdrawn == {"user": ada, "kind": "recovery-code", "count": 2}
     assert enrolled == {"user": ada, "credential": site.passkey_records("ada")[1], "grant": grant}
-    assert registered == {"user": ada, "credential": enrolled["credential"], "purpose": "enrolment"}
+    assert registered == {
+        "user": ada,
+        "credential": enrolled["credential"],
+        "purpose": "enrolment",
+        "attestation_verified": None,
+    }
     assert not any(secret in repr(told.heard) for secret in (token, *codes))
 
 
