@@ -23,6 +23,7 @@
         │   └── RegistrationRejected
         ├── UnknownCredential       40090
         ├── StepUpRequired          40091
+        ├── GrantNotFound           40094
         ├── CredentialStoreUnavailable  50001
         ├── Misconfigured           50005
         └── CeremonyStoreUnavailable    50006
@@ -210,6 +211,14 @@ class StepUpRequired(Refusal):
     code = 40091
     status = 403
     message = "Please sign in with a passkey again, then repeat."
+
+
+class GrantNotFound(Refusal):
+    """The enrolment grant is unknown, used, expired, withdrawn, or for another account than the one signed in."""
+
+    code = 40094
+    status = 404
+    message = "This link or code cannot be used; it may have expired or been used already."
 
 
 class CredentialStoreUnavailable(Refusal):

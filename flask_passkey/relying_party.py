@@ -1,4 +1,4 @@
-"""The use cases: begin and finish sign-in, step-up, registration and sign-up; list, rename, delete.
+"""The use cases: begin and finish sign-in, step-up, registration, sign-up and enrolment; list, rename, delete.
 
 They know no HTTP, so an app's own views and commands can call them too. Each goes one way: claim the pending
 ceremony, look up, verify, ask the app, store, send the signal. Whatever is refused on the way has changed nothing but
@@ -7,8 +7,8 @@ the ceremony, which is spent.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,13 +18,17 @@ from .accounts import Accounts, UserInfo
 from .ceremonies import authentication, registration
 from .ceremonies.attestation import Trust
 from .ceremonies.decoys import decoys
-from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
+from .ceremonies.pending import ENROLMENT, REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
+from .ceremonies.registration import new_user_handle
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
+from .encoding import base64url_decode
 from .errors import (
+    CeremonyNotFound,
     CredentialExists,
     CredentialNotFound,
     FeatureOff,
+    GrantNotFound,
     LastCredential,
     Misconfigured,
     NameTaken,
@@ -34,6 +38,7 @@ from .errors import (
     StepUpRequired,
     UnknownCredential,
 )
+from .grants import Grants
 from .names import clean_display_name, clean_label, clean_name
 from .outcomes import AccountState, Begun, CredentialList, Deleted, Registered, SignedIn
 from .pending.ceremonies import PendingCeremonies
@@ -80,6 +85,14 @@ class RelyingParty:
         self._secret = secret
         self._sender = sender
         self._clock = clock
+        #: Enrolment grants: ways to a passkey for people who cannot sign in.
+        self.grants = Grants(
+            accounts=accounts,
+            credentials=credentials,
+            rp_id=config.rp_id,
+            sender=sender,
+            clock=lambda: self._clock(),
+        )
 
     # Sign-in and step-up
 
@@ -159,7 +172,26 @@ class RelyingParty:
         info = self._require_step_up(visitor)
         if conditional and visitor.conditional_user_id != info.id:
             raise FeatureOff("no passkey is on offer: call passkey.offer_passkey() after a password sign-in")
-        handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
+        return self._begin_adding(visitor, info, conditional=conditional)
+
+    def begin_enrolment(self, visitor: Visitor, *, grant: str) -> Begun:
+        """Begin to add a passkey to the account of an enrolment grant (section 7.1). The grant is not spent by that.
+
+        :param grant: the token of a link, or a recovery code as somebody typed it.
+        :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
+        :raises GrantNotFound: it is unknown, used, expired, withdrawn, or for another account than the visitor's.
+        :raises AccountRefused: the app does not let this account in.
+        """
+        found = self.grants.find(grant)
+        _require_same_account(visitor, found.user_id)
+        _, info = self.accounts.load(found.user_id)
+        return self._begin_adding(visitor, info, grant=found.token_hash)
+
+    def _begin_adding(
+        self, visitor: Visitor, info: UserInfo, *, conditional: bool = False, grant: bytes = b""
+    ) -> Begun:
+        """Begin to add a passkey to an account that is there."""
+        handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, new_user_handle())
         begun = registration.begin(
             config=self.config,
             name=info.name,
@@ -168,6 +200,7 @@ class RelyingParty:
             user_id=info.id,
             exclude=self.credentials.of_user(info.id),
             conditional=conditional,
+            grant=grant,
         )
         return self._begin(visitor, *begun)
 
@@ -195,16 +228,17 @@ class RelyingParty:
         if not self.accounts.is_available(name):
             raise NameTaken("the app's name_available hook says no")
         begun = registration.begin(
-            config=self.config, name=name, display_name=display_name, user_handle=_new_user_handle()
+            config=self.config, name=name, display_name=display_name, user_handle=new_user_handle()
         )
         return self._begin(visitor, *begun)
 
     def finish_registration(
         self, visitor: Visitor, ceremony_id: str, response: object, *, label: str = "", user_agent: str = ""
     ) -> Registered:
-        """Verify the response to a registration or sign-up and store the credential, with its account (section 7.1).
+        """Verify the response to a registration, sign-up or enrolment and store the credential (section 7.1).
 
-        After a sign-up ``passkey.sign_in(outcome)`` signs the new user in at the app.
+        With it a sign-up's account is stored, and an enrolment's grant is spent. After a sign-up
+        ``passkey.sign_in(outcome)`` signs the new user in at the app; an enrolment signs nobody in.
 
         :param ceremony_id: of :class:`~flask_passkey.outcomes.Begun`; ``session_id`` on the wire.
         :param response: a ``RegistrationResponseJSON`` (section 5.1), as a ``dict`` or as JSON text of one.
@@ -216,11 +250,10 @@ class RelyingParty:
         :raises RegistrationRejected: it did not verify.
         :raises CredentialExists: its credential ID is registered already.
         :raises NameTaken: the account's name was taken in the meantime.
+        :raises GrantNotFound: the grant was used, withdrawn or expired in the meantime, or somebody else is signed in.
         """
         label = clean_label(label)
-        if visitor.info is not None:
-            self._require_step_up(visitor)  # before the claim, so that the browser can step up and repeat
-        pending = self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP))
+        pending = self._take_registration(visitor, ceremony_id)
         verified = registration.finish(
             pending,
             response,
@@ -231,17 +264,33 @@ class RelyingParty:
             trust=self._trust,
         )
         record = replace(verified.record, label=label or self._label_for(verified.record, user_agent))
-        add = self._add if pending.user_id else self._create_account
+        add = {REGISTRATION: self._add, SIGN_UP: self._create_account, ENROLMENT: self._enrol}[pending.purpose]
         registered = replace(add(visitor, pending, record), attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
             self._sender,
-            user=registered.new_user or visitor.user,
+            user=registered.user,
             credential=registered.credential,
             purpose=pending.purpose,
             attestation_verified=registered.attestation_verified,
         )
         return registered
+
+    def _take_registration(self, visitor: Visitor, ceremony_id: str) -> PendingCeremony:
+        """Claim a ceremony that makes a passkey.
+
+        Where a step-up is needed that is told before the claim, so that the browser can step up and repeat. Whoever
+        is signed in and has a grant needs none.
+        """
+        if visitor.info is None:
+            return self._take(visitor, ceremony_id, (SIGN_UP, ENROLMENT))
+        try:
+            self._require_step_up(visitor)
+        except StepUpRequired:
+            with suppress(CeremonyNotFound):
+                return self._take(visitor, ceremony_id, (ENROLMENT,))
+            raise
+        return self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
 
     def _label_for(self, record: CredentialRecord, user_agent: str) -> str:
         taken = {other.label for other in self.credentials.of_user(record.user_id)}
@@ -249,7 +298,17 @@ class RelyingParty:
 
     def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         self.credentials.add(record)
-        return Registered(record, self._require_sign_in(visitor), visitor)
+        return Registered(record, self._require_sign_in(visitor), visitor, user=visitor.user)
+
+    def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
+        """Spend the grant and add the credential, both or neither."""
+        _require_same_account(visitor, pending.user_id)
+        with self.credentials.transaction():
+            grant = self.grants.claim(base64url_decode(pending.grant))
+            user, info = self.accounts.load(pending.user_id)
+            self.credentials.add(record)
+        signals.send(signals.enrolled, self._sender, user=user, credential=record, grant=grant)
+        return Registered(record, info, visitor, user=user)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
@@ -263,7 +322,7 @@ class RelyingParty:
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
-        return Registered(record, info, visitor, user, self.accounts.may_sign_in(user))
+        return Registered(record, info, visitor, user, self.accounts.may_sign_in(user), user=user)
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
         """Require a passkey sign-in by the signed-in user not long ago, for anything that needs care.
@@ -312,6 +371,7 @@ class RelyingParty:
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
         with self.credentials.transaction():
+            known = {record.id: record for record in self.credentials.of_user(info.id)}
             for credential_id in dict.fromkeys(credential_ids):
                 try:
                     self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
@@ -320,11 +380,27 @@ class RelyingParty:
                     refused[credential_id] = refusal
             result = Deleted(deleted, refused, self._account_state(info, self.credentials.of_user(info.id)))
         if deleted:
-            signals.send(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
+            self._tell_deleted(visitor.user, deleted, known)
         return result
 
+    def delete_of(self, user_id: str, credential_id: bytes) -> None:
+        """Delete one credential of somebody else, for an administrator; it may be the last one.
+
+        :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
+        :param credential_id: raw bytes.
+        :raises CredentialNotFound: the account has no such credential.
+        """
+        with self.credentials.transaction():
+            known = {record.id: record for record in self.credentials.of_user(user_id)}
+            self.credentials.delete(credential_id, user_id=user_id, keep_last=False)
+        self._tell_deleted(self.accounts.get(user_id), [credential_id], known)
+
+    def _tell_deleted(self, user: Any, ids: list[bytes], known: Mapping[bytes, CredentialRecord]) -> None:
+        credentials = [known[id_] for id_ in ids if id_ in known]
+        signals.send(signals.deleted, self._sender, user=user, credential_ids=ids, credentials=credentials)
+
     def forget_user(self, user_id: str) -> None:
-        """Forget an account's passkeys, as the app deletes the account.
+        """Forget an account's passkeys and enrolment grants, as the app deletes the account.
 
         :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
         """
@@ -375,5 +451,7 @@ class RelyingParty:
         return AccountState(info, handle or b"", [record.id for record in records], self.config.rp_id)
 
 
-def _new_user_handle() -> bytes:
-    return secrets.token_bytes(64)
+def _require_same_account(visitor: Visitor, user_id: str) -> None:
+    """Refuse a grant of another account than the visitor's; nobody need be signed in."""
+    if visitor.user_id not in ("", user_id):
+        raise GrantNotFound("the grant is for another account than the one that is signed in")

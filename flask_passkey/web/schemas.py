@@ -72,6 +72,10 @@ class BeginRegistrationRequest(RequestSchema):
     conditional = fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
 
+class BeginEnrolmentRequest(RequestSchema):
+    grant = fields.String(required=True, validate=validate.Length(max=255))
+
+
 class BeginSignUpRequest(RequestSchema):
     name = Text(clean_name, required=True)
     display_name = Text(clean_display_name, load_default="")

@@ -170,9 +170,9 @@ def record_of(row: Row[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
     values = dict(zip(_NAMES, row, strict=True))
     values["transports"] = tuple(json.loads(values["transports"]))
-    values["created_at"] = _utc(values["created_at"])
+    values["created_at"] = utc(values["created_at"])
     if values["last_used_at"] is not None:
-        values["last_used_at"] = _utc(values["last_used_at"])
+        values["last_used_at"] = utc(values["last_used_at"])
     return CredentialRecord(**values)
 
 
@@ -198,6 +198,6 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
     }
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
     """Return a time in UTC: PostgreSQL answers in the session's time zone, other databases without one."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
