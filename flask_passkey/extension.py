@@ -166,7 +166,9 @@ class Passkey:
         http.refuse_cross_site(self.config)
 
     def required(self, max_age: int | None = None) -> Callable[[F], F]:
-        """Decorate a view that needs a passkey sign-in not long ago: ``@passkey.required(max_age=60)``.
+        """Decorate a view that needs a fresh sign-in: ``@passkey.required(max_age=60)``.
+
+        Fresh is one by a passkey that is still the account's, or :meth:`confirm_user`, in this session.
 
         Otherwise it is answered with the envelope, code 401 or 40091; handle
         :class:`~flask_passkey.errors.SignInRequired` and :class:`~flask_passkey.errors.StepUpRequired` with
@@ -184,6 +186,18 @@ class Passkey:
             return cast(F, guarded)
 
         return decorate
+
+    def still_valid(self) -> bool:
+        """Tell whether the current session may go on; ask it before every request, and sign out whose may not.
+
+        One that signed in with a passkey may not once another session has deleted that passkey: the phone was stolen,
+        say. The session that deletes its own passkey goes on. Who is not signed in, or not with a passkey, is not
+        looked up; for others it costs one read of the credentials.
+
+        :raises CredentialStoreUnavailable: the credentials cannot be read.
+        """
+        self._state()
+        return sessions.still_valid()
 
     def offer_passkey(self) -> None:
         """Offer the user a passkey; call it where the app has just let them in with a password.
@@ -222,7 +236,7 @@ class Passkey:
 
         :param passkey_id: ``id`` of a row of :meth:`list_passkeys`.
         :param name: 1 to 64 characters.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises MalformedRequest: the name cannot be one.
         :raises CredentialNotFound: the user has no such passkey.
         """
@@ -232,11 +246,12 @@ class Passkey:
         """Delete one of the signed-in user's passkeys, for a form of the app.
 
         :param passkey_id: ``id`` of a row of :meth:`list_passkeys`.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises CredentialNotFound: the user has no such passkey.
         :raises LastCredential: it is the only one, and the account has no other way to sign in.
         """
-        outcome = self.relying_party.delete(sessions.visitor(), [schemas.known_id(passkey_id)])
+        self._state()
+        outcome = sessions.delete([schemas.known_id(passkey_id)])
         for refusal in outcome.refused.values():
             raise refusal
 

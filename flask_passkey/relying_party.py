@@ -30,10 +30,9 @@ from .errors import (
     NameTaken,
     Refusal,
     ResponseRejected,
-    SignInRequired,
-    StepUpRequired,
     UnknownCredential,
 )
+from .freshness import Freshness, StepUp
 from .names import clean_display_name, clean_label, clean_name
 from .outcomes import AccountState, Begun, CredentialList, Deleted, Registered, SignedIn
 from .pending.ceremonies import PendingCeremonies
@@ -80,6 +79,7 @@ class RelyingParty:
         self._secret = secret
         self._sender = sender
         self._clock = clock
+        self._freshness = Freshness(config=config, accounts=accounts, credentials=credentials, clock=clock)
 
     # Sign-in and step-up
 
@@ -111,7 +111,7 @@ class RelyingParty:
         :raises SignInRequired: nobody is signed in.
         :raises CredentialNotFound: the account has no passkey.
         """
-        info = self._require_sign_in(visitor)
+        info = self._freshness.require_sign_in(visitor)
         allowed = [authentication.descriptor(record) for record in self.credentials.of_user(info.id)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
@@ -153,10 +153,11 @@ class RelyingParty:
             :meth:`may_create_conditionally`.
         :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
         :raises SignInRequired: nobody is signed in.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises FeatureOff: ``conditional``, and the app has not offered that.
         """
-        info = self._require_step_up(visitor)
+        allowed = self._freshness.require_step_up(visitor)
+        info = allowed.info
         if conditional and visitor.conditional_user_id != info.id:
             raise FeatureOff("no passkey is on offer: call passkey.offer_passkey() after a password sign-in")
         handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
@@ -166,7 +167,7 @@ class RelyingParty:
             display_name=info.display_name,
             user_handle=handle,
             user_id=info.id,
-            exclude=self.credentials.of_user(info.id),
+            exclude=allowed.records,
             conditional=conditional,
         )
         return self._begin(visitor, *begun)
@@ -178,7 +179,8 @@ class RelyingParty:
         account that has one must step up first.
         """
         user_id = visitor.user_id
-        return user_id != "" and visitor.conditional_user_id == user_id and not self.credentials.of_user(user_id)
+        offered = user_id != "" and visitor.conditional_user_id == user_id
+        return offered and self._freshness.may_add_first(visitor)
 
     def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str = "") -> Begun:
         """Begin to create an account with a passkey (section 7.1).
@@ -218,8 +220,8 @@ class RelyingParty:
         :raises NameTaken: the account's name was taken in the meantime.
         """
         label = clean_label(label)
-        if visitor.info is not None:
-            self._require_step_up(visitor)  # before the claim, so that the browser can step up and repeat
+        # Before the claim, so that the browser can step up and repeat.
+        allowed = None if visitor.info is None else self._freshness.require_step_up(visitor)
         pending = self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP))
         record = registration.finish(
             pending,
@@ -230,9 +232,12 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(record, label=label or self._label_for(record, user_agent))
-        add = self._add if pending.user_id else self._create_account
-        registered = add(visitor, pending, record)
+        others = allowed.records if allowed and pending.user_id else []
+        record = replace(record, label=label or _label_for(record, user_agent, others))
+        if allowed and pending.user_id:
+            registered = self._add(visitor, allowed, record)
+        else:
+            registered = self._create_account(visitor, pending, record)
         signals.send(
             signals.registered,
             self._sender,
@@ -242,13 +247,9 @@ class RelyingParty:
         )
         return registered
 
-    def _label_for(self, record: CredentialRecord, user_agent: str) -> str:
-        taken = {other.label for other in self.credentials.of_user(record.user_id)}
-        return automatic_label(record.aaguid, user_agent, taken=taken)
-
-    def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
+    def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:
         self.credentials.add(record)
-        return Registered(record, self._require_sign_in(visitor), visitor)
+        return Registered(record, allowed.info, visitor)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
@@ -265,15 +266,17 @@ class RelyingParty:
         return Registered(record, info, visitor, user, self.accounts.may_sign_in(user))
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
-        """Require a passkey sign-in by the signed-in user not long ago, for anything that needs care.
+        """Require a fresh sign-in by the signed-in user, for anything that needs care.
 
         :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
         :raises SignInRequired: nobody is signed in.
-        :raises StepUpRequired: there was none, or too long ago.
+        :raises StepUpRequired: there was none, or too long ago, or by a passkey that is gone.
         """
-        max_age = self.config.step_up_age if max_age is None else max_age
-        if not self._is_fresh(visitor, self._require_sign_in(visitor), max_age):
-            raise StepUpRequired("the last passkey sign-in of this session is too long ago")
+        self._freshness.require_recent(visitor, max_age=self.config.step_up_age if max_age is None else max_age)
+
+    def still_valid(self, visitor: Visitor) -> bool:
+        """Tell whether a session may go on: not when the passkey it signed in with was deleted by another session."""
+        return self._freshness.still_valid(visitor)
 
     # The user's own credentials
 
@@ -282,7 +285,7 @@ class RelyingParty:
 
         :raises SignInRequired: nobody is signed in.
         """
-        info = self._require_sign_in(visitor)
+        info = self._freshness.require_sign_in(visitor)
         records = self.credentials.of_user(info.id)
         return CredentialList(records, self._account_state(info, records), visitor.current)
 
@@ -292,10 +295,10 @@ class RelyingParty:
         :param credential_id: raw bytes.
         :param label: 1 to 64 characters.
         :raises MalformedRequest: the label cannot be one.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises CredentialNotFound: the user has no such credential.
         """
-        info = self._require_step_up(visitor)
+        info = self._freshness.require_step_up(visitor).info
         record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
         signals.send(signals.renamed, self._sender, user=visitor.user, credential=record)
         return record
@@ -304,9 +307,9 @@ class RelyingParty:
         """Delete some of the signed-in user's credentials, each one or not at all.
 
         :param credential_ids: raw bytes.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         """
-        info = self._require_step_up(visitor)
+        info = self._freshness.require_step_up(visitor).info
         keep_last = not self.accounts.has_other_way_in(visitor.user)
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
@@ -346,24 +349,6 @@ class RelyingParty:
         """Claim a ceremony of one of these purposes that was begun by this visitor."""
         return self._pending.take(ceremony_id, secrets=visitor.secrets, purposes=purposes, user_id=visitor.user_id)
 
-    def _require_sign_in(self, visitor: Visitor) -> UserInfo:
-        if visitor.info is None:
-            raise SignInRequired("nobody is signed in")
-        self.accounts.check(visitor.user)
-        return visitor.info
-
-    def _require_step_up(self, visitor: Visitor) -> UserInfo:
-        """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
-        info = self._require_sign_in(visitor)
-        if not self._is_fresh(visitor, info, self.config.step_up_age) and self.credentials.of_user(info.id):
-            raise StepUpRequired(f"no passkey sign-in in the last {self.config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
-        return info
-
-    def _is_fresh(self, visitor: Visitor, info: UserInfo, max_age: int) -> bool:
-        """Tell whether this session has a passkey sign-in of this user at most ``max_age`` seconds old."""
-        last, now = visitor.last_sign_in, self._clock().timestamp()
-        return last is not None and last.user_id == info.id and now - last.at <= max_age
-
     def _require_sign_up(self) -> None:
         wanted = self.accounts.can_create if self.config.sign_up is None else self.config.sign_up
         if not wanted:
@@ -372,6 +357,10 @@ class RelyingParty:
     def _account_state(self, info: UserInfo, records: Sequence[CredentialRecord]) -> AccountState:
         handle = records[0].user_handle if records else self.credentials.get_user_handle(info.id)
         return AccountState(info, handle or b"", [record.id for record in records], self.config.rp_id)
+
+
+def _label_for(record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:
+    return automatic_label(record.aaguid, user_agent, taken={other.label for other in others})
 
 
 def _new_user_handle() -> bytes:

@@ -27,7 +27,7 @@ FLOORS = (
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),
     ("contracts", "visitor"),
-    ("outcomes",),
+    ("freshness", "outcomes"),
     ("relying_party",),
     ("state",),
     ("web",),

@@ -70,8 +70,11 @@ class PasskeyConfig:
     #: Also accept a user name at the begin of a sign-in, for authenticators that keep no passkeys themselves. Needs
     #: a ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
     username_first: bool = False
-    #: Seconds after a passkey sign-in in which passkeys can be added, renamed and deleted.
+    #: Seconds after a fresh sign-in in which passkeys can be added, renamed and deleted.
     step_up_age: int = 600
+    #: The first passkey of an account takes a fresh sign-in, too: ``passkey.confirm_user()``. Without it, being signed
+    #: in is enough.
+    fresh_first: bool = False
     #: ``False`` answers HTTP 200 to everything, for clients that read only the envelope.
     http_status: bool = True
     #: Longest accepted request body in bytes.

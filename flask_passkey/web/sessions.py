@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from flask import current_app, session
 from .. import signals
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import CeremonyStoreUnavailable
-from ..outcomes import Registered, SignedIn
+from ..outcomes import Deleted, Registered, SignedIn
 from ..state import current
 from ..visitor import LastSignIn, Visitor
 from . import browsers
@@ -101,9 +101,27 @@ def _last_sign_in() -> LastSignIn | None:
     if kept is None:
         return None
     try:
-        return LastSignIn(kept["user_id"], base64url_decode(kept["credential_id"]), kept["at"])
-    except (KeyError, TypeError, ValueError):  # written by another release
+        credential_id = base64url_decode(kept["credential_id"]) or None
+        return LastSignIn(kept["user_id"], credential_id, float(kept["at"]), kept.get("deleted_here", False))
+    except (AttributeError, KeyError, TypeError, ValueError):  # written by another release
         return None
+
+
+def delete(credential_ids: Iterable[bytes]) -> Deleted:
+    """Delete some of the signed-in user's passkeys; a session that deletes its own goes on, but is not fresh.
+
+    :raises StepUpRequired: there is no fresh sign-in.
+    """
+    asks = visitor()
+    outcome = current().relying_party.delete(asks, credential_ids)
+    if asks.current in outcome.deleted:
+        session[_LAST] = session[_LAST] | {"deleted_here": True}
+    return outcome
+
+
+def still_valid() -> bool:
+    """Tell whether the current session may go on; the app is not asked who is signed in where it is by no passkey."""
+    return _last_sign_in() is None or current().relying_party.still_valid(visitor())
 
 
 def forget_sign_in(*_: object, **__: object) -> None:

@@ -100,7 +100,7 @@ def rename_credential(credential_id: str) -> Response:
 @blueprint.delete("/user/authn/<credential_id>")
 def delete_credential(credential_id: str) -> Response:
     """Delete one of the signed-in user's passkeys."""
-    outcome = current().relying_party.delete(sessions.visitor(), [schemas.known_id(credential_id)])
+    outcome = sessions.delete([schemas.known_id(credential_id)])
     for refusal in outcome.refused.values():
         raise refusal
     return http.succeed({"signals": schemas.account_state(outcome.account)})
@@ -113,7 +113,7 @@ def delete_credentials() -> Response:
     if not texts:
         raise MalformedRequest("id", "no id in the query")
     ids = {text: schemas.read_credential_id(text) for text in texts}
-    outcome = current().relying_party.delete(sessions.visitor(), [item for item in ids.values() if item])
+    outcome = sessions.delete([item for item in ids.values() if item])
     refused = {
         text: CredentialNotFound("no credential can have this ID") if item is None else outcome.refused[item]
         for text, item in ids.items()
