@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app
 from flask.sessions import SecureCookieSessionInterface
 
+from . import signals
 from .accounts import Accounts, Hooks, UserInfo
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
@@ -26,7 +27,7 @@ from .relying_party import RelyingParty
 from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import flask_login, http, outage, rows, schemas, sessions, views
+from .web import ended, flask_login, http, outage, rows, schemas, sessions, views
 from .web.rows import PasskeyRow
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,7 +92,7 @@ class Passkey:
         app.register_error_handler(Refusal, http.refuse)
         _add_well_known(app, config)
         _guard_sessions(app, store)
-        flask_login.on_logout(app, sessions.forget_sign_in)
+        flask_login.connect(app)
 
     def _make_state(
         self,
@@ -199,6 +200,33 @@ class Passkey:
         self._state()
         return sessions.still_valid()
 
+    def confirm_user(self) -> None:
+        """Say that the signed-in user has just proved who they are, by other means than a passkey.
+
+        Call it right after a check that you trust as much as a passkey, such as a password and a code, or a link
+        mailed to them: it is as good as a fresh sign-in with a passkey, so it lets people who lost theirs add, rename
+        and delete. It ends as such a sign-in does, with ``PASSKEY_STEP_UP_AGE`` or a sign-out. The session gets a new
+        id, and the signal ``identity_confirmed`` is sent, so that the owner can be told.
+
+        :raises RuntimeError: nobody is signed in.
+        :raises CeremonyStoreUnavailable: the session store cannot be reached.
+        """
+        user = self._require_user("confirm_user")
+        sessions.confirm(self._state().accounts.describe(user).id)
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        signals.send(signals.identity_confirmed, app, user=user)
+
+    def signed_out(self) -> None:
+        """End what a passkey or an offer has left in the session; call it where your app signs people out.
+
+        The session gets a new id, and no request that was under way brings the old one back. With Flask-Login it is
+        not needed.
+
+        :raises CeremonyStoreUnavailable: the session store cannot be reached.
+        """
+        self._state()
+        sessions.signed_out()
+
     def offer_passkey(self) -> None:
         """Offer the user a passkey; call it where the app has just let them in with a password.
 
@@ -207,11 +235,14 @@ class Passkey:
 
         :raises RuntimeError: nobody is signed in.
         """
-        accounts = self._state().accounts
-        user = accounts.current()
+        user = self._require_user("offer_passkey")
+        sessions.offer_passkey(self._state().accounts.describe(user).id)
+
+    def _require_user(self, method: str) -> Any:
+        user = self._state().accounts.current()
         if user is None:
-            raise RuntimeError("Nobody is signed in yet: call passkey.offer_passkey() after the app's own sign-in.")
-        sessions.offer_passkey(accounts.describe(user).id)
+            raise RuntimeError(f"Nobody is signed in yet: call passkey.{method}() after the app's own sign-in.")
+        return user
 
     def passkey_offered(self) -> bool:
         """Tell a page whether to have ``data-passkey-offer``: after an offer, for an account without a passkey.
@@ -336,9 +367,14 @@ def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
     inner = app.wsgi_app
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
+        environ[ended.SERVED] = True
         if not outage.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
+            ended.guard(app.session_interface, at_end=sessions.check_at_end)
             outage.guard(app.session_interface)
+            checks = app.before_request_funcs.setdefault(None, [])
+            if sessions.check_at_start not in checks:
+                checks.append(sessions.check_at_start)  # behind the app's own, which may look who is signed in
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]

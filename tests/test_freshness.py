@@ -20,7 +20,7 @@ def code_of(call: Callable[[], object]) -> int:
     try:
         call()
     except Refused as refused:
-        return refused.code
+        return int(refused.code or -1)
     return 0
 
 
