@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+import zipfile
 
 import nox
 
@@ -21,6 +22,8 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "lowest", "browser", "demo"]
 
+#: Each process starts servers for itself, so not as many as there are processors.
+TWO_AT_ONCE = ["-n", "2"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 DEMO_IS_UP_WITHIN = 60  # seconds
 
@@ -32,9 +35,10 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style with ruff."""
+    """Check style and format with ruff."""
     session.install("ruff==0.17.6")
     session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
 
 
 @nox.session
@@ -48,21 +52,21 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests but the browser's, with the newest dependencies, on the package as people install it."""
     _install(session, ".[test]")
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    session.run("pytest", *TWO_AT_ONCE, "-m", "not browser", *session.posargs)
 
 
 @nox.session(python=PYTHONS, venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """Run the same with the oldest dependencies that setup.cfg allows."""
     _install(session, "--resolution", "lowest-direct", ".[test]")
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    session.run("pytest", *TWO_AT_ONCE, "-m", "not browser", *session.posargs)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
     """Run the tests that drive the demo in Chromium and Firefox."""
     _install(session, ".[test]")
-    session.run("pytest", "-m", "browser", *session.posargs)
+    session.run("pytest", *TWO_AT_ONCE, "-m", "browser", *session.posargs)
 
 
 @nox.session
@@ -82,7 +86,7 @@ def translations(session: nox.Session) -> None:
 def pictures(session: nox.Session) -> None:
     """Take the pictures in docs/pictures of the demo, in Chromium; at most 300 kB together."""
     _install(session, ".[test]", "pillow")
-    session.run("python", "docs/take_pictures.py", env={"PYTHONPATH": "tests"})
+    session.run("python", "docs/take_pictures.py", env={"PYTHONPATH": f"tests{os.pathsep}."})
 
 
 @nox.session
@@ -119,7 +123,7 @@ def nodes(session: nox.Session) -> None:
 def footprint(session: nox.Session) -> None:
     """Measure what a sign-in costs each part of two nodes, and how much room accounts and ceremonies take."""
     _install(session, ".[test]")
-    session.run("python", "bench/footprint.py", *session.posargs)
+    session.run("python", "bench/footprint.py", *session.posargs, env={"PYTHONPATH": "."})
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -142,16 +146,25 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=False)
 def demo(session: nox.Session) -> None:
-    """Build the wheel, install it alone with the extra ``demo``, start it in both ways, sign in and see German."""
-    folder = session.create_tmp()
+    """Install the wheel beside another package ``demo``, and start ours from the source distribution in both ways."""
+    folder = pathlib.Path(session.create_tmp()).resolve()
     shutil.rmtree("build", ignore_errors=True)
     session.install("build")
-    session.run("python", "-m", "build", "--wheel", "--outdir", folder, silent=True)
-    (wheel,) = pathlib.Path(folder).glob("*.whl")
+    session.run("python", "-m", "build", "--outdir", str(folder), silent=True)  # the wheel is built from the sdist
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     session.install(f"{wheel}[demo]")
+    packages = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert packages == {"flask_passkey"}, packages
+    app = folder / "app"
+    (app / "demo").mkdir(parents=True)
+    (app / "demo" / "__init__.py").write_text("from flask_passkey import Passkey\nIS_OURS = False\n")
+    session.chdir(app)
+    session.run("python", "-c", "import demo; assert not demo.IS_OURS")
+    shutil.unpack_archive(sdist, folder / "sdist", filter="data")
+    (unpacked,) = (folder / "sdist").iterdir()
     port = _free_port()
-    _begin_sign_in(session, folder, port, "flask", "--app", "demo", "run", "--port", port)
-    _begin_sign_in(session, folder, port, "gunicorn", "--bind", f"127.0.0.1:{port}", "demo:create_app()")
+    _begin_sign_in(session, unpacked, port, "flask", "--app", "demo", "run", "--port", port)
+    _begin_sign_in(session, unpacked, port, "gunicorn", "--bind", f"127.0.0.1:{port}", "demo:create_app()")
 
 
 def _install(session: nox.Session, *arguments: str) -> None:
@@ -165,16 +178,17 @@ def _free_port() -> str:
         return str(server.getsockname()[1])
 
 
-def _begin_sign_in(session: nox.Session, folder: str, port: str, program: str, *arguments: str) -> None:
-    """Start a server of the demo outside the repository, begin a sign-in and stop the server."""
+def _begin_sign_in(session: nox.Session, folder: pathlib.Path, port: str, program: str, *arguments: str) -> None:
+    """Start a server of the demo in a folder, begin a sign-in and stop the server."""
     path = shutil.which(program, path=os.pathsep.join(session.bin_paths or []))
     assert path, f"the extra demo does not install {program}"
-    with subprocess.Popen([path, *arguments], cwd=folder) as server:
+    home = os.environ | {"HOME": str(folder)}
+    with subprocess.Popen([path, *arguments], cwd=folder, env=home) as server:
         try:
             session.log("%s answers %s", program, _answer(f"http://127.0.0.1:{port}/session/authn", server))
             german = urllib.request.Request(f"http://localhost:{port}/sign-in", headers={"Accept-Language": "de"})
             with urllib.request.urlopen(german, timeout=10) as page:
-                assert "<h1>Anmelden</h1>" in page.read().decode(), "the wheel has no translations"
+                assert "<h1>Anmelden</h1>" in page.read().decode(), "there are no translations"
         finally:
             server.terminate()
 

@@ -1,7 +1,7 @@
 """What one sign-in costs each part of a site of two nodes, and how much room accounts and ceremonies take.
 
-``nox -s footprint`` prints the tables of ``docs/deployment.md``. Processor time is what the kernel counted for the
-processes of each part, so neither the load generator nor other work on the machine is in it.
+``nox -s footprint`` prints the tables of ``docs/deployment.md``. The kernel counts the processor time of each part's
+processes, so it includes neither the load generator nor other work on the machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def processes(parent: int) -> list[int]:
-    """Return a process and all below it."""
+    """Return the ids of a process and all its descendants."""
     found = [parent]
     for pid in found:
         for task in Path(f"/proc/{pid}/task").iterdir():
@@ -44,17 +44,17 @@ def processes(parent: int) -> list[int]:
 
 
 def cpu(parent: int) -> float:
-    """Return the seconds of processor time a process and all below it have had; PostgreSQL's backends come and go."""
+    """Return the processor time of a process and its descendants, in seconds; PostgreSQL's backends come and go."""
     total = 0
     for pid in processes(parent):
-        # After the name, which may have spaces: own user and system time, and that of children that have ended.
+        # After the name, which may have spaces: user and system time of the process and of its ended children.
         values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
         total += sum(map(int, values))
     return total / _TICK
 
 
 def listening(port: int) -> int:
-    """Return the id of the process that listens on a port of ours."""
+    """Return the id of our process that listens on a port."""
     inodes = {
         line.split()[9]
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
@@ -93,18 +93,18 @@ def written(engine: Engine) -> int:
 
 
 def sign_ins(site: cluster.Cluster, authenticators: list[VirtualAuthenticator]) -> None:
-    """Have everybody sign in in turn, until it is enough."""
+    """Sign in ``SIGN_INS`` times, in a thread for each authenticator."""
 
-    def again(authenticator: VirtualAuthenticator) -> None:
+    def repeat(authenticator: VirtualAuthenticator) -> None:
         for _ in range(SIGN_INS // len(authenticators)):
             sign_in(site.browser(), authenticator)
 
     with ThreadPoolExecutor(len(authenticators)) as pool:
-        list(pool.map(again, authenticators))
+        list(pool.map(repeat, authenticators))
 
 
 def cost_of_a_sign_in(site: cluster.Cluster, redis: Redis, engine: Engine) -> None:
-    """Print what a begin and a finish cost together."""
+    """Print the cost of a start and a finish together."""
     people = [VirtualAuthenticator(cluster.SITE) for _ in range(8)]
     for number, authenticator in enumerate(people):
         sign_up(site.browser(), authenticator, f"person {number}")
@@ -115,7 +115,7 @@ def cost_of_a_sign_in(site: cluster.Cluster, redis: Redis, engine: Engine) -> No
         "Redis": [listening(site.redis_port)],
         "PostgreSQL": [listening(site.postgresql_port)],
     }
-    sign_ins(site, people)  # so that nothing is done for the first time
+    sign_ins(site, people)  # warm up
     seen: dict[str, list[float]] = {name: [] for name in parts}
     counts = commands(redis), transactions(engine), written(engine)
     for _ in range(RUNS):
@@ -126,7 +126,7 @@ def cost_of_a_sign_in(site: cluster.Cluster, redis: Redis, engine: Engine) -> No
     print("\n| part | processor time of a sign-in, microseconds: median (least to most) |\n|---|---|")
     for name, values in seen.items():
         print(f"| {name} | {statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f}) |")
-    time.sleep(2)  # PostgreSQL's statistics come late
+    time.sleep(2)  # PostgreSQL's statistics are delayed
     done = SIGN_INS * RUNS
     print(f"\n{RUNS} runs of {SIGN_INS} sign-ins.", end=" ")
     print(f"A sign-in: {(commands(redis) - counts[0]) / done:.1f} commands of Redis,", end=" ")
@@ -183,7 +183,7 @@ def room_in_postgresql(engine: Engine) -> None:
 
 
 def pages_of_a_sign_in(engine: Engine) -> None:
-    """Print how many pages finding and changing a passkey touches: what a bigger table would make more."""
+    """Print how many pages it takes to find and to change a passkey: the number grows with the table."""
     find = "SELECT * FROM passkey_credential JOIN passkey_user USING (user_handle) WHERE id = :key"
     change = "UPDATE passkey_credential SET sign_count = sign_count + 1, last_used_at = now() WHERE id = :key"
     with engine.begin() as connection:
@@ -196,20 +196,20 @@ def pages_of_a_sign_in(engine: Engine) -> None:
 
 
 def _public_key() -> bytes:
-    """Return something as long as a key for ES256, the most common, and as hard to compress."""
+    """Return bytes as many and as hard to compress as a key for ES256, the most common."""
     return secrets.token_bytes(77)
 
 
 def main() -> None:
     """Measure and print."""
-    with TemporaryDirectory(prefix="passkey-footprint-", ignore_cleanup_errors=True) as folder:
-        with cluster.cluster(Path(folder)) as site:
-            engine = create_engine(site.database_uri)
-            with Redis.from_url(site.redis_url) as redis:
-                cost_of_a_sign_in(site, redis, engine)
-                room_in_redis(site, redis)
-                room_in_postgresql(engine)
-                pages_of_a_sign_in(engine)
+    temporary = TemporaryDirectory(prefix="passkey-footprint-", ignore_cleanup_errors=True)
+    with temporary as folder, cluster.cluster(Path(folder)) as site:
+        engine = create_engine(site.database_uri)
+        with Redis.from_url(site.redis_url) as redis:
+            cost_of_a_sign_in(site, redis, engine)
+            room_in_redis(site, redis)
+            room_in_postgresql(engine)
+            pages_of_a_sign_in(engine)
             engine.dispose()
 
 

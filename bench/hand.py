@@ -1,4 +1,4 @@
-"""The references: a bare view, the bare work, and the views that a careful person would write by hand."""
+"""The references: a bare view, the bare work, and views as a careful developer would write them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ UPDATE = (
 
 
 class Table:
-    """Credentials in SQLite, through its driver: a connection for each thread."""
+    """Credentials in SQLite, through its driver, with a connection for each thread."""
 
     def __init__(self, passkeys: Passkeys) -> None:
         self._path = f"{stores.folder()}/credentials.sqlite3"
@@ -51,7 +51,7 @@ class Table:
         return connection
 
     def sign_in(self, response: dict[str, Any], challenge: bytes) -> str | None:
-        """Verify a response and store its use; return whose it is, ``None`` if it is nobody's."""
+        """Verify a response and store its use; return the user's id, ``None`` if there is none."""
         connection, key = self.connection(), base64url_to_bytes(response["rawId"])
         row = connection.execute(SELECT, (key,)).fetchone()
         if row is None or base64url_to_bytes(response["response"]["userHandle"]) != row[3]:
@@ -99,7 +99,7 @@ class Prims:
 
 
 def bare() -> Flask:
-    """An app that answers a constant to both requests."""
+    """Return an app that answers a constant to both requests."""
     app = Flask("bare")
     options = options_to_json(generate_authentication_options(rp_id=RP_ID))
     constant = {"code": 0, "msg": "", "data": {"session_id": str(uuid.uuid4()), "options": {"publicKey": options}}}

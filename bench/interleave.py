@@ -1,7 +1,8 @@
-"""Subjects taken in turns, round by round, so that whatever else the machine does meets them all alike."""
+"""Measure subjects in turns, round by round, so that other work on the machine slows them all alike."""
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -15,17 +16,22 @@ HERE = Path(__file__).parent
 class Worker:
     """A subject in its process.
 
-    :param python: the interpreter of another environment, that has what the subject needs.
+    :param name: the subject's, as in ``SUBJECTS``.
+    :param python: the interpreter of another environment, if the subject needs one.
+    :param root: another clone of the project, to measure its code and subjects.
     """
 
-    def __init__(self, name: str, *, python: str | None = None) -> None:
-        self.name = name
-        command = [python or sys.executable, str(HERE / "worker.py"), name]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, name: str, *, python: str | None = None, root: Path | None = None) -> None:
+        self.name = name if root is None else f"{name} of {root}"
+        command = [python or sys.executable, str((root / "bench" if root else HERE) / "worker.py"), name]
+        environment = os.environ | ({"PYTHONPATH": str(root)} if root else {})
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert self._line() == "ready"
 
     def time(self, count: int) -> float:
-        """Return the seconds of one job, as the mean of so many."""
+        """Return the mean seconds of a job, over ``count`` jobs."""
         assert self._process.stdin
         self._process.stdin.write(f"{count}\n")
         self._process.stdin.flush()
@@ -43,7 +49,10 @@ class Worker:
 
 
 def times(workers: Sequence[Worker], *, rounds: int, count: int) -> dict[str, list[float]]:
-    """Return the seconds of a job in each round, by subject. The first round warms up and does not count."""
+    """Return the seconds of a job in each round, by subject. The first round is to warm up and does not count.
+
+    :param count: number of jobs in a round.
+    """
     found: dict[str, list[float]] = {worker.name: [] for worker in workers}
     order = list(workers)
     for turn in range(rounds + 1):
@@ -56,11 +65,11 @@ def times(workers: Sequence[Worker], *, rounds: int, count: int) -> dict[str, li
 
 
 def ratios(subject: Sequence[float], reference: Sequence[float]) -> list[float]:
-    """Return one ratio a round."""
-    return [mine / theirs for mine, theirs in zip(subject, reference, strict=True)]
+    """Return the ratio of each round."""
+    return [measured / compared for measured, compared in zip(subject, reference, strict=True)]
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the median and the quartiles below and above it."""
+    """Return the median, the lower and the upper quartile."""
     low, middle, high = quantiles(values, n=4, method="inclusive")
     return middle, low, high

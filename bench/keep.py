@@ -1,4 +1,4 @@
-"""What is kept: bytes of a pending ceremony, how many are lost, and the memory of a worker after many sign-ins."""
+"""Room and loss: the bytes of a pending ceremony, how many are lost, a worker's memory after many sign-ins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = (1_000, 25_000, 50_000, 75_000, 100_000)
 
 
 def sizes() -> list[str]:
-    """Return lines about 2,000 ceremonies that are pending at once, in each store."""
+    """Return the table of 2,000 ceremonies that are pending at once, in each store."""
     lines = ["| store | bytes a pending ceremony | target | lost of 2,000 | target |", "|---|---|---|---|---|"]
     for store in TARGETS:
         app = ours.app(store)
@@ -40,13 +40,13 @@ def _begin(app: Flask) -> tuple[Browser, str]:
 
 
 def _is_lost(app: Flask, browser: Browser, session_id: str) -> bool:
-    """Finish with nonsense: a ceremony that is there is malformed, one that is lost is not found."""
+    """Finish with nonsense: the answer is "malformed" if the ceremony is there, "not found" if it is lost."""
     answer = browser.ask("POST", "/session/authn", {"session_id": session_id, "response": 5}, status="4")
     return bool(answer["code"] == 404)
 
 
 def _bytes(app: Flask, store: str) -> int:
-    """Return how much the store holds, by its own account."""
+    """Return how many bytes the store says that it holds."""
     if store == "redis":
         return int(Redis.from_url(os.environ["BENCH_REDIS_URL"]).info("memory")["used_memory_dataset"])
     if store == "sql":
@@ -64,7 +64,7 @@ def _bytes_of_table(app: Flask) -> int:
 
 
 def memory() -> list[str]:
-    """Return lines about this process's resident memory after so many sign-ins, each begun and finished."""
+    """Return the table of this process's resident memory after so many whole sign-ins."""
     subject = Finish(partial(ours.app, "file", credentials="sqlite"))
     lines, done = ["| sign-ins | resident memory, MB |", "|---|---|"], 0
     for step in STEPS:
@@ -77,6 +77,6 @@ def memory() -> list[str]:
 
 
 def _resident() -> int:
-    """Return kilobytes."""
+    """Return this process's resident memory in kilobytes."""
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))

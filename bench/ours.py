@@ -1,4 +1,4 @@
-"""Flask-Passkey as an app would have it."""
+"""Flask-Passkey as an app would set it up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_passkey.credentials.sql import SQLCredentialRepository
 
 @dataclass(frozen=True)
 class User:
-    """A user that costs nothing to load."""
+    """A user whose loading costs nothing."""
 
     id: str
     name: str
@@ -27,9 +27,9 @@ class User:
 def app(store: str, *, credentials: str = "memory", login: bool = False, passkeys: Passkeys | None = None) -> Flask:
     """Return an app with Flask-Passkey.
 
-    :param store: where Flask-Session keeps its records.
+    :param store: Flask-Session's store: ``memory``, ``redis``, ``sql`` or ``file``.
     :param credentials: ``memory``, ``sqlite`` or ``postgresql``.
-    :param login: keep who is signed in in the session.
+    :param login: keep the signed-in user's id in the session.
     """
     app = Flask("ours")
     stores.configure(app, store)

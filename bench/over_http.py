@@ -1,4 +1,4 @@
-"""The same over HTTP: gunicorn with one worker of four threads, asked by wrk over eight connections."""
+"""The start of a sign-in over HTTP: gunicorn with one worker of four threads, wrk with eight connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from statistics import median
 
 HERE = Path(__file__).parent
 SECONDS, ROUNDS = 3, 5
-#: What is served: the expression that makes the app.
+#: The expression that makes each app.
 APPS = {
     "bare": "hand:bare()",
     "hand, Redis": "hand:careful('redis')",
@@ -31,8 +31,11 @@ LINE = 'wrk.method = "PUT"\nwrk.headers["Origin"] = "http://localhost"\n'
 
 
 def rows(port: int) -> list[str]:
-    """Return lines about beginning sign-ins."""
-    script = Path(os.environ["BENCH_FOLDER"]) / "prepare.lua"
+    """Return the table of starting sign-ins.
+
+    :param port: the first of as many free ports as there are apps.
+    """
+    script = Path(os.environ["BENCH_FOLDER"]) / "begin.lua"
     script.write_text(LINE)
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in APPS}
     with _all_servers(port) as urls:
@@ -50,7 +53,7 @@ def _line(name: str, results: list[tuple[float, ...]], bare: float) -> str:
 
 @contextmanager
 def _all_servers(port: int) -> Iterator[dict[str, str]]:
-    """Run a server for each app; those that are not asked are idle."""
+    """Run a server for each app; all but the one being measured are idle."""
     options = ["--workers", "1", "--threads", "4", "--worker-tmp-dir", "/dev/shm", "--log-level", "error"]
     command = [sys.executable, "-m", "gunicorn", *options, "--chdir", str(HERE)]
     urls = {name: f"http://127.0.0.1:{port + number}/session/authn" for number, name in enumerate(APPS)}
@@ -78,7 +81,7 @@ def _wait(url: str) -> None:
 
 
 def _ask(url: str, script: Path) -> tuple[float, ...]:
-    """Return requests a second, and in how many milliseconds half and 99 % of them were answered."""
+    """Return requests a second, and the milliseconds within which half and 99 % of them were answered."""
     wrk = shutil.which("wrk")
     assert wrk, "wrk is not installed"
     command = [wrk, "-t1", "-c8", f"-d{SECONDS}s", "--latency", "-s", str(script), url]

@@ -1,4 +1,4 @@
-"""Passkeys to sign in with: some that a virtual authenticator can use, and as many as wanted beside them."""
+"""Passkeys: some that a virtual authenticator can use, and any number of others that only fill the tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from flask_passkey.credentials.sql import statements
 from flask_passkey.testing import VirtualAuthenticator, VirtualCredential
 
 RP_ID = "localhost"
-#: Of how many accounts somebody signs in; all others only make the tables long.
+#: Number of accounts that sign in; all others only fill the tables.
 ACTIVE = 200
 
 
 class Passkeys:
-    """One passkey for each of some accounts, all in one authenticator."""
+    """One passkey for each of ``count`` accounts, all in one authenticator."""
 
     def __init__(self, count: int = ACTIVE) -> None:
         self._authenticator = VirtualAuthenticator(SITE)
@@ -31,17 +31,17 @@ class Passkeys:
         self._random = random.Random(1)
 
     def records(self) -> Iterator[CredentialRecord]:
-        """Yield what a server keeps of them."""
+        """Yield their credential records."""
         for number, credential in enumerate(self.credentials):
             yield record(number, credential.id, credential.cose_key())
 
     def answer(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Answer a ceremony with any one of them."""
+        """Answer a ceremony with one of them, chosen at random."""
         return self._authenticator.get(options, credential=self._random.choice(self.credentials))
 
 
 def filler_rows(count: int) -> Iterator[dict[str, Any]]:
-    """Yield the values of passkeys that nobody uses, each of an account of its own."""
+    """Yield the rows of passkeys that nobody uses, each of another account."""
     key = VirtualCredential(rp_id=RP_ID, user_handle=b"").cose_key()
     like = record(0, b"", key)
     for number in range(-count, 0):
@@ -50,7 +50,7 @@ def filler_rows(count: int) -> Iterator[dict[str, Any]]:
 
 
 def record(number: int, credential_id: bytes, public_key: bytes) -> CredentialRecord:
-    """Return what a server keeps of a synced passkey."""
+    """Return the credential record of a synced passkey."""
     return CredentialRecord(
         id=credential_id,
         public_key=public_key,

@@ -1,6 +1,6 @@
 """Measure and print tables in Markdown: ``nox -s bench``, or ``python bench/run.py [--security PYTHON] [PART...]``.
 
-Parts are ``prepare finish security pending passkeys kept memory http``; all of them unless some are named.
+Parts are ``begin finish security pending passkeys kept memory http``; by default all of them.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ import argparse
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,10 +18,11 @@ sys.path.append(str(HERE.parent / "tests"))
 
 import keep  # noqa: E402
 import over_http  # noqa: E402
+import places  # noqa: E402
 import services  # noqa: E402
 import table  # noqa: E402
 
-#: Parts that are not a comparison of subjects: each returns the lines of its table.
+#: Parts that do not compare subjects: each returns the lines of its table.
 OTHERS: dict[str, Callable[[], list[str]]] = {
     "kept": keep.sizes,
     "memory": keep.memory,
@@ -32,25 +31,21 @@ OTHERS: dict[str, Callable[[], list[str]]] = {
 
 
 def main() -> None:
-    """Run the parts that are wanted, each with its table."""
+    """Run the wanted parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=[*table.GROUPS, *OTHERS])
     parser.add_argument("--security", help="Python of an environment with Flask-Security; without it, it is left out")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--count", type=int, default=50)
     wanted = parser.parse_args()
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        os.environ["BENCH_FOLDER"] = folder
-        os.environ["BENCH_REDIS_URL"] = stack.enter_context(services.redis_server())
-        os.environ["BENCH_POSTGRESQL_URL"] = stack.enter_context(services.postgresql_server())
+    with places.ready():
         for part in wanted.parts:
             if part != "security" or wanted.security:
                 show(part, wanted)
 
 
 def show(part: str, wanted: argparse.Namespace) -> None:
-    """Measure one part and print its table, with what the machine was doing before and after."""
+    """Measure one part and print its table, with the machine's load before and after."""
     start, before = datetime.now(UTC), os.getloadavg()[0]
     if part in table.GROUPS:
         how = {"rounds": wanted.rounds, "count": wanted.count}

@@ -1,4 +1,4 @@
-"""Flask-Security with WebAuthn on sessions in Redis: the peer that a Flask user would pick."""
+"""Flask-Security with WebAuthn and sessions in Redis: the alternative that a Flask user would choose."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def _fill(datastore: Any, passkeys: Passkeys) -> None:
     datastore.commit()
 
 
-class Prepare(Caller):
-    """Begins sign-ins."""
+class Begin(Caller):
+    """Starts sign-ins."""
 
     def __init__(self, store: str) -> None:
         super().__init__(app(store, Passkeys(2)).wsgi_app)
@@ -78,7 +78,7 @@ class Prepare(Caller):
 
 
 class Finish(Caller):
-    """Finishes sign-ins, each begun and answered beforehand."""
+    """Finishes sign-ins; each was started and answered before the clock starts."""
 
     def __init__(self, store: str) -> None:
         self._passkeys = Passkeys()
@@ -96,4 +96,4 @@ class Finish(Caller):
         return request("POST", path, {"credential": json.dumps(answer)}, browser.cookies)()
 
 
-SUBJECTS = {"prepare security redis": lambda: Prepare("redis"), "finish security redis": lambda: Finish("redis")}
+SUBJECTS = {"begin security redis": lambda: Begin("redis"), "finish security redis": lambda: Finish("redis")}

@@ -1,4 +1,4 @@
-"""Where pending ceremonies and sessions are kept: Flask-Session's stores, each set up as its manual says."""
+"""The stores of pending ceremonies and sessions: Flask-Session's, each set up as its manual says."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from flask import Flask
 from flask_session import Session
 from sqlalchemy import event
 
-#: More than any run keeps; by default these caches throw ceremonies away from 500 on.
+#: More than any run keeps; by default these caches drop ceremonies above 500.
 PLENTY = 1_000_000
 
 
 def configure(app: Flask, kind: str) -> None:
-    """Have an app keep its sessions in ``memory``, ``redis``, ``sql`` (SQLite) or ``file``."""
+    """Make an app keep its sessions in ``memory``, ``redis``, ``sql`` (SQLite) or ``file``."""
     app.config.update(SECRET_KEY="bench", SESSION_COOKIE_NAME="session")
     KINDS[kind](app)
     Session(app)
@@ -38,7 +38,7 @@ def _redis(app: Flask) -> None:
 
 
 def _sql(app: Flask) -> None:
-    """SQLite in WAL mode, which is the fastest it has."""
+    """Use SQLite in WAL mode, its fastest."""
     from flask_sqlalchemy import SQLAlchemy
 
     app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{folder()}/sessions.sqlite3"
@@ -49,7 +49,7 @@ def _sql(app: Flask) -> None:
 
 
 def set_pragmas(connection: Any, _: object) -> None:
-    """Have SQLite work as fast as it safely can."""
+    """Make SQLite as fast as it safely can be."""
     connection.execute("PRAGMA journal_mode=WAL").close()
     connection.execute("PRAGMA synchronous=NORMAL").close()
 
@@ -58,7 +58,7 @@ KINDS = {"memory": _memory, "redis": _redis, "sql": _sql, "file": _file}
 
 
 def put(app: Flask, kind: str, key: str, value: str, seconds: int) -> None:
-    """Keep a text as a careful person would in this store."""
+    """Keep a text as a careful developer would in this store."""
     interface: Any = app.session_interface
     if kind == "redis":
         interface.client.set(key, value, ex=seconds)
@@ -69,7 +69,7 @@ def put(app: Flask, kind: str, key: str, value: str, seconds: int) -> None:
 
 
 def take(app: Flask, kind: str, key: str) -> str | None:
-    """Give it out once: by what the store's delete says, or GETDEL."""
+    """Return a text once: by GETDEL, or to the caller whose delete removed it."""
     interface: Any = app.session_interface
     if kind == "redis":
         raw = interface.client.getdel(key)

@@ -1,4 +1,4 @@
-"""The subjects by name, each made in a process of its own."""
+"""The subjects by name, each made in its own process."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from flask_passkey.credentials.sql import passkey_credential, passkey_user
 PATH = "/session/authn"
 
 
-class Prepare(Caller):
-    """Begins sign-ins, each by a browser that has not been here before.
+class Begin(Caller):
+    """Starts sign-ins, each in a new browser.
 
-    :param pending: so many are pending already.
+    :param pending: number of ceremonies that are pending already.
     """
 
     def __init__(self, app: Flask, *, pending: int = 0) -> None:
@@ -31,16 +31,17 @@ class Prepare(Caller):
         for _ in range(pending):
             self.run([self._request()])
         if pending:
-            os.sync()  # what the filling left to the disk is not the measured ones' to wait for
+            os.sync()  # so that what is measured does not wait for the disk
 
     def make(self, count: int) -> list[Job]:
         return [self._request() for _ in range(count)]
 
 
 class Finish(Caller):
-    """Finishes sign-ins, each begun and answered beforehand.
+    """Finishes sign-ins; each was started and answered before the clock starts.
 
-    :param others: so many passkeys are stored beside those that are used.
+    :param others: number of passkeys that are stored and not used.
+    :param active: number of passkeys that are used.
     """
 
     def __init__(self, make_app: Callable[..., Flask], *, others: int = 0, active: int = passkeys.ACTIVE) -> None:
@@ -62,7 +63,7 @@ class Finish(Caller):
 
 
 def fill(app: Flask, count: int) -> None:
-    """Store passkeys that nobody uses, past the repository, as one by one would take hours."""
+    """Store passkeys that nobody uses, in batches: the repository, one by one, would take hours."""
     with app.app_context(), app.extensions["passkey"].credentials.transaction() as connection:
         batch: list[dict[str, Any]] = []
         for values in passkeys.filler_rows(count):
@@ -94,12 +95,12 @@ def _hand(store: str, *, login: bool = False) -> Callable[[], Subject]:
 
 
 SUBJECTS: dict[str, Callable[[], Subject]] = {
-    "bare": lambda: Prepare(hand.bare()),
+    "bare": lambda: Begin(hand.bare()),
     "prims": hand.Prims,
-    **{f"prepare hand {store}": partial(lambda s: Prepare(hand.careful(s)), store) for store in STORES},
-    **{f"prepare ours {store}": partial(lambda s: Prepare(ours.app(s)), store) for store in STORES},
+    **{f"begin hand {store}": partial(lambda s: Begin(hand.careful(s)), store) for store in STORES},
+    **{f"begin ours {store}": partial(lambda s: Begin(ours.app(s)), store) for store in STORES},
     **{
-        f"prepare ours {store}, {number} pending": partial(lambda s, n: Prepare(ours.app(s), pending=n), store, number)
+        f"begin ours {store}, {number} pending": partial(lambda s, n: Begin(ours.app(s), pending=n), store, number)
         for store in STORES
         for number in (FEW, MANY)
     },

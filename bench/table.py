@@ -1,4 +1,4 @@
-"""The tables: which subjects are compared, what was wanted, and what came out."""
+"""The tables: which subjects are compared, the targets and the results."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from interleave import Worker, ratios, spread, times
 class Row:
     """A subject beside its reference.
 
-    :param target: of the ratio, as in the project's issue; empty where there is none.
+    :param target: of the ratio, as in the project's issue; empty without one.
     """
 
     label: str
     subject: str
     reference: str
     target: str = ""
-    #: Is the ratio how many times faster than the reference we are?
+    #: Does the ratio say how many times faster than the reference we are?
     faster: bool = False
 
 
 GROUPS: dict[str, tuple[Row, ...]] = {
-    "prepare": (
-        Row("prepare, memory, to `hand`", "prepare ours memory", "prepare hand memory", "<= 1.10"),
-        Row("prepare, Redis, to `hand`", "prepare ours redis", "prepare hand redis", "<= 1.05"),
-        Row("prepare, SQL store, to `hand`", "prepare ours sql", "prepare hand sql", "<= 0.40"),
-        Row("prepare, file store, to `hand`", "prepare ours file", "prepare hand file", "<= 1.00"),
-        Row("`hand` prepare, memory, to `bare`", "prepare hand memory", "bare"),
+    "begin": (
+        Row("begin, memory, to `hand`", "begin ours memory", "begin hand memory", "<= 1.10"),
+        Row("begin, Redis, to `hand`", "begin ours redis", "begin hand redis", "<= 1.05"),
+        Row("begin, SQL store, to `hand`", "begin ours sql", "begin hand sql", "<= 0.40"),
+        Row("begin, file store, to `hand`", "begin ours file", "begin hand file", "<= 1.00"),
+        Row("`hand` begin, memory, to `bare`", "begin hand memory", "bare"),
     ),
     "finish": (
         Row("finish, all in memory, to `prims`", "finish ours memory memory", "prims", "<= 1.6"),
@@ -41,14 +41,14 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("finish, Redis and PostgreSQL, to `hand`", "finish ours redis postgresql login", "finish hand redis login"),
     ),
     "security": (
-        Row("prepare, Redis: times faster", "prepare ours redis", "prepare security redis", ">= 1.8", True),
+        Row("begin, Redis: times faster", "begin ours redis", "begin security redis", ">= 1.8", True),
         Row("finish, Redis: times faster", "finish ours redis sqlite login", "finish security redis", ">= 2.7", True),
     ),
     "pending": tuple(
         Row(
-            f"prepare, {store}: 100,000 pending to 10",
-            f"prepare ours {store}, 100000 pending",
-            f"prepare ours {store}, 10 pending",
+            f"begin, {store}: 100,000 pending to 10",
+            f"begin ours {store}, 100000 pending",
+            f"begin ours {store}, 10 pending",
             "<= 1.15",
         )
         for store in ("memory", "redis", "sql", "file")
@@ -65,7 +65,12 @@ GROUPS: dict[str, tuple[Row, ...]] = {
 
 
 def measure(rows: Sequence[Row], *, rounds: int, count: int, security: str | None) -> list[str]:
-    """Run a group in one go and return the lines of its table."""
+    """Measure a group of rows together and return the lines of its table.
+
+    :param rounds: how often each subject has its turn.
+    :param count: number of jobs in a turn.
+    :param security: Python of an environment with Flask-Security.
+    """
     names = dict.fromkeys(name for row in rows for name in (row.reference, row.subject))
     workers = [Worker(name, python=security if "security" in name else None) for name in names]
     try:
@@ -82,10 +87,10 @@ HEAD = (
 )
 
 
-def _line(row: Row, mine: Sequence[float], theirs: Sequence[float]) -> str:
-    ratio = spread(ratios(theirs, mine) if row.faster else ratios(mine, theirs))
-    quickest = min(theirs) / min(mine) if row.faster else min(mine) / min(theirs)
-    figures = [_three(spread([second * 1e6 for second in seconds]), 0) for seconds in (mine, theirs)]
+def _line(row: Row, ours: Sequence[float], reference: Sequence[float]) -> str:
+    ratio = spread(ratios(reference, ours) if row.faster else ratios(ours, reference))
+    quickest = min(reference) / min(ours) if row.faster else min(ours) / min(reference)
+    figures = [_three(spread([second * 1e6 for second in seconds]), 0) for seconds in (ours, reference)]
     return f"| {row.label} | {' | '.join(figures)} | {_three(ratio, 2)} | {quickest:.2f} | {row.target} |"
 
 

@@ -1,4 +1,4 @@
-"""One subject in a process of its own: reads how many jobs to do, answers with the seconds that each took."""
+"""One subject in its own process: it reads how many jobs to do, and answers with the mean seconds of a job."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from importlib import import_module
 
 from wsgi import Subject
 
-#: Processor time knows nothing of waiting, so neither of servers; but neither of others on the machine.
+#: Processor time leaves out waiting, so also the work of servers, but also other work on the machine.
 clock = time.process_time if os.environ.get("BENCH_CLOCK") == "cpu" else time.perf_counter
 
 
 def time_of(subject: Subject, count: int) -> float:
-    """Return the seconds of one job, as the mean of so many."""
+    """Return the mean seconds of a job, over ``count`` jobs."""
     jobs = subject.make(count)
     gc.collect()
-    gc.freeze()  # a server has no jobs lying about for its collector to look through
+    gc.freeze()  # the garbage collector of a server has no such jobs to go through
     start = clock()
     subject.run(jobs)
     seconds = clock() - start
@@ -29,7 +29,7 @@ def time_of(subject: Subject, count: int) -> float:
 
 
 def main(name: str) -> None:
-    """Answer until nobody asks."""
+    """Answer until the input ends."""
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     subjects = import_module("security" if "security" in name else "subjects").SUBJECTS

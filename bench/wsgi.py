@@ -1,4 +1,4 @@
-"""What all subjects share: a WSGI app that is called with environs made beforehand, and ceremonies to make them of."""
+"""What all subjects share: calls of a WSGI app with environs made beforehand, and a browser to make them with."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from werkzeug.test import EnvironBuilder
 
 SITE = "http://localhost"
 
-#: A request that is ready to be sent, or whatever else a subject's work begins with.
+#: A request that is ready to be sent, or another input of a subject's work.
 Job = Any
 
 
 class Subject(Protocol):
-    """Something whose time is taken."""
+    """Something that is timed."""
 
     def make(self, count: int) -> list[Job]:
         """Make jobs; its time does not count."""
@@ -26,11 +26,11 @@ class Subject(Protocol):
         """Do the jobs; its time counts."""
 
     def check(self) -> None:
-        """Raise if a job of the last run did not succeed."""
+        """Raise an error if a job of the last run failed."""
 
 
 class Caller:
-    """Sends environs to a WSGI app and collects what went wrong."""
+    """Sends environs to a WSGI app and collects failures."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
@@ -86,7 +86,7 @@ class Browser:
 def request(
     method: str, path: str, body: Any = None, cookies: Mapping[str, str] | None = None
 ) -> Callable[[], dict[str, Any]]:
-    """Return a function that makes environs for one request, each to be used once."""
+    """Return a function that makes a new environ for one request at each call; an environ can be used once."""
     data = b"" if body is None else json.dumps(body).encode()
     headers = {"Accept": "application/json", "Origin": SITE}
     if body is not None:
@@ -95,5 +95,5 @@ def request(
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
     base = EnvironBuilder(path, SITE, method=method, headers=[*headers.items()], data=data).get_environ()
     base["wsgi.multithread"] = True
-    base.setdefault("CONTENT_LENGTH", "0")  # as browsers say with a PUT without a body
+    base.setdefault("CONTENT_LENGTH", "0")  # browsers send it with a PUT without a body
     return lambda: {**base, "wsgi.input": BytesIO(data)}

@@ -73,7 +73,8 @@ class Accounts:
     @property
     def _database(self) -> SQLCredentialRepository:
         repository = self._passkey.credentials
-        assert isinstance(repository, SQLCredentialRepository), "the demo's passkeys are in an SQL database"
+        if not isinstance(repository, SQLCredentialRepository):
+            raise TypeError("the demo's accounts are kept beside passkeys in an SQL database")
         return repository
 
     def get(self, account_id: str) -> Account | None:

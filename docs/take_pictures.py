@@ -1,6 +1,6 @@
 """Take the pictures of the demo that README.md and docs/demo.md show: ``nox -s pictures``.
 
-They are taken of the real demo, in a real Chromium, by somebody who signs up, adds a security key and so on.
+They show the real demo in a real Chromium, in which a user signs up, adds a security key and so on.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from werkzeug.serving import make_server
 from demo import create_app
 
 FOLDER = Path(__file__).parent / "pictures"
-#: Width and height of the windows, in CSS pixels, and how many pixels of a picture one of those has.
+#: Width and height of the windows, in CSS pixels, and the pixels of a picture for each of those.
 DESK, PHONE, SCALE = (860, 640), (390, 720), 1.5
-#: Colours of a picture; with all those of the shadows it would be half as large again.
+#: Number of colours of a picture; with all colours of the shadows it would be half as large again.
 COLOURS = 96
 SECURITY_KEY = {"transport": "usb", "defaultBackupEligibility": False, "defaultBackupState": False}
 
@@ -47,7 +47,7 @@ def served_demo() -> Iterator[str]:
 
 
 def open_page(browser: Browser, size: tuple[int, int], language: str = "en-GB", scheme: str = "light") -> Page:
-    """Return an empty page of a browser without a past."""
+    """Return an empty page in a new browser profile."""
     width, height = size
     context = browser.new_context(
         locale=language,
@@ -122,7 +122,7 @@ def show_list(browser: Browser, url: str) -> None:
 
 
 def show_offer(browser: Browser, url: str) -> None:
-    """Take what somebody sees who signed in on a phone with the passkey of a security key."""
+    """Take the page after a sign-in on a phone with the passkey of a security key."""
     page = open_page(browser, PHONE)
     page.add_init_script("PublicKeyCredential.getClientCapabilities = undefined")
     page.add_init_script("PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable = async () => true")
@@ -157,7 +157,7 @@ def show_ways_in(browser: Browser, url: str) -> None:
 
 
 def main() -> None:
-    """Take all of them."""
+    """Take all pictures."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP *.test 127.0.0.1"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .accounts import UserInfo
-from .config import PasskeyConfig
+from .config import PasskeyConfig, android_origin
 from .credentials import CredentialRecord, CredentialRepository, MemoryCredentialRepository
-from .credentials.sql import SQLCredentialRepository
+from .credentials.sql import SQLCredentialRepository, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .pending import CeremonyStore
@@ -29,4 +29,6 @@ __all__ = [
     "SQLCredentialRepository",
     "UserInfo",
     "Visitor",
+    "android_origin",
+    "metadata",
 ]

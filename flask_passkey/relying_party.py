@@ -223,7 +223,7 @@ class RelyingParty:
         # Before the claim, so that the browser can step up and repeat.
         allowed = None if visitor.info is None else self._freshness.require_step_up(visitor)
         pending = self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP))
-        record = registration.finish(
+        verified = registration.finish(
             pending,
             response,
             config=self.config,
@@ -233,17 +233,19 @@ class RelyingParty:
             trust=self._trust,
         )
         others = allowed.records if allowed and pending.user_id else []
-        record = replace(record, label=label or _label_for(record, user_agent, others))
+        record = replace(verified.record, label=label or _label_for(verified.record, user_agent, others))
         if allowed and pending.user_id:
             registered = self._add(visitor, allowed, record)
         else:
             registered = self._create_account(visitor, pending, record)
+        registered = replace(registered, attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
             self._sender,
             user=registered.new_user or visitor.user,
             credential=registered.credential,
             purpose=pending.purpose,
+            attestation_verified=registered.attestation_verified,
         )
         return registered
 

@@ -1,4 +1,4 @@
-"""What an app can listen to, as `blinker <https://blinker.readthedocs.io/>`_ signals; the sender is the app."""
+"""Events an app can listen to, as `blinker <https://blinker.readthedocs.io/>`_ signals; the sender is the app."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ log = logging.getLogger(__name__)
 
 _signals = Namespace()
 
-#: Somebody signed in. ``user``, ``credential`` (:class:`~flask_passkey.CredentialRecord`), ``purpose``
+#: A user signed in. ``user``, ``credential`` (:class:`~flask_passkey.CredentialRecord`), ``purpose``
 #: (``sign-in`` or ``step-up``).
 signed_in = _signals.signal("passkey-signed-in")
-#: A passkey was added. ``user``, ``credential``, ``purpose`` (``registration`` or ``sign-up``).
+#: A passkey was added. ``user``, ``credential``, ``purpose`` (``registration`` or ``sign-up``),
+#: ``attestation_verified`` (as in :class:`~flask_passkey.outcomes.Registered`).
 registered = _signals.signal("passkey-registered")
-#: A passkey got another name. ``user``, ``credential``.
+#: A passkey was renamed. ``user``, ``credential``.
 renamed = _signals.signal("passkey-renamed")
 #: Passkeys were deleted. ``user``, ``credential_ids`` (a list of ``bytes``).
 deleted = _signals.signal("passkey-deleted")
 #: A sign-in was accepted whose counter did not grow: the key may have been copied. ``user``, ``credential``.
 counter_regressed = _signals.signal("passkey-counter-regressed")
-#: A sign-in was accepted that turned the "can be synced" flag of its passkey. ``user``, ``credential``.
+#: A sign-in was accepted that changed its passkey's "can be synced" flag. ``user``, ``credential``.
 backup_eligibility_changed = _signals.signal("passkey-backup-eligibility-changed")
 #: The app made sure, without a passkey, that the signed-in user is there: ``passkey.confirm_user()``. ``user``.
 identity_confirmed = _signals.signal("passkey-identity-confirmed")
@@ -31,8 +32,12 @@ refused = _signals.signal("passkey-refused")
 
 
 def send(signal: NamedSignal, sender: object, **about: Any) -> None:
-    """Send a signal of something that has happened; a receiver that fails cannot undo it, and is logged."""
+    """Send a signal about something that has happened. A receiver that fails is logged, and cannot undo it.
+
+    :param sender: the app.
+    :param about: what the signal's documentation lists.
+    """
     try:
         signal.send(sender, **about)
-    except Exception:  # whatever the app's receivers do
+    except Exception:  # a receiver may raise anything
         log.exception("A receiver of the signal %s failed.", signal.name)

@@ -12,6 +12,7 @@ from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_login import LoginManager, logout_user
 from flask_session import Session
+from werkzeug.test import TestResponse
 
 from flask_passkey import (
     CredentialRecord,
@@ -167,3 +168,15 @@ def allow_sign_up(site: App) -> None:
         return user
 
     site.passkey.name_available(is_free)
+
+
+def begin(client: FlaskClient, route: str = "/session/authn", **json: Any) -> Any:
+    """Begin a ceremony and return its data."""
+    response = client.put(route, json=json or None)
+    assert response.status_code == 200, response.json
+    return response.get_json()["data"]
+
+
+def finish(client: FlaskClient, begun: Any, response: object, route: str = "/session/authn") -> TestResponse:
+    """Finish a ceremony and return the answer."""
+    return client.post(route, json={"session_id": begun["session_id"], "response": response})

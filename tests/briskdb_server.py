@@ -14,9 +14,9 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--port")
     arguments = parser.parse_args()
-    with briskdb.open(arguments.folder, shards=2, documents=True) as database:
-        with database.serve(mongo=f"127.0.0.1:{arguments.port}"):
-            signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    opened = briskdb.open(arguments.folder, shards=2, documents=True)
+    with opened as database, database.serve(mongo=f"127.0.0.1:{arguments.port}"):
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
 if __name__ == "__main__":

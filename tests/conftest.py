@@ -3,10 +3,103 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import site as python_site
+import sys
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import services
+from apps import SITE, App, make_app
+from flask.testing import FlaskClient
+from response_tools import EDDSA, ORIGIN, creation_options
+
+from flask_passkey.testing import VirtualAuthenticator, VirtualCredential, sign_up
+
+# The demo is in no wheel. At the end, so that the package is the one that is installed.
+sys.path.append(str(Path(__file__).parent.parent))
+
+#: Kinds of tests that a run of the quick ones leaves out, and what they are.
+KINDS = {"browser": "drive a browser", "services": "need servers", "slow": "are slow"}
+LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give what the tests start another home, so that it leaves nothing in that of whoever runs them."""
+    config.stash[LEFT_OUT] = []
+    home = TemporaryDirectory(prefix="passkey-test-home-", ignore_cleanup_errors=True)
+    config.add_cleanup(home.cleanup)
+    os.environ.setdefault("NPM_CONFIG_USERCONFIG", str(Path.home() / ".npmrc"))
+    os.environ.setdefault("PYTHONUSERBASE", python_site.getuserbase())
+    os.environ["HOME"] = home.name
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        os.environ.pop(name, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what is quick, before it is chosen."""
+    for item in items:
+        if not kind_of(item):
+            item.add_marker(pytest.mark.quick)
+
+
+def kind_of(item: pytest.Item) -> str | None:
+    """Return the first kind of a test that is not quick."""
+    return next((kind for kind in KINDS if item.get_closest_marker(kind)), None)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Note what is left out."""
+    for item in items:
+        item.config.stash[LEFT_OUT].append(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, None, None]:
+    """Say at the end what a run of the quick tests has left out."""
+    yield
+    counts = Counter(kind_of(item) for item in config.stash[LEFT_OUT])
+    left_out = [f"{counts[kind]} that {what}" for kind, what in KINDS.items() if counts[kind]]
+    if left_out and config.option.markexpr == "quick":
+        terminalreporter.write_line(f"Left out: {', '.join(left_out)}. CONTRIBUTING.md says how to run everything.")
+
+
+@pytest.fixture
+def authenticator() -> VirtualAuthenticator:
+    """An authenticator without credentials; a subset of its algorithms keeps responses reproducible."""
+    return VirtualAuthenticator(ORIGIN, algorithm=EDDSA)
+
+
+@pytest.fixture
+def credential(authenticator: VirtualAuthenticator) -> VirtualCredential:
+    """Ada's credential in that authenticator."""
+    authenticator.create(creation_options())
+    return authenticator.credentials[0]
+
+
+@pytest.fixture
+def site() -> App:
+    """Return an app with sign-up and nobody in it."""
+    return make_app()
+
+
+@pytest.fixture
+def client(site: App) -> FlaskClient:
+    """Return a browser."""
+    return site.app.test_client()
+
+
+@pytest.fixture
+def ada(client: FlaskClient) -> VirtualAuthenticator:
+    """Return the authenticator of Ada, whose browser has just signed up."""
+    authenticator = VirtualAuthenticator(SITE)
+    sign_up(client, authenticator, "ada", display_name="Ada Lovelace")
+    return authenticator
 
 
 @pytest.fixture(scope="session")

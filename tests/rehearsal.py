@@ -16,6 +16,7 @@ from flask_passkey.ceremonies import authentication, registration
 from flask_passkey.ceremonies.attestation import Trust
 from flask_passkey.ceremonies.authentication import Authenticated
 from flask_passkey.ceremonies.pending import PendingCeremony
+from flask_passkey.ceremonies.registration import Registration
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.credentials import CredentialRecord
 from flask_passkey.testing import VirtualAuthenticator
@@ -66,18 +67,47 @@ def finish_registration(
     trust: Trust = ANYBODY,
 ) -> CredentialRecord:
     """Finish adding a passkey."""
+    return assess_registration(pending, response, config=config, user_id=user_id, trust=trust).record
+
+
+def assess_registration(
+    pending: PendingCeremony,
+    response: object,
+    *,
+    config: PasskeyConfig = CONFIG,
+    user_id: str = ADA,
+    trust: Trust = ANYBODY,
+) -> Registration:
+    """Finish adding a passkey, and tell what became of its attestation."""
     return registration.finish(
         pending, response, config=config, label="My passkey", user_id=user_id, now=REGISTERED, trust=trust
     )
 
 
 def register(
-    authenticator: VirtualAuthenticator, *, config: PasskeyConfig = CONFIG, user_id: str = ADA, **bends: Any
+    authenticator: VirtualAuthenticator,
+    *,
+    config: PasskeyConfig = CONFIG,
+    user_id: str = ADA,
+    trust: Trust = ANYBODY,
+    **bends: Any,
 ) -> CredentialRecord:
     """Add a passkey to an account, from begin to finish."""
+    return attest(authenticator, config=config, user_id=user_id, trust=trust, **bends).record
+
+
+def attest(
+    authenticator: VirtualAuthenticator,
+    *,
+    config: PasskeyConfig = CONFIG,
+    user_id: str = ADA,
+    trust: Trust = ANYBODY,
+    **bends: Any,
+) -> Registration:
+    """Add a passkey to an account, and tell what became of its attestation."""
     options, pending = begin_registration(config, user_id=user_id, user_handle=HANDLES[user_id])
     response = authenticator.create(options, **bends)
-    return finish_registration(pending, response, config=config, user_id=user_id)
+    return assess_registration(pending, response, config=config, user_id=user_id, trust=trust)
 
 
 def finish_sign_in(

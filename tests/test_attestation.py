@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from apps import SITE, make_app
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from blobs import MetadataService, entry, text
 from cryptography.hazmat.primitives.serialization import Encoding
+from makers import android_key, apple, certified, packed, stated
 
 from flask_passkey import ConfigurationError
-from flask_passkey.testing import Refused, VirtualAuthenticator, b64url_encode, sign_in, sign_up
+from flask_passkey.signals import registered
+from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
 
 MODEL = "8446ccb9-ab1d-b374-750b-2367ff6f3a1f"
 OTHER = "ee882879-721c-4913-9775-3dfcce97072a"
@@ -97,55 +93,48 @@ def test_a_certificate_vouches_for_its_own_model_only(tmp_path: Path) -> None:
     ],
 )
 def test_models_can_be_listed(config: dict[str, Any], code: int) -> None:
-    """Models that are denied, or not among the allowed, cannot be registered."""
-    assert register(config | {"PASSKEY_ATTESTATION": "direct"}, key()) == code
+    """Models that are denied, or not among the allowed, cannot be registered, asked to prove it or not."""
+    for asked in ("none", "direct"):
+        assert register(config | {"PASSKEY_ATTESTATION": asked}, key()) == code
 
 
-class MetadataService:
-    """Signs blobs of metadata, as the FIDO Alliance does."""
+def test_the_app_is_told_what_became_of_a_statement(tmp_path: Path) -> None:
+    """The signal says whether the statement verified: nobody asked, it did not, it did, it leads to an anchor."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.key, self.signer = (rsa.generate_private_key(65537, 2048) for _ in range(2))
-        self.root = self._certificate("root", self.key)
-        self.certificate = self._certificate("signer", self.signer)
-        (folder / "root.crt").write_bytes(self.root.public_bytes(Encoding.DER))
+    def told(config: dict[str, Any], authenticator: VirtualAuthenticator, **bends: Any) -> object:
+        site, heard = make_app(config), []
 
-    def _certificate(self, name: str, key: rsa.RSAPrivateKey) -> x509.Certificate:
-        now = datetime.now(UTC)
-        subject, issuer = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)]) for text in (name, "root"))
-        builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(9))
-        return builder.add_extension(x509.BasicConstraints(name == "root", None), True).sign(self.key, hashes.SHA256())
+        def listen(sender: object, *, attestation_verified: bool | None, **about: object) -> None:
+            heard.append(attestation_verified)
 
-    def config(self, *entries: dict[str, Any], next_update: str = "2999-01-01") -> dict[str, Any]:
-        """Write a blob with these entries and return settings that use it."""
-        header = {"alg": "RS256", "x5c": [_b64(self.certificate.public_bytes(Encoding.DER))]}
-        payload = {"legalHeader": "", "no": 1, "nextUpdate": next_update, "entries": entries}
-        message = b".".join(b64url_encode(json.dumps(part).encode()).encode() for part in (header, payload))
-        signature = b64url_encode(self.signer.sign(message, PKCS1v15(), hashes.SHA256())).encode()
-        (self.folder / "blob.jwt").write_bytes(message + b"." + signature)
-        files = {"PASSKEY_MDS_FILE": str(self.folder / "blob.jwt"), "PASSKEY_MDS_ROOT": str(self.folder / "root.crt")}
-        return {"PASSKEY_ATTESTATION": "direct", **files}
+        with registered.connected_to(listen, sender=site.app):
+            sign_up(site.app.test_client(), authenticator, "ada", **bends)
+        (verdict,) = heard
+        return verdict
+
+    asked, mine = {"PASSKEY_ATTESTATION": "direct"}, key()
+    assert told({}, key()) is None
+    assert told(asked, key()) is True and told(rooted(tmp_path, mine), mine) is True
+    assert told(asked, VirtualAuthenticator(SITE)) is False
+    assert told(asked, key(), bend=lambda c: setattr(c, "attestation_format", "of-the-future")) is False
 
 
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def entry(authenticator: VirtualAuthenticator, *statuses: str) -> dict[str, Any]:
-    """Return the metadata of an authenticator's model."""
-    root = x509.load_pem_x509_certificate(authenticator.attestation_root).public_bytes(Encoding.DER)
-    statement = {
-        "description": "Virtual authenticator", "authenticatorVersion": 1, "schema": 3, "upv": [],
-        "attestationTypes": ["basic_full"], "userVerificationDetails": [], "keyProtection": [], "matcherProtection": [],
-        "attachmentHint": [], "tcDisplay": [], "attestationRootCertificates": [_b64(root)],
-    }  # fmt: skip
-    reports = [{"status": status, "effectiveDate": "2026-01-01"} for status in statuses]
-    return {
-        "aaguid": authenticator.aaguid, "metadataStatement": statement, "statusReports": reports,
-        "timeOfLastStatusChange": "2026-01-01",
-    }  # fmt: skip
+def test_no_root_of_a_library_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement below a root that a library knows, and the app has not listed, is refused in every format."""
+    known, listed = certified("Root"), certified("Root")
+    path = tmp_path / "listed.pem"
+    path.write_bytes(listed.certificate.public_bytes(Encoding.PEM))
+    pem = known.certificate.public_bytes(Encoding.PEM)
+    for module, name in (
+        ("android_key", "google_hardware_attestation_root_2"),
+        ("apple", "apple_webauthn_root_ca"),
+    ):
+        monkeypatch.setattr(f"webauthn.registration.formats.{module}.{name}", pem)
+    for form, make in (("android-key", android_key), ("apple", apple)):
+        for root, code in ((known, 40025), (listed, 0)):
+            config = {"PASSKEY_ATTESTATION": "direct", "PASSKEY_ATTESTATION_ROOTS": {form: [str(path)]}}
+            es256 = VirtualAuthenticator(SITE, aaguid=MODEL, algorithm=-7)
+            assert register(config, es256, bend=stated(form, make(root))) == code
 
 
 @pytest.fixture
@@ -164,37 +153,23 @@ def test_metadata_decides_which_models_are_trusted(service: MetadataService) -> 
     assert register(config, VirtualAuthenticator(SITE)) == 40025
 
 
+def test_anchors_of_the_metadata_are_for_their_model(service: MetadataService) -> None:
+    """A root, a CA or the certificate itself vouches for the model that it is listed for, and for no other."""
+    middle = certified("CA", certified("Root"))
+    attester = certified("Key", middle, ca=False)
+    for anchor in (middle, attester):
+        mine, others = entry(key()), entry(key(OTHER))
+        mine["metadataStatement"]["attestationRootCertificates"] = [text(anchor.der)]
+        config = service.config(mine, others)
+        for model, code in ((MODEL, 0), (OTHER, 40025)):
+            assert register(config, key(model), bend=stated("packed", packed(attester))) == code
+
+
 @pytest.mark.parametrize("status", ["REVOKED", "USER_VERIFICATION_BYPASS", "USER_KEY_REMOTE_COMPROMISE"])
 def test_compromised_models_are_refused(service: MetadataService, status: str) -> None:
     """A model with a report of a compromise is refused, whatever else is reported of it."""
     mine = key()
     assert register(service.config(entry(mine, "FIDO_CERTIFIED", status, "UPDATE_AVAILABLE")), mine) == 40025
-
-
-def test_metadata_must_be_signed(service: MetadataService, tmp_path: Path) -> None:
-    """A blob that somebody changed is refused at start-up, and so is one below another root."""
-    config = service.config(entry(key()))
-    blob = tmp_path / "blob.jwt"
-    good = blob.read_bytes()
-    header, _, signature = good.split(b".")
-    forged = b64url_encode(b'{"legalHeader":"","no":2,"nextUpdate":"2999-01-01","entries":[]}').encode()
-    for bad in (b".".join((header, forged, signature)), b"", b"x.y.z"):
-        blob.write_bytes(bad)
-        with pytest.raises(ConfigurationError, match="PASSKEY_MDS_ROOT"):
-            make_app(config)
-    blob.write_bytes(good)
-    folder = tmp_path / "other"
-    folder.mkdir()
-    MetadataService(folder)
-    with pytest.raises(ConfigurationError, match="PASSKEY_MDS_ROOT"):
-        make_app(config | {"PASSKEY_MDS_ROOT": str(folder / "root.crt")})
-
-
-def test_old_metadata_is_used_with_a_warning(service: MetadataService, caplog: pytest.LogCaptureFixture) -> None:
-    """Metadata past its date still works, and the log says to renew it."""
-    mine = key()
-    assert register(service.config(entry(mine), next_update="2026-01-01"), mine) == 0
-    assert "2026-01-01" in caplog.text and "PASSKEY_MDS_FILE" in caplog.text
 
 
 @pytest.mark.parametrize(

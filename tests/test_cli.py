@@ -14,7 +14,7 @@ from cachelib import FileSystemCache, SimpleCache
 from click.testing import Result
 from flask import Flask
 
-from flask_passkey import MemoryCredentialRepository, Passkey, PasskeyConfig, SQLCredentialRepository
+from flask_passkey import MemoryCredentialRepository, Passkey, PasskeyConfig, SQLCredentialRepository, advisories
 from flask_passkey.cli import passkey
 from flask_passkey.errors import CredentialStoreUnavailable
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, b64url_encode, sign_in, sign_up
@@ -46,8 +46,17 @@ def test_the_commands_come_with_the_package() -> None:
     assert sorted(passkey.commands) == ["check", "forget", "list"]
 
 
-def test_check_prints_every_setting_and_tries_the_stores(site: App) -> None:
+def test_check_warns_of_holes_in_libraries(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library with a known hole is named with the line that mends it, and does not fail the check."""
+    monkeypatch.setattr(advisories, "installed_versions", lambda: {"flask": "3.1.0"})
+    result = run(site.app, "check")
+    assert result.exit_code == 0
+    assert "WARNING: flask 3.1.0 has known holes" in result.output and "pip install 'flask>=3.1.3'" in result.output
+
+
+def test_check_prints_every_setting_and_tries_the_stores(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in force is printed as it would be written, and both stores are asked."""
+    monkeypatch.setattr(advisories, "installed_versions", dict)
     result = run(site.app, "check")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()

@@ -170,6 +170,7 @@ def test_a_short_timeout_is_warned_about(caplog: pytest.LogCaptureFixture) -> No
         ("attestation", ["none", "indirect", "direct", "enterprise"]),
         ("counter_policy", ["device-bound", "always", "never"]),
         ("backup_policy", ["upgrade", "fixed", "any"]),
+        ("mds_stale", ["warn", "refuse"]),
     ],
 )
 def test_choices(name: str, choices: list[str]) -> None:
@@ -286,7 +287,16 @@ def test_attestation_roots() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["roots.pem", ["roots.pem"], {"pack": "roots.pem"}, {"packed": 5}, {5: "roots.pem"}, 5]
+    "value",
+    [
+        "roots.pem",
+        ["roots.pem"],
+        {"pack": "roots.pem"},
+        {"android-safetynet": "roots.pem"},
+        {"packed": 5},
+        {5: "roots.pem"},
+        5,
+    ],
 )
 def test_odd_attestation_roots_are_refused(value: object) -> None:
     """An unknown format, or what is no list of files, is refused with the line to write."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -98,10 +99,8 @@ def test_deep_json_is_refused(data: bytes) -> None:
 def test_depth_that_only_writing_back_would_reach() -> None:
     """JSON as deep as the parser just manages, with an escape in it, is read or refused, and is no crash."""
     for depth in range(sys.getrecursionlimit() // 2, sys.getrecursionlimit() * 2, 97):
-        try:
+        with suppress(MalformedRequest):
             parse_json(b"[" * depth + b'"\\u0061"' + b"]" * depth)
-        except MalformedRequest:
-            pass
 
 
 def test_the_error_names_the_field_and_not_the_value() -> None:

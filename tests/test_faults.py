@@ -17,6 +17,8 @@ from sqlalchemy import create_engine, text
 
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up
 
+pytestmark = pytest.mark.slow
+
 
 def assert_unavailable(answer: nodes.Answer, code: int) -> None:
     """Check that an answer is the envelope of a store that is down."""
@@ -61,6 +63,7 @@ def _finish(browser: nodes.Browser, route: str, begun: Any, response: Any) -> no
     return browser.post(route, json={"session_id": begun["session_id"], "response": response})
 
 
+@pytest.mark.services
 def test_redis_goes_away_and_comes_back(tmp_path: Path) -> None:
     """Without Redis begins and finishes are 503, with and without a session; with it everything works again."""
     port = services.free_port()
@@ -78,6 +81,7 @@ def test_redis_goes_away_and_comes_back(tmp_path: Path) -> None:
         visit.works_again()
 
 
+@pytest.mark.services
 def test_postgresql_goes_away_and_comes_back(tmp_path: Path) -> None:
     """Without the database finishes are 503 and leave nothing; a sign-in can still be begun; then all works again."""
     port = services.free_port()

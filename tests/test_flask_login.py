@@ -26,12 +26,6 @@ def site() -> App:
     return site
 
 
-@pytest.fixture
-def client(site: App) -> FlaskClient:
-    """Return a browser."""
-    return site.app.test_client()
-
-
 def test_nothing_more_is_needed(site: App, client: FlaskClient) -> None:
     """Sign-up, sign-out, sign-in, step-up and one's own passkeys work through Flask-Login's session."""
     ada = VirtualAuthenticator(SITE)

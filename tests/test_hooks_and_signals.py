@@ -6,17 +6,11 @@ import logging
 from typing import Any
 
 import pytest
-from apps import SITE, App, User, make_app
+from apps import SITE, App, User
 from flask import abort, request, session
 
 from flask_passkey import signals
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
-
-
-@pytest.fixture
-def site() -> App:
-    """Return an app with sign-up and nobody in it."""
-    return make_app()
 
 
 def test_hooks_can_read_the_request(site: App) -> None:

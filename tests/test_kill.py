@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import nodes
+import pytest
 
 from flask_passkey.testing import VirtualAuthenticator, b64url_decode, b64url_encode, sign_in, sign_up
+
+pytestmark = pytest.mark.slow
 
 POINTS = int(os.environ.get("PASSKEY_TEST_KILLS", "200"))
 #: What a client sees when the process that worked for it is gone.

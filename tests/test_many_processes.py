@@ -13,6 +13,8 @@ import pytest
 
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
+pytestmark = pytest.mark.slow
+
 FINISHES = 16
 ROUNDS = 5
 
@@ -34,7 +36,7 @@ def race(url: str, authenticator: VirtualAuthenticator) -> Counter[tuple[int, in
         return Counter(pool.map(finish, range(FINISHES)))
 
 
-@pytest.mark.parametrize("store", ["files", "redis"])
+@pytest.mark.parametrize("store", ["files", pytest.param("redis", marks=pytest.mark.services)])
 def test_one_of_many_simultaneous_finishes_succeeds(store: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Of 16 simultaneous finishes of one assertion, one signs in and 15 are not found, every time."""
     config = {"REDIS_URL": request.getfixturevalue("redis_url")} if store == "redis" else {}

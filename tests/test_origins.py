@@ -7,7 +7,14 @@ import logging
 import pytest
 
 from flask_passkey import ConfigurationError
-from flask_passkey.config.origins import check_below, check_related, check_rp_id, default_origins, read_origins
+from flask_passkey.config.origins import (
+    android_origin,
+    check_below,
+    check_related,
+    check_rp_id,
+    default_origins,
+    read_origins,
+)
 
 ANDROID = "android:apk-key-hash:" + "A" * 43
 
@@ -43,6 +50,8 @@ def test_domains_are_rp_ids(rp_id: str) -> None:
         ("12345", "is not a domain name", "'example.com'"),
         (12345, "is not a domain name", "'example.com'"),
         ("example.1", "is not a domain name", "'example.com'"),
+        ("co.uk", "is a public suffix", "'example.co.uk'"),
+        ("github.io", "is a public suffix", "'example.github.io'"),
     ],
 )
 def test_bad_rp_ids(rp_id: object, problem: str, line: str) -> None:
@@ -103,6 +112,13 @@ def test_default_origins(rp_id: str, origins: tuple[str, ...]) -> None:
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("http://[::1]:5000", "http://[::1]:5000"),
         (ANDROID, ANDROID),
+        ("https://my_host.example.com", "https://my_host.example.com"),
+        ("https://-a-.example.com", "https://-a-.example.com"),
+        ("chrome-extension://abcdefghijklmnopabcdefghijklmnop", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"),
+        ("moz-extension://1D2C-x", "moz-extension://1D2C-x"),
+        ("ios:bundle-id:com.example.app", "ios:bundle-id:com.example.app"),
+        ("android:apk-key-hash-sha256:AA", "android:apk-key-hash-sha256:AA"),
+        ("ms-app://s-1-15-2-42/", "ms-app://s-1-15-2-42/"),
     ],
 )
 def test_origins_become_what_browsers_send(given: str, origin: str) -> None:
@@ -122,7 +138,10 @@ def test_origins_become_what_browsers_send(given: str, origin: str) -> None:
         ("example.com", "not an origin", "['https://example.com']"),
         ("localhost:5000", "not an origin", "['https://example.com']"),
         ("https://", "not an origin", "['https://example.com']"),
-        ("ftp://example.com", "not an origin", "['https://example.com']"),
+        ("example.com:443", "not an origin", "['https://example.com']"),
+        ("chrome-extension://*", "not an origin", "['https://example.com']"),
+        ("app: x", "not an origin", "['https://example.com']"),
+        ("app:", "not an origin", "['https://example.com']"),
         ("https://*.example.com", "not an origin", "['https://example.com']"),
         ("https://exa mple.com", "not an origin", "['https://example.com']"),
         ("https://a..example", "not an origin", "['https://example.com']"),
@@ -172,7 +191,15 @@ def test_what_is_no_list_of_origins(given: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://example.com", "https://www.example.com", "https://a.b.example.com:444", ANDROID]
+    "origin",
+    [
+        "https://example.com",
+        "https://www.example.com",
+        "https://a.b.example.com:444",
+        ANDROID,
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "ios:bundle-id:com.example.app",
+    ],
 )
 def test_origins_at_or_below_the_rp_id(origin: str) -> None:
     """An origin is the RP ID or below it; an Android app's is neither, and is not looked at."""
@@ -215,3 +242,22 @@ def test_related_origins_have_five_names() -> None:
         check_related([*five, "https://www.f.example", "https://a.org", ANDROID])
     assert str(caught.value).startswith("PASSKEY_RELATED_ORIGINS has 6 different names")
     assert str(caught.value).endswith(f"Write PASSKEY_RELATED_ORIGINS = {[*five, 'https://a.org', ANDROID]}")
+
+
+def test_names_are_counted_left_of_the_public_suffix() -> None:
+    """Suffixes of several labels are suffixes, as browsers count: six names below co.uk are six."""
+    six = [f"https://www.{name}.co.uk" for name in "abcdef"]
+    check_related(six[:5] + ["https://a.com", "https://b.github.io"])
+    with pytest.raises(ConfigurationError, match="has 6 different names"):
+        check_related(six)
+
+
+def test_an_android_app_is_listed_by_its_certificate() -> None:
+    """The fingerprint that developers have becomes the origin that the app sends; anything else is refused."""
+    assert android_origin(":".join(["00"] * 32)) == "android:apk-key-hash:" + "A" * 43
+    assert read_origins("PASSKEY_ORIGINS", [android_origin(":".join(["fF"] * 32))]) == (
+        "android:apk-key-hash:" + "_" * 42 + "8",
+    )
+    for wrong in ("", "00:11", ":".join(["0g"] * 32), "00" * 32):
+        with pytest.raises(ValueError, match="fingerprint"):
+            android_origin(wrong)

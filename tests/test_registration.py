@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from rehearsal import (
     ADA,
     CONFIG,
@@ -15,6 +17,7 @@ from rehearsal import (
     REGISTERED,
     RP_ID,
     TOKEN_BINDINGS,
+    attest,
     begin_registration,
     browser,
     configured,
@@ -23,12 +26,14 @@ from rehearsal import (
     sign_in,
 )
 
+from flask_passkey.ceremonies.attestation import Trust
 from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_UP
 from flask_passkey.credentials import CredentialRecord
 from flask_passkey.errors import MalformedRequest, RegistrationRejected
 from flask_passkey.testing import Flags, RegistrationCeremony, VirtualAuthenticator, b64url_decode, b64url_encode
 
 EVIL = "https://evil.example"
+DIRECT = configured(attestation="direct")
 
 
 def refused(reason: str, *, authenticator: VirtualAuthenticator | None = None, **bends: Any) -> None:
@@ -36,6 +41,12 @@ def refused(reason: str, *, authenticator: VirtualAuthenticator | None = None, *
     with pytest.raises(RegistrationRejected, match=reason) as refusal:
         register(authenticator or browser(), **bends)
     assert (refusal.value.code, refusal.value.status) == (40025, 400)
+
+
+def maker_of(authenticator: VirtualAuthenticator) -> Trust:
+    """Trust the maker of an authenticator."""
+    root = x509.load_pem_x509_certificate(authenticator.attestation_root)
+    return Trust({"packed": [root.public_bytes(Encoding.DER)]})
 
 
 # Begin
@@ -367,8 +378,9 @@ def test_changed_client_data_are_refused() -> None:
     def change(ceremony: RegistrationCeremony) -> None:
         ceremony.client_data_json = (ceremony.client_data_json or b"") + b" "
 
-    assert register(browser(attestation="packed")).user_id == ADA
-    refused(r"Packed\|Self", authenticator=browser(attestation="packed"), tamper=change)
+    authenticator = browser(attestation="packed-x5c")
+    assert register(authenticator, trust=maker_of(authenticator), config=DIRECT).user_id == ADA
+    refused("signature", authenticator=authenticator, trust=maker_of(authenticator), config=DIRECT, tamper=change)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\xa0", b"\x80", b"\xa1\x63fmt\x64none", b"\x81" * 30_000])
@@ -457,50 +469,57 @@ def test_backed_up_but_not_eligible_is_refused() -> None:
     refused("backed up", backup_eligible=False, backup_state=True)
 
 
-def test_unknown_attestation_format_is_refused() -> None:
-    """Step 21: a format we cannot verify is refused, and compared with the case of its letters."""
-    for name in ("None", "Packed", "x\ny"):
-        refused("Unsupported attestation type", bend=lambda c, name=name: setattr(c, "attestation_format", name))
+def test_unknown_attestation_format_proves_nothing() -> None:
+    """Step 21: a format we cannot verify, compared with the case of its letters, is refused where it should prove."""
+    for name in ("Packed", "compound-eyes", "x\ny", ""):
+        bends: dict[str, Any] = {"bend": lambda c, name=name: setattr(c, "attestation_format", name)}
+        assert attest(browser(), **bends).attestation_verified is None
+        assert attest(browser(), config=DIRECT, **bends).attestation_verified is False
+        refused("proves nothing", trust=maker_of(browser(attestation="packed-x5c")), **bends)
 
 
 def test_reason_is_one_short_line() -> None:
     """What a stranger wrote into a response cannot forge lines of the log, nor flood it."""
     long = "x\n" * 5_000
+    trust = maker_of(browser(attestation="packed-x5c"))
     for bends in ({"bend": lambda c: setattr(c, "attestation_format", long)}, {"origin": long}):
         with pytest.raises(RegistrationRejected) as refusal:
-            register(browser(), **bends)
+            register(browser(), trust=trust, **bends)
         assert "\n" not in refusal.value.reason and len(refusal.value.reason) < 500
 
 
-def test_statement_beside_no_attestation_is_refused() -> None:
-    """Step 22: the format ``none`` has an empty statement."""
-    refused("unexpected attestation statement", bend=lambda c: setattr(c, "attestation_statement", {"alg": -7}))
+def test_statement_beside_no_attestation_proves_nothing() -> None:
+    """Step 22: the format ``none`` has an empty statement; whatever else is there is not looked at."""
+    bends: dict[str, Any] = {"bend": lambda c: setattr(c, "attestation_statement", {"alg": -7})}
+    assert attest(browser(), **bends).attestation_verified is None
+    assert attest(browser(), config=DIRECT, **bends).attestation_verified is False
 
 
 @pytest.mark.parametrize("attestation", ["packed", "packed-x5c"])
-def test_bad_attestation_signature_is_refused(attestation: str) -> None:
-    """Step 22: a statement whose signature does not fit is refused, also where we did not ask for one."""
+def test_bad_attestation_signature_is_told(attestation: str) -> None:
+    """Step 22: a statement whose signature does not fit is kept as one that does not verify; an anchor refuses it."""
 
     def change(ceremony: RegistrationCeremony) -> None:
         data = bytearray(ceremony.authenticator_data or b"")
         data[36] ^= 1  # the counter
         ceremony.authenticator_data = bytes(data)
 
-    config = configured(attestation="direct")
     authenticator = browser(attestation=attestation)
-    assert register(authenticator, config=config).sign_count == 0
-    refused("signature", authenticator=browser(attestation=attestation), config=config, tamper=change)
+    assert attest(authenticator, config=DIRECT).attestation_verified is True
+    told = attest(browser(attestation=attestation), config=DIRECT, tamper=change)
+    assert (told.attestation_verified, told.record.sign_count) == (False, 1)
+    trust = maker_of(browser(attestation="packed-x5c"))
+    refused("signature", authenticator=authenticator, config=DIRECT, trust=trust, tamper=change)
 
 
-def test_statement_of_another_key_is_refused() -> None:
+def test_statement_of_another_key_does_not_verify() -> None:
     """Step 22: self attestation is made with the credential's own key."""
 
     def exchange(ceremony: RegistrationCeremony) -> None:
-        register(other)
         ceremony.public_key = {**ceremony.public_key, -2: b64url_decode(b64url_encode(bytes(31) + b"\x01"))}
 
-    other = browser(algorithm=-8)
-    refused("did not verify", authenticator=browser(attestation="packed", algorithm=-8), bend=exchange)
+    authenticator = browser(attestation="packed", algorithm=-8)
+    assert attest(authenticator, config=DIRECT, bend=exchange).attestation_verified is False
 
 
 def test_long_credential_id_is_accepted() -> None:
@@ -574,4 +593,4 @@ def test_sign_up_has_no_account_yet() -> None:
 
 def test_settings_are_those_of_the_example() -> None:
     """The tests above run on the default settings, nothing relaxed."""
-    assert CONFIG == configured(user_verification="required", allow_cross_origin=False, algorithms=(-7, -8, -257))
+    assert configured(user_verification="required", allow_cross_origin=False, algorithms=(-7, -8, -257)) == CONFIG

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from apps import SITE, App, User, make_app
+from apps import SITE, App, User, begin, finish
 from flask.testing import FlaskClient
 
 from flask_passkey import MemoryCredentialRepository, signals
@@ -21,41 +21,9 @@ from flask_passkey.visitor import Visitor
 
 
 @pytest.fixture
-def site() -> App:
-    """Return an app with sign-up and nobody in it."""
-    return make_app()
-
-
-@pytest.fixture
-def client(site: App) -> FlaskClient:
-    """Return a browser."""
-    return site.app.test_client()
-
-
-@pytest.fixture
-def ada(client: FlaskClient) -> VirtualAuthenticator:
-    """Return the authenticator of Ada, who has just signed up."""
-    authenticator = VirtualAuthenticator(SITE)
-    sign_up(client, authenticator, "ada")
-    return authenticator
-
-
-@pytest.fixture
 def told() -> list[dict[str, Any]]:
     """Return where :func:`note` writes."""
     return []
-
-
-def begin(client: FlaskClient, path: str = "/session/authn", body: object = None) -> dict[str, Any]:
-    """Begin a ceremony."""
-    answer = client.put(path, json=body) if body is not None else client.put(path)
-    data: dict[str, Any] = answer.get_json()["data"]
-    return data
-
-
-def finish(client: FlaskClient, begun: dict[str, Any], response: object, path: str = "/session/authn") -> Any:
-    """Finish a ceremony and return the envelope."""
-    return client.post(path, json={"session_id": begun["session_id"], "response": response}).get_json()
 
 
 # Between begin and finish
@@ -63,11 +31,11 @@ def finish(client: FlaskClient, begun: dict[str, Any], response: object, path: s
 
 def test_sign_up_that_was_switched_off_meanwhile_creates_nothing(site: App, client: FlaskClient) -> None:
     """The switch counts when the account would be created, also for a sign-up that had begun before."""
-    begun = begin(client, "/user/authn", {"name": "ada"})
+    begun = begin(client, "/user/authn", name="ada")
     with site.app.app_context():
         party = site.passkey.relying_party
     party.config = replace(party.config, sign_up=False)
-    envelope = finish(client, begun, VirtualAuthenticator(SITE).create(begun["options"]), "/user/authn")
+    envelope = finish(client, begun, VirtualAuthenticator(SITE).create(begun["options"]), "/user/authn").get_json()
     assert envelope["code"] == 40019 and not site.users
     assert client.get("/user/authn").get_json()["code"] == 401
 
@@ -85,7 +53,7 @@ def test_a_passkey_that_is_deleted_during_its_sign_in_lets_nobody_in(
         return True
 
     begun = begin(browser)
-    assert finish(browser, begun, ada.get(begun["options"]))["code"] == 40025
+    assert finish(browser, begun, ada.get(begun["options"])).get_json()["code"] == 40025
     assert browser.get("/user/authn").get_json()["code"] == 401 and user.id in site.users
 
 

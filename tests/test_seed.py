@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from werkzeug.test import TestResponse
 from demo import create_app
 
 HERE = Path(__file__).parent
-ORIGINAL = HERE.parent.parent / "shared" / "seed" / "prepare-passkey-sign-in.yaml"
+#: The document as its authors gave it, which is not ours to copy.
+ORIGINAL = os.environ.get("PASSKEY_TEST_ORIGINAL")
 DOCUMENT = yaml.safe_load((HERE / "data" / "prepare-passkey-sign-in.yaml").read_text("utf-8"))
 EXAMPLE = DOCUMENT["paths"]["/session/authn"]["put"]["responses"]["200"]["content"]["application/json"]["example"]
 
@@ -51,10 +53,11 @@ def test_document_is_valid() -> None:
     validate(DOCUMENT)
 
 
-@pytest.mark.skipif(not ORIGINAL.exists(), reason=f"the original is not part of the repository; put it at {ORIGINAL}")
+@pytest.mark.skipif(not ORIGINAL, reason="the original is not part of the repository: PASSKEY_TEST_ORIGINAL names it")
 def test_document_is_the_cleaned_original() -> None:
     """Nothing in the cleaned document was written by hand."""
-    assert clean(yaml.safe_load(ORIGINAL.read_text("utf-8"))) == DOCUMENT
+    assert ORIGINAL
+    assert clean(yaml.safe_load(Path(ORIGINAL).read_text("utf-8"))) == DOCUMENT
 
 
 def test_answer_fits_the_document(app: Flask) -> None:

@@ -21,18 +21,6 @@ from flask_passkey.web import outage
 HTTPS = {"PASSKEY_RP_ID": "example.com", "PASSKEY_ORIGINS": ["https://example.com", "https://www.example.com"]}
 
 
-@pytest.fixture
-def site() -> App:
-    """Return an app with sign-up and nobody in it."""
-    return make_app()
-
-
-@pytest.fixture
-def client(site: App) -> FlaskClient:
-    """Return a browser."""
-    return site.app.test_client()
-
-
 def set_cookies(response: Any) -> list[str]:
     """Return the cookies an answer sets, as it writes them."""
     cookies: list[str] = response.headers.getlist("Set-Cookie")

@@ -26,20 +26,6 @@ def site() -> App:
     return site
 
 
-@pytest.fixture
-def client(site: App) -> FlaskClient:
-    """Return a browser."""
-    return site.app.test_client()
-
-
-@pytest.fixture
-def ada(client: FlaskClient) -> VirtualAuthenticator:
-    """Return the authenticator of Ada, who has just signed up."""
-    authenticator = VirtualAuthenticator(SITE)
-    sign_up(client, authenticator, "ada")
-    return authenticator
-
-
 def age(client: FlaskClient, seconds: float) -> None:
     """Let the last passkey sign-in of a browser be longer ago."""
     with client.session_transaction() as session:

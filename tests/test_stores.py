@@ -277,6 +277,7 @@ class TestEveryStore(CeremonyStoreContract):
         store.put(new_key(), b"value", lifetime=300)
         assert records(app) == 3
 
+    @pytest.mark.slow
     def test_one_of_many_gets_it(
         self, app: Flask, store: CeremonyStore, place: Place, request: pytest.FixtureRequest
     ) -> None:

@@ -45,20 +45,6 @@ from flask_passkey.testing import (
     generate_key,
 )
 
-
-@pytest.fixture
-def authenticator() -> VirtualAuthenticator:
-    """An authenticator without credentials; a subset of its algorithms keeps responses reproducible."""
-    return VirtualAuthenticator(ORIGIN, algorithm=EDDSA)
-
-
-@pytest.fixture
-def credential(authenticator: VirtualAuthenticator) -> VirtualCredential:
-    """Ada's credential in that authenticator."""
-    authenticator.create(creation_options())
-    return authenticator.credentials[0]
-
-
 #: The library cannot verify self attestation of ES384 and Ed448; ``test_signature_algorithms`` covers their signatures.
 ATTESTATIONS = [
     (algorithm, attestation)

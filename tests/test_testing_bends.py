@@ -53,19 +53,6 @@ def signature_fits(response: dict[str, Any], key: ed25519.Ed25519PrivateKey) -> 
     return True
 
 
-@pytest.fixture
-def authenticator() -> VirtualAuthenticator:
-    """An authenticator without credentials; a subset of its algorithms keeps responses reproducible."""
-    return VirtualAuthenticator(ORIGIN, algorithm=EDDSA)
-
-
-@pytest.fixture
-def credential(authenticator: VirtualAuthenticator) -> VirtualCredential:
-    """Ada's credential in that authenticator."""
-    authenticator.create(creation_options())
-    return authenticator.credentials[0]
-
-
 OTHER_HASH = sha256(b"other.example").digest()
 
 #: keyword, value, what it changes in a registration and in an authentication; flags without AT.

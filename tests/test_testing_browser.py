@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from flask import Flask, jsonify, request
 from response_tools import (
-    EDDSA,
     ORIGIN,
     RP_ID,
     allowing,
@@ -37,20 +36,6 @@ from flask_passkey.testing import (
     sign_up,
     step_up,
 )
-
-
-@pytest.fixture
-def authenticator() -> VirtualAuthenticator:
-    """An authenticator without credentials; a subset of its algorithms keeps responses reproducible."""
-    return VirtualAuthenticator(ORIGIN, algorithm=EDDSA)
-
-
-@pytest.fixture
-def credential(authenticator: VirtualAuthenticator) -> VirtualCredential:
-    """Ada's credential in that authenticator."""
-    authenticator.create(creation_options())
-    return authenticator.credentials[0]
-
 
 CreationCase = tuple[dict[str, Any], dict[str, Any], type[Exception], str]
 CREATION_REFUSALS: list[CreationCase] = [

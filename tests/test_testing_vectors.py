@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import cbor2
 import pytest
+import w3c
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding
@@ -113,10 +112,6 @@ def test_base64url_is_strict(text: str) -> None:
         b64url_decode(text)
 
 
-VECTORS = Path(
-    os.environ.get("PASSKEY_TEST_VECTORS")
-    or Path(__file__).parents[2].joinpath("shared", "webauthn-l3-test-vectors.json")
-)
 #: All but the trust root, which is no ceremony, and RS256, whose private key the vectors don't give.
 VECTOR_NAMES = [
     "none-es256",
@@ -134,17 +129,13 @@ VECTOR_NAMES = [
     "apple-es256",
     "fido-u2f-es256",
 ]
-needs_vectors = pytest.mark.skipif(
-    "PASSKEY_TEST_VECTORS" not in os.environ and not VECTORS.exists(),
-    reason="set PASSKEY_TEST_VECTORS to a copy of W3C's test vectors in JSON",
-)
 
 
 class Vector:
     """One of W3C's test vectors, and an authenticator that holds its credential."""
 
     def __init__(self, name: str) -> None:
-        vector = json.loads(VECTORS.read_text("utf-8"))[name]
+        vector = w3c.vectors()[name]
         self.registration = {k: bytes.fromhex(v) for k, v in vector["registration"].items()}
         self.authentication = {k: bytes.fromhex(v) for k, v in vector["authentication"].items()}
         self.attestation = cbor2.loads(self.registration["attestationObject"])
@@ -174,7 +165,7 @@ class Vector:
         ceremony.flags = Flags(flags)
 
 
-@needs_vectors
+@w3c.needs_vectors
 @pytest.mark.parametrize("name", VECTOR_NAMES)
 def test_registration_is_that_of_the_vector(name: str) -> None:
     """Fed with a vector's inputs, client data and attestation object come out as its very bytes."""
@@ -195,7 +186,7 @@ def test_registration_is_that_of_the_vector(name: str) -> None:
     assert b64url_decode(inner["authenticatorData"]) == vector.attestation["authData"]
 
 
-@needs_vectors
+@w3c.needs_vectors
 @pytest.mark.parametrize("name", VECTOR_NAMES)
 def test_authentication_is_that_of_the_vector(name: str) -> None:
     """Fed with a vector's inputs, client data and authenticator data come out as its very bytes."""

@@ -30,15 +30,15 @@ FINISHES = 8
 ROUNDS = max(1, CEREMONIES // 20 - 1)
 PEOPLE = 4
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[cluster.Cluster]:
     """The whole site; every test leaves it running."""
-    with TemporaryDirectory(prefix="passkey-test-", ignore_cleanup_errors=True) as folder:
-        with cluster.cluster(Path(folder)) as running:
-            yield running
+    temporary = TemporaryDirectory(prefix="passkey-test-", ignore_cleanup_errors=True)
+    with temporary as folder, cluster.cluster(Path(folder)) as running:
+        yield running
 
 
 @pytest.fixture

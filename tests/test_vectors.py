@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import cbor2
 import pytest
+import w3c
 from rehearsal import ADA, HANDLES, configured, finish_registration, finish_sign_in
 
 from flask_passkey.ceremonies.attestation import Trust
@@ -25,8 +24,6 @@ from flask_passkey.errors import RegistrationRejected, ResponseRejected
 from flask_passkey.testing import b64url_encode
 
 ROOT = Path(__file__).parent.parent
-#: Not copied: the vectors belong to W3C's document.
-PLACE = Path(os.environ.get("PASSKEY_TEST_VECTORS") or ROOT.parent / "shared" / "webauthn-l3-test-vectors.json")
 SITE: dict[str, Any] = {
     "rp_id": "example.org",
     "origins": ("https://example.org",),
@@ -37,17 +34,13 @@ AS_IT_STANDS = configured(**SITE)
 EMBEDDED = configured(**SITE, allow_cross_origin=True, top_origins=("https://example.com",))
 PASSES, REFUSED = "passes", "refused"
 
-pytestmark = pytest.mark.skipif(
-    "PASSKEY_TEST_VECTORS" not in os.environ and not PLACE.exists(),
-    reason="set PASSKEY_TEST_VECTORS to a copy of W3C's test vectors in JSON",
-)
+pytestmark = w3c.needs_vectors
 
 
 @functools.cache
 def vectors() -> dict[str, Any]:
     """Return the vectors by name; the first entry is the certificate of their attestation."""
-    everything = json.loads(PLACE.read_text("utf-8"))
-    return {name: vector for name, vector in everything.items() if "registration" in vector}
+    return {name: vector for name, vector in w3c.vectors().items() if "registration" in vector}
 
 
 def text(hexadecimal: str) -> str:
@@ -111,8 +104,7 @@ def outcome(vector: Any, config: PasskeyConfig, *, attested: bool = True, trust:
 
 def roots() -> Trust:
     """Trust the vectors' own root for every format of attestation."""
-    everything = json.loads(PLACE.read_text("utf-8"))
-    root = bytes.fromhex(everything["attestation-root-cert"]["data"]["attestation_ca_cert"])
+    root = bytes.fromhex(w3c.vectors()["attestation-root-cert"]["data"]["attestation_ca_cert"])
     return Trust({form: [root] for form in ("packed", "tpm", "android-key", "apple", "fido-u2f")})
 
 

@@ -6,12 +6,11 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 import pytest
-from apps import SITE, App, make_app
+from apps import SITE, App, begin, finish, make_app
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -19,38 +18,6 @@ from flask_passkey import signals
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, as_json_text, sign_in, sign_up
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-
-
-@pytest.fixture
-def site() -> App:
-    """Return an app with sign-up and nobody in it."""
-    return make_app()
-
-
-@pytest.fixture
-def client(site: App) -> FlaskClient:
-    """Return a browser."""
-    return site.app.test_client()
-
-
-@pytest.fixture
-def ada(client: FlaskClient) -> Iterator[VirtualAuthenticator]:
-    """Return the authenticator of Ada, whose browser is signed in."""
-    authenticator = VirtualAuthenticator(SITE)
-    sign_up(client, authenticator, "ada", display_name="Ada Lovelace")
-    yield authenticator
-
-
-def begin(client: FlaskClient, route: str = "/session/authn", **json: Any) -> Any:
-    """Begin a ceremony and return its data."""
-    response = client.put(route, json=json or None)
-    assert response.status_code == 200, response.json
-    return response.json["data"]  # type: ignore[index]
-
-
-def finish(client: FlaskClient, begun: Any, response: object, route: str = "/session/authn") -> TestResponse:
-    """Finish a ceremony and return the answer."""
-    return client.post(route, json={"session_id": begun["session_id"], "response": response})
 
 
 def assert_refused(response: TestResponse, status: int, code: int) -> dict[str, Any]:

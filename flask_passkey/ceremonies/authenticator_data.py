@@ -77,23 +77,41 @@ def _attested(reader: Reader) -> tuple[bytes, bytes]:
     return credential_id, public_key
 
 
-def read_attestation_object(data: bytes) -> AuthenticatorData:
-    """Take an attestation object apart (section 6.5.4), and return its authenticator data.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttestationObject:
+    """What an attestation object consists of (section 6.5.4). Nothing of it is verified."""
+
+    form: str
+    #: A map, or a list in the format ``compound``.
+    statement: Any
+    #: The authenticator data as they came, and what they say.
+    authenticator_data: bytes
+    data: AuthenticatorData
+
+    def without_statement(self) -> bytes:
+        """Return the attestation object that an authenticator without attestation would have made, in CBOR."""
+        return encode_cbor({"fmt": "none", "attStmt": {}, "authData": self.authenticator_data})
+
+
+def read_attestation_object(data: bytes) -> AttestationObject:
+    """Take an attestation object apart.
 
     :raises ResponseRejected: it is something else, or too much.
     """
     reader = Reader("attestationObject", data)
     members = _decode(reader.map("it"))
     reader.end()
-    authenticator_data = members.get("authData")
+    form, statement, authenticator_data = (members.get(name) for name in ("fmt", "attStmt", "authData"))
     if not isinstance(authenticator_data, bytes):
         reader.refuse("authData is no byte string")
-    if not isinstance(members.get("attStmt"), list if members.get("fmt") == "compound" else dict):
+    if not isinstance(form, str):
+        reader.refuse("fmt is no text")
+    if not isinstance(statement, list if form == "compound" else dict):
         reader.refuse("attStmt is no map, or no list where the format is compound")
     found = AuthenticatorData.read(authenticator_data, items=reader.items)
     if not _is_where_the_library_looks(found.public_key):
         reader.refuse("the public key has open lengths or long heads")
-    return found
+    return AttestationObject(form=form, statement=statement, authenticator_data=authenticator_data, data=found)
 
 
 def _is_where_the_library_looks(public_key: bytes) -> bool:

@@ -13,7 +13,7 @@ _SHAPES: dict[int, tuple[int, int | None]] = {
     **dict.fromkeys((-257, -258, -259, -37, -38, -39), (3, None)),
     **dict.fromkeys((-48, -49, -50), (7, None)),
 }
-_RSA_BITS = range(2048, 8193)
+RSA_BITS = range(2048, 8193)
 
 
 def check_public_key(cose_key: bytes) -> int:
@@ -30,7 +30,7 @@ def check_public_key(cose_key: bytes) -> int:
         raise ResponseRejected("the public key cannot be loaded") from exc
     if shape != _SHAPES.get(algorithm):
         raise ResponseRejected(f"the public key does not fit its algorithm {algorithm}")
-    if bits is not None and bits not in _RSA_BITS:
+    if bits is not None and bits not in RSA_BITS:
         raise ResponseRejected(f"the RSA key has {bits} bits")
     return algorithm
 

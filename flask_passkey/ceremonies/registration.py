@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from webauthn import generate_registration_options, verify_registration_response
-from webauthn.helpers import options_to_json_dict, parse_attestation_object
+from webauthn.helpers import options_to_json_dict
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
-    AttestationFormat,
     AuthenticatorAttestationResponse,
     AuthenticatorSelectionCriteria,
     RegistrationCredential,
@@ -32,9 +32,9 @@ from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
 from ..names import shown_name
-from .attestation import Trust, check_model, trusted_roots
+from .attestation import Claim, Trust, assess, check_model
 from .authentication import descriptor
-from .authenticator_data import AuthenticatorData, read_attestation_object
+from .authenticator_data import AttestationObject, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
 from .responses import AuthenticatorResponse, check_client_data, quoted, without_token_binding
@@ -42,6 +42,16 @@ from .responses import AuthenticatorResponse, check_client_data, quoted, without
 _ANY = Trust()
 _MAX_TRANSPORTS = 8
 _TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A response that verified."""
+
+    #: The record to store.
+    record: CredentialRecord
+    #: Did the attestation statement verify? ``None`` if nobody asked for one, so that it was not looked at.
+    attestation_verified: bool | None
 
 
 def begin(
@@ -108,32 +118,32 @@ def finish(
     user_id: str = "",
     now: datetime,
     trust: Trust = _ANY,
-) -> CredentialRecord:
-    """Verify the response to a registration and return the record to store.
+) -> Registration:
+    """Verify the response to a registration.
 
     :param response: ``RegistrationResponseJSON`` as an object (section 5.1).
     :param label: of the new credential.
     :param user_id: the account it is for.
     :param now: becomes its time of creation; aware.
-    :param trust: what attestation must chain to, if anything.
+    :param trust: what attestation must lead to, if anything.
+    :returns: the record to store, and what became of the attestation.
     :raises MalformedRequest: the response is not an object.
     :raises RegistrationRejected: a step of section 7.1 failed, or a policy refuses.
     """
     try:
-        read, attested = _read(pending, response, config)
-        roots = trusted_roots(read.field("attestationObject"), trust)
-        verified, backup_eligible = _verify(pending, read, config, roots)
-        check_model(verified.aaguid, config)
-        algorithm = _check_credential(verified, read)
+        read, attestation = _read(pending, response, config)
+        verified = _verify(pending, read, attestation, config)
+        algorithm = _check_credential(verified, read, config)
+        attested = assess(_claim(attestation, verified, read), config, trust, now)
     except ResponseRejected as exc:
         raise RegistrationRejected(exc.reason) from exc
     record = CredentialRecord(
         id=verified.credential_id,
-        public_key=attested.public_key,
+        public_key=attestation.data.public_key,
         sign_count=verified.sign_count,
         uv_initialized=verified.user_verified,
         transports=_transports(read.members.get("transports")),
-        backup_eligible=backup_eligible,
+        backup_eligible=attestation.data.backup_eligible,
         backup_state=verified.credential_backed_up,
         user_id=user_id,
         user_handle=base64url_decode(pending.user_handle),
@@ -142,12 +152,12 @@ def finish(
         created_at=now,
         algorithm=algorithm,
     )
-    return record if config.attestation == "none" else _with_attestation(record, verified, read)
+    return Registration(_with_attestation(record, read, config), attested)
 
 
 def _read(
     pending: PendingCeremony, response: object, config: PasskeyConfig
-) -> tuple[AuthenticatorResponse, AuthenticatorData]:
+) -> tuple[AuthenticatorResponse, AttestationObject]:
     """Read a response, check that it was made for this ceremony, and measure what the library is to see."""
     read = AuthenticatorResponse.read(response)
     check_client_data(read.client_data_json, kind="webauthn.create", pending=pending, config=config)
@@ -155,19 +165,19 @@ def _read(
 
 
 def _verify(
-    pending: PendingCeremony, response: AuthenticatorResponse, config: PasskeyConfig, roots: dict[str, list[bytes]]
-) -> tuple[VerifiedRegistration, bool]:
-    """Let the library verify; also return the BE flag it verified."""
+    pending: PendingCeremony, response: AuthenticatorResponse, attestation: AttestationObject, config: PasskeyConfig
+) -> VerifiedRegistration:
+    """Let the library verify all but the statement, which it does not get."""
     credential = RegistrationCredential(
         id=response.json["id"],
         raw_id=response.credential_id,
         response=AuthenticatorAttestationResponse(
             client_data_json=without_token_binding(response.client_data_json),
-            attestation_object=response.field("attestationObject"),
+            attestation_object=attestation.without_statement(),
         ),
     )
     try:
-        verified = verify_registration_response(
+        return verify_registration_response(
             credential=credential,
             expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
@@ -175,30 +185,42 @@ def _verify(
             require_user_presence=pending.mediation != CONDITIONAL,
             require_user_verification=pending.user_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],
-            pem_root_certs_bytes_by_fmt={AttestationFormat(form): list(pems) for form, pems in roots.items()},
         )
-        flags = parse_attestation_object(verified.attestation_object).auth_data.flags
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
-        raise ResponseRejected(f"the attestation did not verify: {quoted(exc)}") from exc
-    return verified, flags.be
+        raise ResponseRejected(f"the registration did not verify: {quoted(exc)}") from exc
 
 
-def _check_credential(verified: VerifiedRegistration, response: AuthenticatorResponse) -> int:
-    """Check what the library does not: the credential's ID and that its key will work."""
+def _claim(attestation: AttestationObject, verified: VerifiedRegistration, response: AuthenticatorResponse) -> Claim:
+    return Claim(
+        form=attestation.form,
+        statement=attestation.statement,
+        authenticator_data=attestation.authenticator_data,
+        client_data_hash=sha256(response.client_data_json).digest(),
+        credential_id=verified.credential_id,
+        public_key=attestation.data.public_key,
+        aaguid=verified.aaguid,
+    )
+
+
+def _check_credential(verified: VerifiedRegistration, response: AuthenticatorResponse, config: PasskeyConfig) -> int:
+    """Check what the library does not: the credential's ID, its model, and that its key will work."""
     if verified.credential_id != response.credential_id:
         raise ResponseRejected("response.id is not the ID in the authenticator data")
     if len(verified.credential_id) > MAX_CREDENTIAL_ID:
         raise ResponseRejected(f"the credential ID is longer than {MAX_CREDENTIAL_ID} bytes")
+    check_model(verified.aaguid, config)
     return check_public_key(verified.credential_public_key)
 
 
 def _with_attestation(
-    record: CredentialRecord, verified: VerifiedRegistration, response: AuthenticatorResponse
+    record: CredentialRecord, response: AuthenticatorResponse, config: PasskeyConfig
 ) -> CredentialRecord:
-    """Keep what an app that asks for attestation may want to look at again."""
+    """Keep what an app that asks for attestation may want to look at again, as it came."""
+    if config.attestation == "none":
+        return record
     return replace(
         record,
-        attestation_object=verified.attestation_object,
+        attestation_object=response.field("attestationObject"),
         attestation_client_data_json=response.client_data_json,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .origins import android_origin
 from .settings import PasskeyConfig
 
-__all__ = ["PasskeyConfig"]
+__all__ = ["PasskeyConfig", "android_origin"]

@@ -1,4 +1,4 @@
-"""RP IDs and origins: what they may look like, and the sentence that says what to write instead.
+"""RP IDs and origins: which are valid, and the message that says what to write instead.
 
 `W3C WebAuthn Level 3, section 5.1.2 <https://www.w3.org/TR/webauthn-3/#rp-id>`_ and
 `section 13.4.9 <https://www.w3.org/TR/webauthn-3/#sctn-validating-origin>`_.
@@ -10,15 +10,25 @@ import ipaddress
 import logging
 import re
 from collections.abc import Sequence
+from functools import cache
 from urllib.parse import urlsplit
 
+from publicsuffixlist import PublicSuffixList
+
+from ..encoding import base64url_encode
 from ..errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+# Browsers also open pages on hosts with these.
+_HOST_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
-# Python's IDNA replaces these, browsers keep them: it would be another domain.
+# Native apps and browser extensions have origins of other schemes. A name with dots, or a number behind the colon, is a
+# host with a port; there are no wildcards.
+_OTHER_SCHEME = re.compile(r"(?!(?i:https?):)[A-Za-z][A-Za-z0-9+-]*:(?![0-9]+\Z)[!-)+-~]+")
+_FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
+# Python's IDNA replaces these characters and browsers keep them: the domain would be another one.
 _DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
 
 
@@ -51,13 +61,23 @@ def _problem(rp_id: str) -> str | None:
         return "has a port"
     if rp_id != rp_id.lower():
         return "has upper case"
-    return None if _is_domain(rp_id) else "is not a domain name"
+    if not _is_domain(rp_id):
+        return "is not a domain name"
+    if "." in rp_id and _suffixes().is_public(rp_id):
+        return "is a public suffix, under which many have their sites, and no browser takes it"
+    return None
 
 
-def _is_domain(text: str) -> bool:
+def _is_domain(text: str, label: re.Pattern[str] = _LABEL) -> bool:
     labels = text.split(".")
-    # To a browser, a name whose last part is a number is an IP address.
-    return all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit() and len(text) <= 253
+    # Browsers take a name whose last label is a number for an IP address.
+    return all(map(label.fullmatch, labels)) and not labels[-1].isdigit() and len(text) <= 253
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    """Return Mozilla's list of public suffixes, with those that companies registered, as browsers use it."""
+    return PublicSuffixList()
 
 
 def _meant(text: str) -> str:
@@ -68,6 +88,8 @@ def _meant(text: str) -> str:
         guess = host.encode("idna").decode()
     except ValueError:
         guess = ""
+    if "." in guess and _is_domain(guess) and _suffixes().is_public(guess):
+        return f"example.{guess}"
     return guess if _is_domain(guess) or _is_ip(guess) else "example.com"
 
 
@@ -87,15 +109,16 @@ def _is_local(host: str) -> bool:
 
 
 def default_origins(rp_id: str) -> tuple[str, ...]:
-    """Return where the pages of an RP ID usually are."""
+    """Return the origins that pages of an RP ID usually have."""
     host = f"[{rp_id.strip('[]')}]" if ":" in rp_id else rp_id
     return (f"http://{host}", f"http://{host}:5000") if _is_local(rp_id) else (f"https://{host}",)
 
 
 def read_origins(key: str, value: object) -> tuple[str, ...]:
-    """Read a list of origins, or text with commas between them.
+    """Read origins and return them as browsers write them, each once.
 
-    :param key: named in the error.
+    :param key: the setting's name, for the error.
+    :param value: a list, or text with commas between the origins.
     :raises ConfigurationError: one of them is not an origin that can have passkeys.
     """
     items = value.split(",") if isinstance(value, str) else value
@@ -106,7 +129,7 @@ def read_origins(key: str, value: object) -> tuple[str, ...]:
 
 def _origin(key: str, text: str) -> str:
     """Check an origin and return it as browsers write it."""
-    if _ANDROID.fullmatch(text):
+    if _ANDROID.fullmatch(text) or (_OTHER_SCHEME.fullmatch(text) and not text.startswith("android:apk-key-hash:")):
         return text
     origin = _canonical(text)
     if origin is None:
@@ -142,20 +165,32 @@ def _ascii(host: str) -> str:
     if _is_ip(host):
         return f"[{host}]" if ":" in host else host
     ascii_host = host.encode("idna").decode()
-    if not _is_domain(ascii_host) or _DEVIATIONS.intersection(host):
+    if not _is_domain(ascii_host, _HOST_LABEL) or _DEVIATIONS.intersection(host):
         raise ValueError("not a host, or not the one that browsers understand")
     return ascii_host
 
 
+def android_origin(fingerprint: str) -> str:
+    """Return the origin of an Android app, for ``PASSKEY_ORIGINS``.
+
+    :param fingerprint: SHA-256 of the app's signing certificate, as ``keytool`` and ``assetlinks.json`` have it: 32
+        hexadecimal numbers with colons between them.
+    :raises ValueError: it is not one.
+    """
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        raise ValueError(f"not the SHA-256 fingerprint of a certificate: {fingerprint!r}")
+    return f"android:apk-key-hash:{base64url_encode(bytes.fromhex(fingerprint.replace(':', '')))}"
+
+
 def host_of(origin: str) -> str:
-    """Return the host of an origin, empty for an Android app's."""
-    return urlsplit(origin).hostname or ""
+    """Return the host of an origin, empty for one that is not of http or https."""
+    return (urlsplit(origin).hostname or "") if origin.startswith(("http:", "https:")) else ""
 
 
 def check_below(origins: Sequence[str], rp_id: str) -> None:
     """Check that browsers let pages of these origins use the RP ID.
 
-    :raises ConfigurationError: one of them is elsewhere.
+    :raises ConfigurationError: one is neither at the RP ID nor below it, or the RP ID is a top-level domain.
     """
     for origin in origins:
         host = host_of(origin)
@@ -173,14 +208,19 @@ def check_below(origins: Sequence[str], rp_id: str) -> None:
             )
 
 
-def check_related(origins: Sequence[str]) -> None:
-    """Check that there are no more names than browsers look at (section 5.11.1).
+def _name(host: str) -> str:
+    registrable = _suffixes().privatesuffix(host) if "." in host and not _is_ip(host) else None
+    return (registrable or "").partition(".")[0]
 
-    Without a list of public suffixes the last label but one is taken for the name: never more than browsers count.
+
+def check_related(origins: Sequence[str]) -> None:
+    """Check that there are at most five different names, as many as browsers look at (section 5.11.1).
+
+    A name is the label left of the public suffix: ``example`` of ``www.example.co.uk``.
 
     :raises ConfigurationError: there are more.
     """
-    names = {o: name for o in origins if (name := host_of(o).rpartition(".")[0].rpartition(".")[2])}
+    names = {origin: name for origin in origins if (name := _name(host_of(origin)))}
     first = list(dict.fromkeys(names.values()))[:5]
     kept = [origin for origin in origins if origin not in names or names[origin] in first]
     if len(kept) < len(origins):

@@ -1,6 +1,6 @@
-"""One reader for each setting: from what an app or its environment wrote to a checked value.
+"""One reader for each setting: it turns what the app or its environment wrote into a checked value.
 
-What comes from an environment variable is text, unless it is JSON.
+A value from an environment variable is text, unless it is JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _text(key: str, value: object) -> str:
 
 
 def _database_uri(key: str, value: object) -> str:
-    # Never shown, as it may hold a password; str() of a URL object replaces that by asterisks.
+    # Never shown, as it may hold a password. A URL object is refused: its str() has asterisks for the password.
     if not isinstance(value, str):
         raise ConfigurationError(f"{key} is not text. Write {key} = 'postgresql+psycopg://user:password@host/database'")
     return value
@@ -82,7 +82,7 @@ def _algorithms(key: str, value: object) -> tuple[int, ...]:
 
 def _endpoints(key: str, value: object) -> dict[str, str]:
     items = value.items() if isinstance(value, Mapping) else [("", value)]
-    # In upper case where they come from PASSKEY_ENDPOINTS__MANAGE and the like.
+    # Environment variables such as PASSKEY_ENDPOINTS__MANAGE give names in upper case.
     pages = {str(name).lower(): url for name, url in items if isinstance(url, str) and url.startswith("https://")}
     if len(pages) < len(items) or not pages.keys() <= {"enroll", "manage"}:
         _refuse(key, value, "not a dict of https URLs", {"enroll": "https://…", "manage": "https://…"})
@@ -107,7 +107,7 @@ def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 
 _AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_FORMATS = {"packed", "tpm", "android-key", "android-safetynet", "fido-u2f", "apple"}
+_FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
@@ -125,6 +125,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "attestation_roots": _roots,
     "mds_file": _text,
     "mds_root": _text,
+    "mds_stale": partial(_choice, choices=("warn", "refuse")),
     "allowed_aaguids": _aaguids,
     "denied_aaguids": _aaguids,
     "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),

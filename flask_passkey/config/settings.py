@@ -18,20 +18,20 @@ from .origins import check_below, check_related, default_origins
 from .readers import READERS
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots, for what is worked out once
+@dataclass(frozen=True, kw_only=True)  # no slots: cached_property needs a __dict__
 class PasskeyConfig:
     """All settings of one app. Each field is the configuration key ``PASSKEY_<FIELD>`` in upper case."""
 
-    #: The domain the passkeys belong to: ``"example.com"``. Every passkey is bound to it for its life. No scheme,
-    #: no port, lower case. ``localhost`` by default in debug and testing, otherwise required.
+    #: The domain the passkeys belong to: ``"example.com"``. Every passkey is bound to it forever. No scheme, no port,
+    #: lower case. ``localhost`` by default in debug and testing, otherwise required.
     rp_id: str = ""
     #: Name of the site as password managers show it. The RP ID by default.
     rp_name: str = ""
-    #: Where the pages are, as a list or text separated by commas: ``["https://example.com"]``. Each is the RP ID
+    #: Origins of the pages, as a list or text separated by commas: ``["https://example.com"]``. Each is at the RP ID
     #: or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost:5000``.
     origins: tuple[str, ...] = ()
-    #: Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. At most five
-    #: different names left of the public suffix, which is as many as browsers look at.
+    #: Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. They have at most five
+    #: different names left of the public suffix: browsers look at no more.
     related_origins: tuple[str, ...] = ()
     #: Path in front of all routes but the well-known ones: ``"/api/v4"``.
     url_prefix: str = ""
@@ -43,14 +43,17 @@ class PasskeyConfig:
     algorithms: tuple[int, ...] = (-7, -8, -257)
     #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
-    #: Files with the certificates that attestation must chain to, by format: ``{"packed": ["roots.pem"]}``. Then
-    #: only authenticators below them can be registered.
+    #: Files with the certificates that attestation must lead to, by format: ``{"packed": ["roots.pem"]}``. They need
+    #: not be roots. Then only authenticators below them can be registered.
     attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: FIDO metadata blob, downloaded from https://mds3.fidoalliance.org/: its roots count as well, and models that
     #: it does not know or that were compromised are refused. Needs the extra ``mds``.
     mds_file: str = ""
     #: File with the certificate that the metadata blob is signed below.
     mds_root: str = ""
+    #: What to do about a metadata blob that should have been renewed: ``warn`` or ``refuse``. It is read at start-up
+    #: only.
+    mds_stale: str = "warn"
     #: Models of authenticators that may be registered; empty for all.
     allowed_aaguids: tuple[str, ...] = ()
     #: Models of authenticators that may not be registered.
@@ -58,19 +61,19 @@ class PasskeyConfig:
     #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
     #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
     counter_policy: str = "device-bound"
-    #: What a passkey may do with its "can be synced" flag: ``upgrade`` lets it turn on once if the passkey does not
-    #: count its signatures, ``fixed`` never, ``any`` lets it change as it likes.
+    #: Which changes of a passkey's "can be synced" flag are accepted: with ``upgrade`` from off to on, once, if the
+    #: passkey does not count its signatures; with ``fixed`` none; with ``any`` all.
     backup_policy: str = "upgrade"
     #: Accept ceremonies from an ``<iframe>`` inside a page of another origin.
     allow_cross_origin: bool = False
-    #: With ``allow_cross_origin``: the outer pages' origins that are accepted where the browser tells them.
+    #: With ``allow_cross_origin``: the origins of outer pages that are accepted, where the browser reports them.
     top_origins: tuple[str, ...] = ()
-    #: Let people create an account with a passkey. By default on when the app has a ``create_user`` hook.
+    #: Let people create an account with a passkey. On by default if the app has a ``create_user`` hook.
     sign_up: bool | None = None
-    #: Also accept a user name at the begin of a sign-in, for authenticators that keep no passkeys themselves. Needs
-    #: a ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
+    #: Also accept a user name at the start of a sign-in, for authenticators that keep no passkeys themselves. Needs a
+    #: ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
     username_first: bool = False
-    #: Seconds after a fresh sign-in in which passkeys can be added, renamed and deleted.
+    #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted.
     step_up_age: int = 600
     #: The first passkey of an account takes a fresh sign-in, too: ``passkey.confirm_user()``. Without it, being signed
     #: in is enough.
@@ -103,13 +106,14 @@ class PasskeyConfig:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, development: bool = False) -> PasskeyConfig:
-        """Read and check the ``PASSKEY_*`` keys of ``values``.
+        """Read and check the ``PASSKEY_*`` keys of a configuration.
 
-        :param development: debug or testing: the RP ID is ``localhost`` unless given.
-        :raises ConfigurationError: with the key and the line to write.
+        :param values: the app's configuration; its other keys are ignored.
+        :param development: the app is in debug or testing: the RP ID is ``localhost`` unless given.
+        :raises ConfigurationError: a setting is wrong; the message has its key and the line to write.
         """
         _refuse_unknown_keys(values)
-        # Empty is not given: what an environment variable can say, and None.
+        # None and the empty text, which an environment variable can have, count as not given.
         given = {name: value for name in READERS if (value := values.get(_key(name))) not in (None, "")}
         given = {"rp_id": "localhost" if development else ""} | given
         read = {name: READERS[name](_key(name), value) for name, value in given.items()}

@@ -1,4 +1,4 @@
-"""The promises of a credential repository and of a store of pending ceremonies, as tests to run on your own.
+"""The promises of a credential repository and of a store of pending ceremonies, as tests to run on yours.
 
 .. code-block:: python
 
@@ -8,15 +8,16 @@
     class TestMyRepository(CredentialRepositoryContract):
         @pytest.fixture
         def repository(self, tmp_path):
-            return MyRepository(tmp_path)           # empty, a new one for each test
+            return MyRepository(tmp_path)           # a new, empty one for each test
 
     class TestMyStore(CeremonyStoreContract):
         @pytest.fixture
         def store(self):
             return MyStore("localhost")
 
-Every test says which promise it holds. Those about simultaneous callers use threads. For more than "AssertionError"
-in the report of a failure, write ``pytest.register_assert_rewrite("flask_passkey.contracts")`` in your ``conftest.py``.
+Every test says which promise it holds. Tests of simultaneous callers use threads. Write
+``pytest.register_assert_rewrite("flask_passkey.contracts")`` in your ``conftest.py`` to see more of a failure than
+"AssertionError".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tests need: records, threads that meet, and the fixture."""
+"""What the tests share: records, simultaneous calls, and the fixture."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ import pytest
 
 from ..credentials import CredentialRecord, CredentialRepository
 
-#: How many callers meet in the tests about simultaneous calls, and how often.
+#: The tests of simultaneous calls have so many callers, so many times.
 CALLERS, ROUNDS = 8, 5
 
 NOON = datetime(2026, 2, 28, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def new_record(credential_id: bytes = b"id", *, user_id: str = "ada", **changes: Any) -> CredentialRecord:
-    """Return a record like those of a registration, with some fields changed."""
+    """Return a record like those of a registration.
+
+    :param credential_id: raw bytes.
+    :param user_id: the app's key for the account, from which the user handle is made.
+    :param changes: other fields of :class:`~flask_passkey.CredentialRecord`.
+    """
     record = CredentialRecord(
         id=credential_id,
         public_key=b"\xa5\x01\x02\x03\x26 not a key",
@@ -41,7 +46,7 @@ def new_record(credential_id: bytes = b"id", *, user_id: str = "ada", **changes:
 
 
 def handle_of(user_id: str) -> bytes:
-    """Return the user handle that the tests give this account."""
+    """Return the 64 bytes of user handle that the tests give this account."""
     return user_id.encode().ljust(64, b"\xff")
 
 
@@ -50,15 +55,18 @@ class Contract:
 
     @pytest.fixture
     def repository(self) -> CredentialRepository:
-        """Return the repository to test, empty. Yours takes the place of this one."""
+        """Return the repository to test, empty. Override this."""
         raise NotImplementedError(f"{type(self).__name__} needs a fixture named repository")
 
     def thread_context(self) -> AbstractContextManager[object]:
-        """Return what a new thread has to be inside of to use the repository, such as ``app.app_context()``."""
+        """Return the context that a new thread needs to use the repository, such as ``app.app_context()``."""
         return nullcontext()
 
     def together(self, calls: Sequence[Callable[[], object]]) -> list[object]:
-        """Make the calls at the same moment, each in its own thread; return their answers or what they raised."""
+        """Make the calls at the same moment, each in its own thread.
+
+        :returns: in the order of the calls what each returned, or the exception it raised.
+        """
         barrier = threading.Barrier(len(calls))
 
         def run(call: Callable[[], object]) -> object:
@@ -73,7 +81,7 @@ class Contract:
             return list(pool.map(run, calls))
 
     def add(self, repository: CredentialRepository, *records: CredentialRecord) -> None:
-        """Store records, and give their accounts user handles."""
+        """Store records, and the user handles of their accounts."""
         for record in records:
             repository.add_user(record.user_id, record.user_handle)
             repository.add(record)

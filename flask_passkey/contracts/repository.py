@@ -18,12 +18,12 @@ class Accounts(Contract):
     """An account and its user handle."""
 
     def test_account_has_no_handle_at_first(self, repository: CredentialRepository) -> None:
-        """An account nobody has spoken of has no user handle and no credentials."""
+        """An account that was never added has no user handle and no credentials."""
         assert repository.get_user_handle("ada") is None
         assert repository.of_user("ada") == []
 
     def test_account_keeps_its_first_handle(self, repository: CredentialRepository) -> None:
-        """Whoever gives a user handle to an account that has one, gets that one back."""
+        """Adding a user handle to an account that has one returns that one."""
         assert repository.add_user("ada", b"a" * 64) == b"a" * 64
         assert repository.add_user("ada", b"b" * 64) == b"a" * 64
         assert repository.get_user_handle("ada") == b"a" * 64
@@ -37,14 +37,14 @@ class Accounts(Contract):
         assert repository.get_user_handle("ada") == b"a" * 64
 
     def test_simultaneous_callers_get_one_handle(self, repository: CredentialRepository) -> None:
-        """Of callers that give an account different user handles at once, all get the same answer."""
+        """Callers that give an account different user handles at once all get the same answer."""
         for turn in range(ROUNDS):
             handles = [bytes([turn, caller]) * 32 for caller in range(CALLERS)]
             answers = self.together([partial(repository.add_user, f"u{turn}", handle) for handle in handles])
             assert set(answers) == {repository.get_user_handle(f"u{turn}")}
 
     def test_account_is_forgotten(self, repository: CredentialRepository) -> None:
-        """Deleting an account deletes its credentials and handle, and nothing of others; it may be a new one later."""
+        """Deleting an account deletes its handle and credentials and no others; it can be added again."""
         self.add(repository, new_record(b"1"), new_record(b"2"), new_record(b"3", user_id="bob"))
         repository.delete_user("ada")
         assert repository.get_user_handle("ada") is None
@@ -109,7 +109,7 @@ class Adding(Contract):
         assert found.last_used_at.utcoffset() == timedelta(0)
 
     def test_ids_are_told_apart_exactly(self, repository: CredentialRepository) -> None:
-        """IDs are bytes: of one byte to the longest that may be, with zeros, alike but for case or their end."""
+        """IDs are bytes of any length up to the longest; zeros, case and trailing bytes make a difference."""
         longest = b"\x80" * MAX_CREDENTIAL_ID
         ids = [b"a", b"A", b"a\0", b"a ", b"\0", b"\xff\xfe", longest, longest[:-1]]
         self.add(repository, *(new_record(id_, label=f"number {n}") for n, id_ in enumerate(ids)))
@@ -121,7 +121,7 @@ class Adding(Contract):
 
     @pytest.mark.parametrize("user_id", ["ada", "bob"])
     def test_id_is_registered_once(self, repository: CredentialRepository, user_id: str) -> None:
-        """An ID that is registered, to the same or another account, is refused, and its record stays as it is."""
+        """An ID that is registered, to the same or another account, is refused, and its record does not change."""
         self.add(repository, new_record())
         repository.add_user(user_id, handle_of(user_id))
         with pytest.raises(CredentialExists):
@@ -130,7 +130,7 @@ class Adding(Contract):
         assert len(repository.of_user(user_id)) == (user_id == "ada")
 
     def test_one_of_simultaneous_registrations_succeeds(self, repository: CredentialRepository) -> None:
-        """Of callers that register one ID at once, exactly one succeeds, the others are told that it exists."""
+        """Of callers that register one ID at once exactly one succeeds; the others get CredentialExists."""
         users = [f"user {caller}" for caller in range(CALLERS)]
         for user_id in users:
             repository.add_user(user_id, handle_of(user_id))
@@ -145,7 +145,7 @@ class Listing(Contract):
     """An account's credentials in their order."""
 
     def test_list_is_oldest_first(self, repository: CredentialRepository) -> None:
-        """An account's own records are listed by their age, whenever they were stored."""
+        """An account's records are listed by their time of creation, in whatever order they were stored."""
         ages = {b"1": 3, b"2": 1, b"3": 2, b"4": 0}
         records = [new_record(id_, created_at=NOON - timedelta(microseconds=age)) for id_, age in ages.items()]
         self.add(repository, *records, new_record(b"5", user_id="bob"))
@@ -153,7 +153,7 @@ class Listing(Contract):
         assert [record.id for record in repository.of_user("bob")] == [b"5"]
 
     def test_list_is_always_in_the_same_order(self, repository: CredentialRepository) -> None:
-        """Records of the same moment do not change places when one of them is used or renamed."""
+        """Records of the same moment keep their order when one of them is used or renamed."""
         self.add(repository, *(new_record(bytes([number])) for number in (7, 3, 9, 1)))
         order = [record.id for record in repository.of_user("ada")]
         repository.record_use(new_record(order[2], sign_count=5), counter_must_grow=True)
@@ -165,7 +165,7 @@ class Using(Contract):
     """A sign-in is recorded, and nothing goes backwards."""
 
     def test_use_is_recorded(self, repository: CredentialRepository) -> None:
-        """A sign-in stores counter, flags and time, and nothing else of the record it is given."""
+        """A sign-in stores counter, flags and time, and nothing else of its record."""
         before = new_record(uv_initialized=False, backup_eligible=False)
         self.add(repository, before, new_record(b"other"))
         used: dict[str, Any] = {
@@ -181,7 +181,7 @@ class Using(Contract):
         assert repository.get(b"other") == new_record(b"other")
 
     def test_use_answers_with_the_accounts_credentials(self, repository: CredentialRepository) -> None:
-        """A sign-in is told the IDs of all credentials of its account, and of no other, as they are by then."""
+        """A sign-in gets the current IDs of all credentials of its account, and no others."""
         others = [bytes([number]) * 1023 for number in range(3)]
         self.add(repository, new_record(b"id"), *map(new_record, others[:2]), new_record(b"bob's", user_id="bob"))
         assert self.use(repository, 1) == sorted([b"id", *others[:2]])
@@ -190,7 +190,7 @@ class Using(Contract):
         assert self.use(repository, 2) == sorted([b"id", *others[1:]])
 
     def test_use_sees_what_simultaneous_changes_have_done(self, repository: CredentialRepository) -> None:
-        """A credential that was there before a sign-in was stored is never missing from what the sign-in is told."""
+        """A credential that was added before a sign-in was stored is never missing from its list of IDs."""
         self.add(repository, new_record())
         for turn in range(1, ROUNDS + 1):
             added = [b"%d %d" % (turn, number) for number in range(CALLERS // 2)]
@@ -203,13 +203,13 @@ class Using(Contract):
         return self.use(repository, count, counter_must_grow=False)
 
     def use(self, repository: CredentialRepository, count: int, *, counter_must_grow: bool = True) -> list[bytes]:
-        """Record a use and return what it is told, sorted."""
+        """Record a use and return its list of IDs, sorted."""
         ids = repository.record_use(new_record(sign_count=count), counter_must_grow=counter_must_grow)
         assert ids is not None
         return sorted(ids)
 
     def test_use_never_goes_backwards(self, repository: CredentialRepository) -> None:
-        """A sign-in that is recorded after a later one lowers no counter and no time and clears no lasting flag."""
+        """A sign-in that is recorded after a later one lowers neither counter nor time and clears no lasting flag."""
         self.add(repository, new_record(sign_count=9, last_used_at=NOON, backup_state=True))
         late = new_record(
             sign_count=8,
@@ -235,7 +235,7 @@ class Using(Contract):
         [(0, 0, True), (0, 1, True), (5, 6, True), (5, 5, False), (5, 4, False), (5, 0, False), (1, 2**32 - 1, True)],
     )
     def test_counter_must_grow(self, repository: CredentialRepository, stored: int, received: int, grows: bool) -> None:
-        """Where the counter must grow, one that does not changes nothing; 0 after 0 means that there is none."""
+        """A counter that must grow and does not changes nothing; 0 after 0 means that there is no counter."""
         before = new_record(sign_count=stored)
         self.add(repository, before)
         after = replace(before, sign_count=received, last_used_at=NOON, backup_state=True)
@@ -251,7 +251,7 @@ class Using(Contract):
         assert repository.get(b"id") is None
 
     def test_one_of_simultaneous_equal_counters_is_stored(self, repository: CredentialRepository) -> None:
-        """Of sign-ins with the same counter at once, as a cloned authenticator makes them, exactly one is stored."""
+        """Of simultaneous sign-ins with the same counter, as from a cloned authenticator, exactly one is stored."""
         self.add(repository, new_record())
         for count in range(1, ROUNDS + 1):
             use = new_record(sign_count=count)
@@ -260,7 +260,7 @@ class Using(Contract):
 
     @pytest.mark.parametrize("must_grow", [True, False])
     def test_simultaneous_uses_keep_the_highest(self, repository: CredentialRepository, must_grow: bool) -> None:
-        """Of different counters and times stored at once, in any order, the highest stay."""
+        """Of different counters and times that are stored at once the highest stay."""
         self.add(repository, new_record())
         for turn in range(ROUNDS):
             counts = [turn * CALLERS + number for number in range(1, CALLERS + 1)]
@@ -270,23 +270,23 @@ class Using(Contract):
 
 
 class Renaming(Contract):
-    """An account's own credentials get names."""
+    """An account's credentials get labels."""
 
     def test_rename_answers_with_the_record(self, repository: CredentialRepository) -> None:
-        """Renaming changes the name, nothing else, and returns what is stored."""
+        """Renaming changes the label, nothing else, and returns what is stored."""
         self.add(repository, new_record(), new_record(b"other"))
         renamed = repository.rename(b"id", user_id="ada", label="Täschchen 👜")
         assert renamed == new_record(label="Täschchen 👜") == repository.get(b"id")
         assert repository.get(b"other") == new_record(b"other")
 
     def test_rename_to_the_same_name(self, repository: CredentialRepository) -> None:
-        """A name may be set that is set already."""
+        """A credential may be given the label it has."""
         self.add(repository, new_record(label="Phone"))
         assert repository.rename(b"id", user_id="ada", label="Phone") == new_record(label="Phone")
 
     @pytest.mark.parametrize(("credential_id", "user_id"), [(b"id", "bob"), (b"id", "nobody"), (b"no", "ada")])
     def test_rename_only_ones_own(self, repository: CredentialRepository, credential_id: bytes, user_id: str) -> None:
-        """Another's credential cannot be renamed, nor told from one that does not exist."""
+        """Another account's credential cannot be renamed, nor told from one that does not exist."""
         self.add(repository, new_record(), new_record(b"2", user_id="bob"))
         with pytest.raises(CredentialNotFound):
             repository.rename(credential_id, user_id=user_id, label="Mine")
@@ -294,7 +294,7 @@ class Renaming(Contract):
 
 
 class Deleting(Contract):
-    """An account's own credentials can be deleted, the last one only where it may."""
+    """An account's credentials can be deleted, its last one only if it need not be kept."""
 
     def test_delete_one(self, repository: CredentialRepository) -> None:
         """A deleted credential is gone, the account's others stay, and its ID may be registered again."""
@@ -309,14 +309,14 @@ class Deleting(Contract):
     def test_delete_only_ones_own(
         self, repository: CredentialRepository, credential_id: bytes, user_id: str, keep_last: bool
     ) -> None:
-        """Another's credential cannot be deleted, nor told from one that does not exist."""
+        """Another account's credential cannot be deleted, nor told from one that does not exist."""
         self.add(repository, new_record(), new_record(b"2", user_id="bob"))
         with pytest.raises(CredentialNotFound):
             repository.delete(credential_id, user_id=user_id, keep_last=keep_last)
         assert repository.get(b"id") == new_record()
 
     def test_the_last_one_can_be_kept(self, repository: CredentialRepository) -> None:
-        """An account's only credential is deleted only where it need not be kept, whatever others have."""
+        """An account's only credential stays if it must be kept, whatever other accounts have."""
         self.add(repository, new_record(), new_record(b"2", user_id="bob"))
         with pytest.raises(LastCredential):
             repository.delete(b"id", user_id="ada", keep_last=True)
@@ -326,7 +326,7 @@ class Deleting(Contract):
         assert repository.get_user_handle("ada") == handle_of("ada")
 
     def test_simultaneous_deletes_leave_one(self, repository: CredentialRepository) -> None:
-        """When all of an account's credentials are deleted at once, and one is to be kept, exactly one is."""
+        """When all of an account's credentials are deleted at once, and the last must be kept, exactly one stays."""
         for turn in range(ROUNDS):
             user_id, ids = f"user {turn}", [bytes([turn, number]) for number in range(CALLERS)]
             self.add(repository, *(new_record(id_, user_id=user_id) for id_ in ids))
@@ -337,7 +337,7 @@ class Deleting(Contract):
 
 
 class Transactions(Contract):
-    """All of a block takes effect or nothing."""
+    """All calls of a block take effect, or none."""
 
     def test_transaction_takes_effect_together(self, repository: CredentialRepository) -> None:
         """Calls in a block see each other's changes, and all take effect at its end."""
@@ -349,7 +349,7 @@ class Transactions(Contract):
         assert repository.of_user("ada") == [new_record(b"1", label="Renamed")]
 
     def test_transaction_undoes_everything(self, repository: CredentialRepository) -> None:
-        """When a block raises, its error comes out unchanged and nothing has changed."""
+        """When a block raises, its error comes out unchanged and nothing is stored."""
         self.add(repository, new_record(b"1"), new_record(b"2"))
         error = KeyError("from the app")
         with pytest.raises(KeyError) as caught, repository.transaction():
@@ -364,7 +364,7 @@ class Transactions(Contract):
         assert repository.get(b"3") is None
 
     def test_inner_block_is_part_of_the_outer(self, repository: CredentialRepository) -> None:
-        """What an inner block has done is undone when the outer block raises after it."""
+        """An inner block is undone when the outer block raises after it."""
         with pytest.raises(KeyError), repository.transaction():
             with repository.transaction():
                 self.add(repository, new_record())
@@ -402,6 +402,6 @@ class Transactions(Contract):
 class CredentialRepositoryContract(Accounts, Adding, Listing, Using, Renaming, Deleting, Transactions):
     """Tests that every :class:`~flask_passkey.credentials.CredentialRepository` has to pass.
 
-    Derive from it and add a fixture ``repository``; override ``thread_context`` where a new thread needs one, such as
-    an app context.
+    Derive from it and add a fixture ``repository``. Override ``thread_context`` if a new thread needs a context, such
+    as an app context.
     """

@@ -1,4 +1,4 @@
-"""What is kept of a credential: the record, and places that keep records."""
+"""Credential records, and the repositories that keep them."""
 
 from __future__ import annotations
 

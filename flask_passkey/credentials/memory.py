@@ -19,13 +19,13 @@ class MemoryCredentialRepository:
         self._lock = threading.RLock()
         self._handles: dict[str, bytes] = {}
         self._records: dict[bytes, CredentialRecord] = {}
-        self._ids: dict[str, dict[bytes, None]] = {}  # by account; a dictionary as it keeps the order
+        self._ids: dict[str, dict[bytes, None]] = {}  # by account; a dictionary, because it keeps the order
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._lock:
             handles, records = dict(self._handles), dict(self._records)
-            ids = {user_id: dict(theirs) for user_id, theirs in self._ids.items()}
+            ids = {user_id: dict(ids_of_user) for user_id, ids_of_user in self._ids.items()}
             try:
                 yield
             except BaseException:

@@ -1,4 +1,4 @@
-"""What is kept of a credential, and what a place that keeps them must be able to do.
+"""The credential record, and the interface of a repository that keeps records.
 
 A credential record holds the items of
 `W3C WebAuthn Level 3, section 4 <https://www.w3.org/TR/webauthn-3/#credential-record>`_ under their names in
@@ -29,7 +29,7 @@ class CredentialRecord:
     sign_count: int
     #: Has any ceremony of this credential verified the user?
     uv_initialized: bool
-    #: What the client reported, unknown names included, in its order.
+    #: As the client reported them, in its order and with unknown names.
     transports: tuple[str, ...]
     #: The BE flag: may it be synced to other devices?
     backup_eligible: bool
@@ -39,9 +39,9 @@ class CredentialRecord:
     user_id: str
     #: 64 random bytes that stand for the account inside authenticators; never the app's key.
     user_handle: bytes
-    #: The user's name for it.
+    #: The name that the user knows it by.
     label: str
-    #: Model of the authenticator, lower-case with dashes; all zeros where it does not tell.
+    #: Model of the authenticator, lower case with dashes; all zeros if it is unknown.
     aaguid: str
     created_at: datetime
     #: Last sign-in; ``None`` until there is one.
@@ -55,11 +55,12 @@ class CredentialRecord:
 
 
 class CredentialRepository(Protocol):
-    """Where credentials live. Implement this to keep them in a place of your own.
+    """A store of credentials. Implement this to use another one: ``Passkey(app, credentials=…)``.
 
-    Every method may raise :class:`~flask_passkey.errors.CredentialStoreUnavailable`, and then has changed
-    nothing. Called inside :meth:`transaction` they are part of it; called outside, each is atomic by itself.
-    :class:`flask_passkey.testing.CredentialRepositoryContract` holds the promises as tests.
+    Every method may raise :class:`~flask_passkey.errors.CredentialStoreUnavailable`; it has then changed nothing.
+    A call inside :meth:`transaction` is part of it; a call outside is atomic by itself. A ``user_id`` is the app's
+    key for an account, as text. :class:`flask_passkey.contracts.CredentialRepositoryContract` holds the promises as
+    tests.
     """
 
     def transaction(self) -> AbstractContextManager[Any]:
@@ -69,57 +70,62 @@ class CredentialRepository(Protocol):
         """
 
     def get_user_handle(self, user_id: str) -> bytes | None:
-        """Return the user handle of an account, ``None`` when it has none yet."""
+        """Return the user handle of an account, ``None`` if it has none yet."""
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
         """Give the account this user handle unless it has one; return the one it has afterwards.
 
-        Of simultaneous callers all get the same answer.
+        Simultaneous callers all get the same answer.
+
+        :param user_handle: 64 random bytes.
         """
 
     def delete_user(self, user_id: str) -> None:
-        """Forget the account's user handle and all its credentials."""
+        """Delete the account's user handle and all its credentials; do nothing if it has none."""
 
     def add(self, record: CredentialRecord) -> None:
         """Store a new credential; its account must have a user handle.
 
-        :raises CredentialExists: the ID is registered, to anyone. Of simultaneous callers exactly one succeeds.
+        :raises CredentialExists: the ID is registered, to any account. Of simultaneous callers exactly one succeeds.
         """
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
-        """Return the record with this credential ID."""
+        """Return the record with this credential ID, ``None`` if there is none."""
 
     def of_user(self, user_id: str) -> list[CredentialRecord]:
         """Return the account's records, oldest first."""
 
     def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
-        """Store what a sign-in changed, in one step that cannot go backwards.
+        """Store what a sign-in changed, in one atomic step (section 7.2, step 24).
 
-        Takes ``sign_count``, ``backup_state``, ``last_used_at``, ``uv_initialized`` and ``backup_eligible``
-        of ``record``. The stored counter and last use only grow, the two flags ``uv_initialized`` and
+        It takes ``sign_count``, ``backup_state``, ``last_used_at``, ``uv_initialized`` and ``backup_eligible``
+        of ``record``. The stored counter and last use only grow. The flags ``uv_initialized`` and
         ``backup_eligible`` are only ever set.
 
+        :param record: the record after the sign-in.
         :param counter_must_grow: change nothing unless the counter is greater than the stored one or both are 0.
-        :returns: the IDs of all the account's credentials, in any order, as they are when it is stored: an older
-            list could lack a new passkey, and browsers hide what is not in the list. ``None`` when nothing was
-            stored, as the credential is gone or the counter did not grow.
+        :returns: the IDs of all the account's credentials at the moment of storing, in any order. An older list
+            could lack a new passkey, and browsers hide what the list lacks. ``None`` if nothing was stored: the
+            credential is gone or the counter did not grow.
         """
 
     def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
         """Give one of the account's credentials a new label and return its record.
 
+        :param user_id: the owner; a credential of another account counts as missing.
         :raises CredentialNotFound: the account has no such credential.
         """
 
     def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
         """Delete one of the account's credentials.
 
-        :param keep_last: refuse when it is the account's only one; this holds under simultaneous deletes.
+        :param user_id: the owner; a credential of another account counts as missing.
+        :param keep_last: refuse to delete the account's only credential, also under simultaneous deletes.
         :raises CredentialNotFound: the account has no such credential.
         :raises LastCredential: it is the only one, and ``keep_last``.
         """
 
 
 def counter_grows(stored: int, received: int) -> bool:
-    """Tell whether a signature counter moved as section 7.2, step 22 expects; 0 after 0 means "no counter"."""
+    """Did a signature counter grow as section 7.2, step 22 expects? 0 after 0 means that there is no counter."""
     return received > stored or received == stored == 0

@@ -1,7 +1,7 @@
 """Where pending ceremonies are kept: one small adapter for each kind of store that Flask-Session can use.
 
-An adapter keeps a value for some seconds and gives it out once. Which operation does that safely differs from
-store to store, and it is never the pair that session interfaces are made of, to read and then to delete.
+An adapter keeps a value for some seconds and gives it out once. Each store has another operation that does so
+safely. Reading and then deleting, as session interfaces do, never does.
 """
 
 from __future__ import annotations

@@ -7,29 +7,37 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from ..errors import CeremonyStoreUnavailable
+from .internals import key_prefix
 
 log = logging.getLogger(__name__)
 
-#: In the name of every record; never in a session's id.
+#: Part of every record's name, and of no session's id.
 MARK = "passkey:"
-#: Seconds from one sweep of expired records to the next.
+#: Seconds between two sweeps of expired records.
 SWEEP_EVERY = 60
 
 
 class CeremonyStore(Protocol):
-    """A place that keeps pending ceremonies."""
+    """A store of pending ceremonies. Implement this to use another one: ``Passkey(app, ceremony_store=…)``.
+
+    :class:`flask_passkey.contracts.CeremonyStoreContract` holds the promises as tests.
+    """
 
     def put(self, key: str, value: bytes, *, lifetime: int) -> None:
-        """Keep a value for ``lifetime`` whole seconds, at least one, under a key that was never used before.
+        """Keep a value until it is claimed or its time is up.
 
+        :param key: text that was never used before: 43 characters of base64url.
+        :param value: any bytes; :meth:`claim` returns them unchanged.
+        :param lifetime: in whole seconds; less than one counts as one.
         :raises CeremonyStoreUnavailable: the store cannot be reached; the value is not kept.
         """
 
     def claim(self, key: str) -> bytes | None:
-        """Remove a value and return it; ``None`` when there is none, or no more.
+        """Remove a value and return it; ``None`` if it is missing, expired or claimed already.
 
-        However many ask at the same time, exactly one of them gets it.
+        Of simultaneous callers exactly one gets it.
 
+        :param key: any text; those of :meth:`put` are found.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
 
@@ -37,21 +45,21 @@ class CeremonyStore(Protocol):
 class Adapter:
     """What all adapters share: names of records, errors, and when to sweep."""
 
-    store_class: ClassVar[str]  # Top package and name of the class of the session interface, or of the cache in it.
-    setting: ClassVar[str]  # What an app writes to get it.
-    client_setting: ClassVar[str] = ""  # Where an app gives Flask-Session the store's client.
-    advice: ClassVar[str] = ""  # What to write where Flask-Session does not take that client.
+    store_class: ClassVar[str]  # Top package and name of the class of the session interface, or of its cache.
+    setting: ClassVar[str]  # What an app writes to use this store.
+    client_setting: ClassVar[str] = ""  # The setting that gives Flask-Session the store's client.
+    advice: ClassVar[str] = ""  # What to write when Flask-Session does not take that client.
     errors: tuple[type[Exception], ...]  # What the store's library raises when the store does not answer.
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         self._interface = interface
         self._clock = clock
-        self._prefix = f"{getattr(interface, 'key_prefix', '')}{MARK}"
+        self._prefix = f"{key_prefix(interface)}{MARK}"
         self._next_sweep = 0.0
 
     def put(self, key: str, value: bytes, *, lifetime: int) -> None:
         try:
-            # None at all means "for ever" to some stores and is an error to others.
+            # To some stores 0 means forever, and others refuse it.
             self._put(self._prefix + key, value, max(1, int(lifetime)))
         except self.errors as exc:
             raise self._unavailable(exc) from exc
@@ -79,4 +87,4 @@ class Adapter:
         raise NotImplementedError
 
     def _sweep(self, now: float) -> None:
-        """Remove expired records. Nothing to do where the store does."""
+        """Remove expired records. Adapters override it where the store does not do that itself."""

@@ -1,8 +1,8 @@
 """Pending ceremonies: one record each in the store behind Flask-Session, used exactly once.
 
-The name of the record is a keyed hash of everything it is bound to, with a secret that only the browser holds
-as the key. A request of another browser, user, purpose or RP ID looks under another name and finds nothing, so
-it can neither use nor burn a ceremony, and one atomic claim is all a finish needs.
+The name of the record is a keyed hash of everything it is bound to. The key is a secret that only the browser
+holds. A request of another browser, user, purpose or RP ID looks under another name and finds nothing, so it can
+neither use nor burn a ceremony. One atomic claim is all a finish needs.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from . import CeremonyStore
 log = logging.getLogger(__name__)
 
 
-#: Purposes of a signed-in user, whose id the ceremony is bound to.
+#: Purposes of a signed-in user, to whose id the ceremony is bound.
 _WITH_USER = (STEP_UP, REGISTRATION)
 
 
 class PendingCeremonies:
     """The pending ceremonies of one app.
 
-    :param store: gives the store, when it is first needed: Flask-Session may be set up after us.
-    :param rp_id: the RP ID that all of them are bound to.
+    :param store: returns the store; called when it is needed, as Flask-Session may be set up after us.
+    :param rp_id: the RP ID that every ceremony is bound to.
     :param clock: seconds since 1970.
     """
 
@@ -45,8 +45,8 @@ class PendingCeremonies:
     def put(self, pending: PendingCeremony, *, secret: str, lifetime: int) -> str:
         """Keep a ceremony and return its id, a UUID.
 
-        :param secret: of the browser that it is bound to.
-        :param lifetime: in seconds.
+        :param secret: the browser's.
+        :param lifetime: in whole seconds.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
         ceremony_id = str(uuid.uuid4())
@@ -58,11 +58,12 @@ class PendingCeremonies:
     def take(
         self, ceremony_id: str, *, secrets: Sequence[str], purposes: Sequence[str], user_id: str = ""
     ) -> PendingCeremony:
-        """Claim a ceremony of one of these purposes; nobody can claim it again.
+        """Claim a ceremony of one of these purposes. It cannot be claimed again.
 
-        :param secrets: those that the browser holds.
-        :param user_id: the signed-in user's; empty where nobody is signed in.
-        :raises CeremonyNotFound: it is another's or of another purpose, or was claimed, or is expired.
+        :param ceremony_id: from :meth:`put`, or any text that a client sent.
+        :param secrets: the browser's.
+        :param user_id: the signed-in user's; empty if none is signed in.
+        :raises CeremonyNotFound: none fits, or the ceremony was claimed or is expired.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
         for purpose in purposes:
@@ -76,7 +77,7 @@ class PendingCeremonies:
         raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
 
     def try_store(self) -> None:
-        """Ask the store for a record that cannot be there.
+        """Check that the store answers, by claiming a record that cannot be there.
 
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """

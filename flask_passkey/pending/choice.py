@@ -1,4 +1,4 @@
-"""The choice of the adapter for the store behind a session interface."""
+"""Choose the adapter for the store behind a session interface."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
 
 from ..errors import ConfigurationError
+from . import internals
 from .base import Adapter, CeremonyStore
 from .dynamodb import DynamoDBStore
 from .files import FileSystemCacheStore
@@ -40,15 +41,15 @@ _REDIS = (
 def store_for(
     interface: SessionInterface, *, clock: Callable[[], float] = time.time, config: Mapping[str, Any] | None = None
 ) -> CeremonyStore:
-    """Return the adapter for the store behind a session interface. Make it once and keep it: it sweeps by the minute.
+    """Return the adapter for the store behind a session interface. Make it once: it sweeps every minute.
 
     :param clock: seconds since 1970.
-    :param config: the app's, to see whether Flask-Session uses the client that it was given.
-    :raises ConfigurationError: the app keeps sessions in the browser, or in a store that is not known here, or not in
-        the one that it means to.
+    :param config: the app's, to check that Flask-Session uses the client it was given.
+    :raises ConfigurationError: the app's sessions are in a cookie, in an unknown store, or in another store than
+        the configured one.
     """
-    cache = getattr(interface, "cache", None)
-    # By name, so that a library need not be installed to be asked about.
+    cache = internals.cache_of(interface)
+    # By name, so that the libraries need not be installed.
     classes = (*interface.__class__.__mro__, *cache.__class__.__mro__)
     names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
     for adapter in ADAPTERS:
@@ -65,7 +66,7 @@ def store_for(
 
 
 def require_rotation(interface: SessionInterface) -> None:
-    """Refuse an app whose sessions cannot be given a new id at sign-in, as Flask-Session's can.
+    """Refuse an app whose sessions cannot get a new id at sign-in; Flask-Session's can.
 
     :raises ConfigurationError: with the lines to write.
     """
@@ -84,12 +85,13 @@ def _refuse_cookies(interface: SessionInterface) -> None:
 
 
 def _refuse_substitute(adapter: type[Adapter], interface: Any, config: Mapping[str, Any]) -> None:
-    """Refuse to go on where Flask-Session did not like the client it was given, and took one for localhost."""
+    """Refuse an app whose client Flask-Session has replaced by one for localhost."""
     given = config.get(adapter.client_setting)
-    if given is None or given is interface.client:
+    used = None if given is None else internals.client_of(interface)
+    if given is used:
         return
-    what, used = (f"{type(client).__module__}.{type(client).__qualname__}" for client in (given, interface.client))
+    what, instead = (f"{type(client).__module__}.{type(client).__qualname__}" for client in (given, used))
     raise ConfigurationError(
-        f"Flask-Session does not use {adapter.client_setting}, a {what}: it has put a {used} for localhost in its "
+        f"Flask-Session does not use {adapter.client_setting}, a {what}: it has put a {instead} for localhost in its "
         f"place, and only warned. Write {adapter.advice}"
     )

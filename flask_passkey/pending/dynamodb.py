@@ -7,16 +7,17 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
+from . import internals
 from .base import Adapter
 
 log = logging.getLogger(__name__)
 
 
 class DynamoDBStore(Adapter):
-    """An item each in Flask-Session's table, through the client, which threads may share, not the resource.
+    """One item a ceremony in Flask-Session's table. Threads may share the client used here, but not the resource.
 
-    Expired items are removed by DynamoDB where its time to live is switched on. Flask-Session means to do that,
-    but never does.
+    DynamoDB removes expired items if its time to live is switched on. Flask-Session tries to switch it on, and
+    fails.
     """
 
     store_class = "flask_session.DynamoDBSessionInterface"
@@ -29,10 +30,10 @@ class DynamoDBStore(Adapter):
 
         super().__init__(interface, clock)
         self.errors = (BotoCoreError, ClientError)
-        self._client, self._table = interface.store.meta.client, interface.store.name
-        self._warn_of_what_stays()
+        self._client, self._table = internals.dynamodb_of(interface)
+        self._warn_without_time_to_live()
 
-    def _warn_of_what_stays(self) -> None:
+    def _warn_without_time_to_live(self) -> None:
         try:
             status = self._client.describe_time_to_live(TableName=self._table)["TimeToLiveDescription"]
             if status["TimeToLiveStatus"].startswith("ENABL"):
@@ -53,5 +54,5 @@ class DynamoDBStore(Adapter):
     def _claim(self, name: str) -> bytes | None:
         answer = self._client.delete_item(TableName=self._table, Key={"id": name}, ReturnValues="ALL_OLD")
         item = answer.get("Attributes")
-        # Even with its time to live on, DynamoDB may hand out an item for days after it.
+        # DynamoDB may return an item for days after its time to live is over.
         return cast(bytes, item["val"].value) if item and item["expiration"] > self._clock() else None

@@ -11,19 +11,20 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO, cast
 
+from . import internals
 from .base import SWEEP_EVERY, Adapter
 
 log = logging.getLogger(__name__)
 
-#: A cache for so many sessions was not left at its default.
+#: A cache for at least so many sessions was configured on purpose.
 MANY_SESSIONS = 10_000
 
 
 class FileSystemCacheStore(Adapter):
-    """One file a record, whose modification time is its expiry, in a folder inside that of a CacheLib cache.
+    """One file a ceremony, in a folder inside that of a CacheLib cache. The file's modification time is its expiry.
 
-    The cache takes the folder, by its name, for unfinished business of its own and lets it be. Its records would
-    not do: they are pickles, and above its threshold it throws away first what expires first, which is ours.
+    CacheLib ignores the folder because its name ends like CacheLib's own temporary files. CacheLib's records would
+    not do: they are pickles, and above its threshold it deletes first what expires first, which is ours.
     """
 
     store_class = "cachelib.FileSystemCache"
@@ -32,24 +33,24 @@ class FileSystemCacheStore(Adapter):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        if 0 < interface.cache._threshold < MANY_SESSIONS:
+        cache = internals.cache_of(interface)
+        if 0 < internals.threshold_of(cache) < MANY_SESSIONS:
             log.warning(
                 "FileSystemCache forgets sessions, those of signed-in users among them, as soon as there are more than "
                 "%d. Write SESSION_CACHELIB = FileSystemCache(%r, threshold=0), and remove old files now and then.",
-                interface.cache._threshold,
-                interface.cache._path,
+                internals.threshold_of(cache),
+                internals.path_of(cache),
             )
 
     @property
     def _folder(self) -> str:
-        cache = self._interface.cache
-        return os.path.join(cache._path, f"passkey{cache._fs_transaction_suffix}")
+        return internals.ignored_folder(internals.cache_of(self._interface), "passkey")
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         path = os.path.join(self._folder, hashlib.sha256(name.encode()).hexdigest())
         with self._create(path) as file:
             file.write(value)
-        # Until here the file counts as expired, so what a crash leaves unfinished is never read.
+        # Until then the file counts as expired, so one that a crash left unfinished is never read.
         expires = self._clock() + lifetime
         os.utime(path, (expires, expires))
 
@@ -57,18 +58,18 @@ class FileSystemCacheStore(Adapter):
         create = partial(open, path, "xb", opener=partial(os.open, mode=0o600))
         try:
             return cast(BinaryIO, create())
-        except FileNotFoundError:  # the first of all, or the cache was cleared
+        except FileNotFoundError:  # the first ceremony, or the cache was cleared
             os.makedirs(self._folder, 0o700, exist_ok=True)
             return cast(BinaryIO, create())
 
     def _claim(self, name: str) -> bytes | None:
         path = os.path.join(self._folder, hashlib.sha256(name.encode()).hexdigest())
-        mine = f"{path}.{secrets.token_hex(8)}"
+        claimed = f"{path}.{secrets.token_hex(8)}"
         try:
-            os.rename(path, mine)
-            with open(mine, "rb") as file:
+            os.rename(path, claimed)
+            with open(claimed, "rb") as file:
                 value, expires = file.read(), os.fstat(file.fileno()).st_mtime
-            os.unlink(mine)
+            os.unlink(claimed)
         except FileNotFoundError:
             return None
         return value if expires > self._clock() else None
@@ -77,6 +78,6 @@ class FileSystemCacheStore(Adapter):
         with os.scandir(self._folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    # Not at once: one that is just being written has the present as its time.
+                    # Not at once: a file that is being written has the current time.
                     if entry.stat().st_mtime <= now - SWEEP_EVERY:
                         os.unlink(entry.path)

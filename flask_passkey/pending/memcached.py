@@ -11,25 +11,26 @@ from functools import partial
 from typing import Any
 
 from ..errors import CeremonyStoreUnavailable, ConfigurationError
+from . import internals
 from .base import MARK, Adapter
 
 log = logging.getLogger(__name__)
 
-#: Connections of our own to each server, where the app's client has a single one.
+#: Connections in our pool, where the app's client has a single one.
 CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Library:
-    """How to speak with memcached through one client."""
+    """How to use memcached through one client library."""
 
     #: Gives a client that no other thread uses until the block ends.
     connection: Callable[[], AbstractContextManager[Any]]
-    #: What it raises when the server does not answer.
+    #: What the client raises when the server does not answer.
     errors: tuple[type[Exception], ...]
-    #: What makes it wait for the server's reply.
+    #: Arguments that make the client wait for the server's reply.
     reply: dict[str, bool] = field(default_factory=dict)
-    #: Tells, where a missing record and a missing server look alike, whether the servers are there.
+    #: Are the servers up? For clients to which a missing record and a missing server look alike.
     is_up: Callable[[Any], bool] = lambda client: True
 
 
@@ -45,7 +46,7 @@ def _pymemcache(client: Any) -> _Library:
             '    from pymemcache.client.base import PooledClient\n    PooledClient("127.0.0.1:11211")\n\n'
             "instead, or HashClient(..., use_pooling=True)."
         )
-    # By default it does not wait for replies, and says that everybody's delete was the one.
+    # By default it does not wait for replies, and reports success for every delete.
     return _Library(partial(nullcontext, client), (MemcacheError, OSError), {"noreply": False})
 
 
@@ -69,7 +70,7 @@ def _pylibmc(client: Any) -> _Library:
 
 
 def _python_memcached(client: Any) -> _Library:
-    # Each thread has a connection of its own in it. A server that is down counts as one that has no records.
+    # The client keeps a connection for each thread. A server that is down looks like one without records.
     return _Library(partial(nullcontext, client), (OSError,), is_up=lambda c: len(c.get_stats()) == len(c.servers))
 
 
@@ -90,7 +91,7 @@ def _library_of(client: Any) -> _Library:
 
 
 class MemcachedStore(Adapter):
-    """Memcached. Who reads a record has it only if the server's reply to their delete is that it was there.
+    """Memcached: the caller that reads a record has claimed it only if the server says that its delete removed it.
 
     Memcached may drop any record when its memory is full.
     """
@@ -107,11 +108,11 @@ class MemcachedStore(Adapter):
 
     @property
     def _client(self) -> Any:
-        return self._interface.client
+        return internals.client_of(self._interface)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         with self._library.connection() as client:
-            # It counts in full seconds of its own, so that the last one would be missing.
+            # Memcached counts whole seconds by its clock, so the last one would be missing.
             if not client.set(_key(name), value, lifetime + 1, **self._library.reply):
                 raise CeremonyStoreUnavailable(f"{type(self).__name__}: memcached did not keep the record")
 
@@ -135,15 +136,15 @@ class MemcachedCacheStore(MemcachedStore):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        self._prefix = f"{interface.cache.key_prefix or ''}{self._prefix}"
+        self._prefix = f"{internals.memcached_of(internals.cache_of(interface))[1]}{self._prefix}"
 
     @property
     def _client(self) -> Any:
-        return self._interface.cache._client
+        return internals.memcached_of(internals.cache_of(self._interface))[0]
 
 
 def _key(name: str) -> str:
-    """Return the name where memcached takes it, with room for what a client puts in front, else its hash."""
+    """Return the name, or its hash if memcached would refuse it; a client may put a prefix in front."""
     if len(name) <= 200 and name.isascii() and name.isprintable() and " " not in name:
         return name
     return f"{MARK}{hashlib.sha256(name.encode()).hexdigest()}"

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from . import internals
 from .base import Adapter
 
 log = logging.getLogger(__name__)
@@ -14,7 +15,7 @@ log = logging.getLogger(__name__)
 class SimpleCacheStore(Adapter):
     """The memory of one process, for development: a dictionary beside that of a CacheLib cache.
 
-    The cache itself would not do: above its threshold it throws away first what expires first, which is ours.
+    The cache itself would not do: above its threshold it deletes first what expires first, which is ours.
     """
 
     store_class = "cachelib.SimpleCache"
@@ -23,11 +24,12 @@ class SimpleCacheStore(Adapter):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        # Its calls are atomic, each by itself. It lives as long as the cache, whose other users find it, too.
-        self._records: dict[str, tuple[float, bytes]] = vars(interface.cache).setdefault("_passkey_records", {})
+        cache = internals.cache_of(interface)
+        # Each call of a dictionary is atomic. It is kept on the cache, so that all adapters of one cache share it.
+        self._records: dict[str, tuple[float, bytes]] = internals.records_beside(cache, "_passkey_records")
         log.warning(
             'SimpleCache is for one process, and drops sessions above %d records. Set SESSION_TYPE = "redis".',
-            interface.cache._threshold,
+            internals.threshold_of(cache),
         )
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:

@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
+from . import internals
 from .base import Adapter
 
-#: Nothing was done because of others. MongoDB tries again by itself; not every server that speaks its language does.
+#: WriteConflict: nothing was written; retry. MongoDB retries by itself; not every compatible server does.
 WRITE_CONFLICT = 112
 ATTEMPTS = 10
 
 
 class MongoDBStore(Adapter):
-    """A document each in Flask-Session's collection, found by ``_id``: the ``id`` of sessions has no index.
+    """One document a ceremony in Flask-Session's collection, found by ``_id``: the ``id`` of sessions has no index.
 
-    Flask-Session's index on ``expiration`` lets MongoDB remove expired ones, within about a minute.
+    MongoDB removes expired documents within about a minute, by Flask-Session's index on ``expiration``.
     """
 
     store_class = "flask_session.MongoDBSessionInterface"
@@ -30,18 +31,18 @@ class MongoDBStore(Adapter):
 
         super().__init__(interface, clock)
         self.errors = (PyMongoError,)
-        self._collection = interface.store
+        self._collection = internals.collection_of(interface)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         record = {"_id": name, "val": value, "expiration": _date(self._clock() + lifetime)}
-        self._again_if_busy(partial(self._collection.insert_one, record))
+        self._retry_on_conflict(partial(self._collection.insert_one, record))
 
     def _claim(self, name: str) -> bytes | None:
         wanted = {"_id": name, "expiration": {"$gt": _date(self._clock())}}
-        document = self._again_if_busy(partial(self._collection.find_one_and_delete, wanted, {"val": True}))
+        document = self._retry_on_conflict(partial(self._collection.find_one_and_delete, wanted, {"val": True}))
         return cast(bytes, document["val"]) if document else None
 
-    def _again_if_busy(self, call: Callable[[], Any]) -> Any:
+    def _retry_on_conflict(self, call: Callable[[], Any]) -> Any:
         for last in (False,) * (ATTEMPTS - 1) + (True,):
             try:
                 return call()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from . import internals
 from .base import Adapter
 
 
 class RedisStore(Adapter):
-    """Redis 6.2 or later, for its GETDEL: the reason of an older one's refusal names that command."""
+    """Redis 6.2 or later. An older one refuses every claim; the logged reason names GETDEL, which it lacks."""
 
     store_class = "flask_session.RedisSessionInterface"
     setting = 'SESSION_TYPE = "redis"'
@@ -24,24 +25,27 @@ class RedisStore(Adapter):
 
         super().__init__(interface, clock)
         self.errors = (RedisError, RedisClusterException)
-        self._client: Any = getattr(interface, "client", None)
+        self._client: Any = self._find_client()
+
+    def _find_client(self) -> Any:
+        return internals.client_of(self._interface)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         self._client.set(name, value, ex=lifetime)
 
     def _claim(self, name: str) -> bytes | None:
-        # Never decoded, even by a client that has decode_responses switched on.
+        # Raw bytes, even from a client that has decode_responses switched on.
         return cast("bytes | None", self._client.execute_command("GETDEL", name, NEVER_DECODE=True))
 
 
 class RedisCacheStore(RedisStore):
-    """The Redis server of a CacheLib cache, used past the cache, whose own records are pickles."""
+    """The Redis server of a CacheLib cache. The cache itself is not used, as its records are pickles."""
 
     store_class = "cachelib.RedisCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = RedisCache(...)'
     client_setting = ""
 
-    def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
-        super().__init__(interface, clock)
-        self._client, prefix = interface.cache._write_client, interface.cache.key_prefix or ""
-        self._prefix = f"{prefix() if callable(prefix) else prefix}{self._prefix}"
+    def _find_client(self) -> Any:
+        client, prefix = internals.redis_of(internals.cache_of(self._interface))
+        self._prefix = f"{prefix}{self._prefix}"
+        return client

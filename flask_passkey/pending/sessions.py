@@ -16,6 +16,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from .internals import (
+    cache_of,
+    client_of,
+    collection_of,
+    ignored_folder,
+    is_in_files,
+    is_in_memory,
+    memcached_of,
+    redis_of,
+    upsert_of,
+)
+
 try:
     import fcntl
 except ImportError:  # on Windows, where the files are for one process
@@ -37,7 +49,7 @@ def saver_for(interface: Any) -> Save | None:
 
     It raises :class:`SessionEnded` where the record is gone.
     """
-    cache = getattr(interface, "cache", None)
+    cache = cache_of(interface)
     classes = (*interface.__class__.__mro__, *cache.__class__.__mro__)
     names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
     for name, make in _SAVERS.items():
@@ -49,10 +61,10 @@ def saver_for(interface: Any) -> Save | None:
 
 def lock_for(interface: Any) -> Callable[[], AbstractContextManager[None]] | None:
     """Return the lock to hold while a session is deleted, in stores that have no call to change what is there."""
-    cache: Any = getattr(interface, "cache", None)
-    if hasattr(cache, "_fs_transaction_suffix"):
-        return partial(_file_lock, os.path.join(cache._path, f"passkey-lock{cache._fs_transaction_suffix}"))
-    return _memory_lock if isinstance(getattr(cache, "_cache", None), dict) else None
+    cache = cache_of(interface)
+    if is_in_files(cache):
+        return partial(_file_lock, ignored_folder(cache, "passkey-lock"))
+    return _memory_lock if is_in_memory(cache) else None
 
 
 class _Client:
@@ -87,8 +99,7 @@ def _with(holder: Any, **parts: Any) -> Any:
 
 
 def _upsert(interface: Any) -> Save:
-    upsert: Save = type(interface)._upsert_session.__get__(interface)  # not ours, which is on the object
-    return upsert
+    return partial(upsert_of(interface), interface)
 
 
 def _redis_client(client: Any) -> _Client:
@@ -96,12 +107,13 @@ def _redis_client(client: Any) -> _Client:
 
 
 def _redis(interface: Any) -> Save:
-    return _upsert(_with(interface, client=_redis_client(interface.client)))
+    return _upsert(_with(interface, client=_redis_client(client_of(interface))))
 
 
 def _redis_cache(interface: Any) -> Save:
-    cache = interface.cache
-    return _upsert(_with(interface, cache=_with(cache, _write_client=_redis_client(cache._write_client))))
+    cache = cache_of(interface)
+    client, _ = redis_of(cache)
+    return _upsert(_with(interface, cache=_with(cache, _write_client=_redis_client(client))))
 
 
 def _memcached_client(client: Any) -> _Client:
@@ -111,25 +123,26 @@ def _memcached_client(client: Any) -> _Client:
 
 
 def _memcached(interface: Any) -> Save:
-    return _upsert(_with(interface, client=_memcached_client(interface.client)))
+    return _upsert(_with(interface, client=_memcached_client(client_of(interface))))
 
 
 def _memcached_cache(interface: Any) -> Save:
-    cache = interface.cache
+    cache = cache_of(interface)
+    own, _ = memcached_of(cache)
     # CacheLib 0.15 and later take a client out of a pool.
-    given: Callable[[], Any] = getattr(cache, "_client_context", lambda: nullcontext(cache._client))
+    given: Callable[[], Any] = getattr(cache, "_client_context", lambda: nullcontext(own))
 
     @contextmanager
     def connection() -> Iterator[_Client]:
         with given() as client:
             yield _memcached_client(client)
 
-    parts = {"_client": _memcached_client(cache._client), "_client_context": connection}
+    parts = {"_client": _memcached_client(own), "_client_context": connection}
     return _upsert(_with(interface, cache=_with(cache, **parts)))
 
 
 def _mongodb(interface: Any) -> Save:
-    store = interface.store
+    store = collection_of(interface)
 
     def update_one(wanted: Any, change: Any, upsert: bool) -> bool:
         return bool(store.update_one(wanted, change).matched_count)
@@ -140,7 +153,7 @@ def _mongodb(interface: Any) -> Save:
 def _dynamodb(interface: Any) -> Save:
     from botocore.exceptions import ClientError
 
-    store = interface.store
+    store = collection_of(interface)
 
     def update_item(**item: Any) -> bool:
         try:
@@ -161,7 +174,7 @@ def _local_cache(interface: Any) -> Save:
 
     def save(lifetime: timedelta, session: Any, name: str) -> None:
         with lock():
-            if not interface.cache.has(name):
+            if not cache_of(interface).has(name):
                 raise SessionEnded
             upsert(lifetime, session, name)
 
@@ -172,7 +185,7 @@ def _sqlalchemy(interface: Any) -> Save:
     """Update the row, in the app's ``db.session`` and committing that, as Flask-Session does."""
 
     def save(lifetime: timedelta, session: Any, name: str) -> None:
-        db, model = interface.client.session, interface.sql_session_model
+        db, model = client_of(interface).session, interface.sql_session_model
         values = {
             "data": interface.serializer.encode(session),
             "expiry": datetime.now(UTC).replace(tzinfo=None) + lifetime,

@@ -10,14 +10,15 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from . import internals
 from .base import Adapter
 
 
 class SQLAlchemyStore(Adapter):
-    """The session table, through connections of our own: the app's ``db.session`` and its work stay untouched.
+    """The session table, through our own connections: the app's ``db.session`` and its work stay untouched.
 
-    A request that also uses ``db.session`` thus takes two connections from the pool. SQLite in memory has only
-    one, shared by everyone: it is good for tests with one thread, and for nothing else.
+    A request that also uses ``db.session`` takes two connections from the pool. SQLite in memory has one
+    connection, which all share: use it only in tests with one thread.
     """
 
     store_class = "flask_session.SqlAlchemySessionInterface"
@@ -28,17 +29,17 @@ class SQLAlchemyStore(Adapter):
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
         super().__init__(interface, clock)
-        self._table: Any = interface.sql_session_model.__table__
+        self._table = internals.sessions_table(interface)
         columns = self._table.c
         wanted = (columns.session_id == bindparam("name")) & (columns.expiry > bindparam("now"))
-        # Made once: SQLAlchemy takes longer to make a statement than to run it.
+        # Built once: SQLAlchemy takes longer to build a statement than to run it.
         self._insert = self._table.insert()
         self._select = select(columns.data).where(wanted)
         self._delete = self._table.delete().where(wanted)
-        self._delete_and_answer = self._delete.returning(columns.data)
+        self._delete_returning = self._delete.returning(columns.data)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
-        # MySQL cuts fractions of a second off, so that the last second would be missing.
+        # Rounded up: MySQL cuts off fractions of a second, so the last second would be missing.
         expiry = _naive_utc(math.ceil(self._clock() + lifetime))
         row = {"session_id": name, "data": value, "expiry": expiry}
         self._run(lambda connection: connection.execute(self._insert, row))
@@ -48,7 +49,7 @@ class SQLAlchemyStore(Adapter):
 
         def claim(connection: Connection) -> Any:
             if connection.dialect.delete_returning:
-                return connection.execute(self._delete_and_answer, wanted).scalar()
+                return connection.execute(self._delete_returning, wanted).scalar()
             data = connection.execute(self._select, wanted).scalar()
             return data if data is not None and connection.execute(self._delete, wanted).rowcount == 1 else None
 
@@ -62,27 +63,27 @@ class SQLAlchemyStore(Adapter):
         name: ColumnElement[str] = self._table.c.session_id
         begins = name.startswith(self._prefix, autoescape=True)
         if dialect in ("mysql", "mariadb"):
-            # Which uses an index for it. "PASSKEY:" and "passkey:" are the same text there, but not the same digits.
+            # LIKE uses the index. To MySQL "PASSKEY:" equals "passkey:", so compare the bytes, too.
             return begins & (func.hex(func.left(name, len(self._prefix))) == self._prefix.encode().hex().upper())
-        # The range lets the index be used; in a database that sorts as people do it alone would be too wide.
+        # The range uses the index. Alone it would be too wide where the database sorts by a language's rules.
         return begins & (name >= self._prefix) & (name <= self._prefix + 64 * "z")
 
     def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
-        """Do the work in a transaction; again, when the database undid it only because of others."""
-        # Past db.session, which would be made for this request and removed after it.
-        engine = self._interface.client.engines[self._table.metadata.info.get("bind_key")]
+        """Do the work in a transaction; retry after a conflict with another one or on a dead connection."""
+        # Not through db.session, which would be created for this request and removed after it.
+        engine = internals.sessions_engine(self._interface)
         try:
             with engine.begin() as connection:
                 return work(connection)
         except DBAPIError as exc:
             exc.hide_parameters = True  # They hold the challenge, and a traceback would show them.
-            if attempts == 1 or not _worth_repeating(exc):
+            if attempts == 1 or not _is_retryable(exc):
                 raise
         return self._run(work, attempts=attempts - 1)
 
 
-def _worth_repeating(exc: DBAPIError) -> bool:
-    """Tell a serialization failure or deadlock (SQLSTATE or MySQL's number), or a connection that had died."""
+def _is_retryable(exc: DBAPIError) -> bool:
+    """Is it a serialization failure or deadlock (by SQLSTATE or MySQL's number), or a dead connection?"""
     orig: Any = exc.orig
     code = getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or next(iter(orig.args), None)
     return exc.connection_invalidated or code in {"40001", "40P01", 1213}

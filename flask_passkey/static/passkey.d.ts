@@ -34,12 +34,12 @@ export interface AuthenticationResponseJSON {
   };
 }
 
-/** Options as the server sends them; with or without the `publicKey` around them. */
+/** Options as the server sends them, with or without `publicKey` around them. */
 export type Wrapped<Options> = Options | { publicKey: Options };
 
 /**
  * Create a passkey.
- * @param options.useAutoRegister create it without a dialog where the browser can (conditional create)
+ * @param options.useAutoRegister create it without a dialog, if the browser can (conditional create)
  * @throws {PasskeyError}
  */
 export function startRegistration(options: {
@@ -49,8 +49,8 @@ export function startRegistration(options: {
 
 /**
  * Use a passkey.
- * @param options.useBrowserAutofill wait until one is picked among the suggestions of a text field
- * @param options.verifyBrowserAutofillInput then insist on a field whose `autocomplete` ends in `webauthn`
+ * @param options.useBrowserAutofill wait until the user picks one among the suggestions of a text field
+ * @param options.verifyBrowserAutofillInput then require a field whose `autocomplete` ends in `webauthn`
  * @throws {PasskeyError}
  */
 export function startAuthentication(options: {
@@ -63,13 +63,13 @@ export function browserSupportsWebAuthn(): boolean;
 export function browserSupportsWebAuthnAutofill(): Promise<boolean>;
 export function platformAuthenticatorIsAvailable(): Promise<boolean>;
 
-/** There is one ceremony at a time; a new one ends the one before. */
+/** There is one ceremony at a time; a new one aborts the previous one. */
 export const WebAuthnAbortService: {
   createNewAbortSignal(): AbortSignal;
   cancelCeremony(): void;
 };
 
-/** The browser's own parser, or the same without it; tolerates nulls. */
+/** The browser's own parser, or the same in JavaScript; tolerates nulls. */
 export function parseCreationOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialCreationOptionsJSON>,
 ): PublicKeyCredentialCreationOptions;
@@ -77,7 +77,7 @@ export function parseRequestOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialRequestOptionsJSON>,
 ): PublicKeyCredentialRequestOptions;
 
-/** `credential.toJSON()`, also where a password manager broke it. */
+/** `credential.toJSON()`, even if a password manager broke it. */
 export function credentialToJSON(credential: Credential): RegistrationResponseJSON | AuthenticationResponseJSON;
 
 /** Why passkeys cannot work on this page; `null` when they can. */
@@ -86,9 +86,9 @@ export function whyUnavailable(): "insecure" | "domain" | "unsupported" | null;
 /* Errors */
 
 export type PasskeyErrorCode =
-  /** Replaced by another ceremony, or the page went away: show nothing. */
+  /** Another ceremony began, or the page was left: show nothing. */
   | "aborted"
-  /** The person did not go on, or there was no passkey: browsers do not tell which. */
+  /** The user cancelled, or there was no passkey: browsers do not tell which. */
   | "cancelled"
   | "expired"
   | "duplicate"
@@ -113,7 +113,7 @@ export type PasskeyErrorCode =
   | "unknown_credential"
   | "step_up_required";
 
-/** The blueprint's answer to everything. */
+/** The form of every answer of the blueprint. */
 export interface Envelope<Data = unknown> {
   code: number;
   msg: string;
@@ -124,7 +124,7 @@ export interface Envelope<Data = unknown> {
 }
 
 export class PasskeyError extends Error {
-  /** `message` is one sentence, ready to show. */
+  /** `message` is one sentence, to show as it is. */
   constructor(
     code: PasskeyErrorCode,
     details?: { cause?: unknown; status?: number; envelope?: Envelope; retryAfter?: number },
@@ -132,9 +132,9 @@ export class PasskeyError extends Error {
   readonly code: PasskeyErrorCode;
   /** What the client was asked to do. */
   action?: Action;
-  /** HTTP status, where the server refused. */
+  /** HTTP status, if the server refused. */
   readonly status?: number;
-  /** The server's answer, where there is one. */
+  /** The server's answer, if there is one. */
   readonly envelope?: Envelope;
   /** Seconds to wait. */
   readonly retryAfter?: number;
@@ -143,10 +143,10 @@ export class PasskeyError extends Error {
 /** What a client is asked to do, as in `data-passkey`. */
 export type Action = "authenticate" | "step-up" | "register" | "sign-up" | "conditional-create" | "rename" | "delete" | "list";
 
-/** What there is a sentence for: a code, or what is said while an action runs and when it is done. */
+/** What has a sentence: a code, a running action ("waiting"), a finished one ("done"). */
 export type Sayable = PasskeyErrorCode | "waiting" | "done";
 
-/** A key of the messages: `"cancelled"` for all actions, `"register.cancelled"` for one, which comes first. */
+/** A key of the messages: `"cancelled"` for all actions, `"register.cancelled"` for one, which is preferred. */
 export type MessageKey = Sayable | `${Action}.${Sayable}`;
 
 /** Every sentence that this module can show, in English. */
@@ -165,11 +165,11 @@ export interface PasskeyCredential {
   transports: string[];
   backup_eligible: boolean;
   backup_state: boolean;
-  /** The one this session signed in with. */
+  /** Did this session sign in with it? */
   current: boolean;
 }
 
-/** What the browser told besides the credential. Never sent to the server whole: `prf` results are secrets. */
+/** What the browser reports besides the credential. `prf` results are secrets and never sent to the server. */
 export interface FromBrowser {
   authenticatorAttachment?: string;
   clientExtensionResults: Record<string, any>;
@@ -179,9 +179,9 @@ export interface SignedIn extends FromBrowser {
   user: { id: string; name: string; display_name: string };
   credential: PasskeyCredential;
   signals: Signals;
-  /** Where to go, where the app's sign-in hook says so. */
+  /** The page to go to, if the app's sign-in hook returns one. */
   next?: string;
-  /** Whatever else the app's sign-in hook returns. */
+  /** What else the app's sign-in hook returns. */
   [key: string]: unknown;
 }
 
@@ -193,17 +193,17 @@ export interface Signals {
   displayName: string;
 }
 
-/** Where the new passkey should live; `undefined` leaves the choice to the person. */
+/** Where the new passkey is to be kept; `undefined` leaves the choice to the user. */
 export type Preset = "this-device" | "another-device" | "security-key";
 
 export interface PasskeyClientOptions {
-  /** What is before `/session/authn`; by default taken from the address of this module. */
+  /** The path in front of `/session/authn`; by default taken from the address of this module. */
   base?: string;
   /** CSRF token of the app; by default the content of `<meta name="csrf-token">`. */
   csrf?: string | (() => string | undefined);
   csrfHeader?: string;
   /**
-   * Sentences instead of those of {@link MESSAGES}, and of those in the page:
+   * Sentences that replace those of {@link MESSAGES} and those in the page:
    * `<script type="application/json" data-passkey-messages>{"cancelled": "…"}</script>`.
    */
   messages?: Partial<Record<MessageKey, string>>;
@@ -211,28 +211,28 @@ export interface PasskeyClientOptions {
 }
 
 /**
- * Every method rejects with a {@link PasskeyError}. Where the server wants a fresh passkey sign-in first (code 40091),
- * it is asked for and the call repeated once.
+ * Every method rejects with a {@link PasskeyError}. If the server wants a fresh passkey sign-in first (code 40091), the
+ * method steps up and repeats the call once.
  */
 export class PasskeyClient {
   constructor(options?: PasskeyClientOptions);
   readonly messages: Record<Sayable, string> & Partial<Record<MessageKey, string>>;
-  /** What browser and device can do, by the names of `getClientCapabilities()`. Never rejects. */
+  /** What browser and device can do, under the names of `getClientCapabilities()`. Never rejects. */
   capabilities(): Promise<
     { passkeys: boolean; conditionalGet: boolean; platform: boolean } & Partial<Record<string, boolean>>
   >;
   /**
    * Sign in with the browser's dialog; call it from a click.
-   * @param options.userName only passkeys of this account; the app must have it switched on
-   * @param options.uiMode `"immediate"`: only passkeys that are right here, else reject as `cancelled` without a dialog;
-   *   ignored where the browser cannot, and with a `userName`
+   * @param options.userName offer only passkeys of this account; needs `PASSKEY_USERNAME_FIRST`
+   * @param options.uiMode `"immediate"`: offer only passkeys on this device; without one reject as `cancelled`, without
+   *   a dialog. Ignored with a `userName`, and if the browser cannot
    */
   authenticate(options?: { userName?: string; uiMode?: "immediate" }): Promise<SignedIn>;
-  /** Confirm who is there with one of the account's passkeys. */
+  /** Step up: confirm with one of the account's passkeys. */
   stepUp(): Promise<SignedIn>;
   /** Add a passkey to the signed-in account. */
   register(options?: { name?: string; preset?: Preset }): Promise<PasskeyCredential & FromBrowser>;
-  /** Create an account together with its first passkey; it is signed in then. */
+  /** Create an account with its first passkey, and sign it in. */
   signUp(options: {
     name: string;
     displayName?: string;
@@ -240,22 +240,22 @@ export class PasskeyClient {
     preset?: Preset;
   }): Promise<PasskeyCredential & FromBrowser>;
   /**
-   * After a sign-in with a password: have the password manager make a passkey, without a dialog. Only where the browser
-   * can, and the server has offered it (`passkey.offer_passkey()`). Never rejects, and ends when anything else begins.
+   * After a sign-in with a password: let the password manager make a passkey, without a dialog. Only if the browser can,
+   * and the server has offered it (`passkey.offer_passkey()`). Never rejects, and ends when another ceremony begins.
    * @param options.timeout milliseconds that the browser has; 10,000 unless given
-   * @returns `null` where none was made, for whatever reason
+   * @returns `null` if none was made, for whatever reason
    */
   conditionalCreate(options?: { timeout?: number }): Promise<(PasskeyCredential & FromBrowser) | null>;
-  /** The account's passkeys. Also brings the password manager up to date. */
+  /** Return the account's passkeys. Also brings the password manager up to date. */
   list(): Promise<PasskeyCredential[]>;
   rename(id: string, name: string): Promise<PasskeyCredential>;
   delete(id: string): Promise<{ signals: Signals }>;
-  /** Fetch the options of a ceremony before the click. Kept for half their life, or until used. */
+  /** Fetch the options of a ceremony before the click. They are kept for half their life, or until used. */
   prefetch(action?: "authenticate" | "step-up" | "register"): Promise<unknown>;
   /**
-   * Offer passkeys among the suggestions of the field whose `autocomplete` ends in `webauthn`, renewed before the
-   * server forgets it. Does nothing where the browser cannot.
-   * @param options.onError what the server said of the passkey that was picked; nothing else is worth telling
+   * Offer passkeys among the suggestions of the field whose `autocomplete` ends in `webauthn`. The ceremony is renewed
+   * before it expires on the server. Does nothing if the browser cannot.
+   * @param options.onError called if the server refuses the passkey that was picked, and for no other error
    */
   autofill(options?: {
     onSuccess?: (data: SignedIn) => void;
@@ -264,42 +264,42 @@ export class PasskeyClient {
 }
 
 /*
- * 3. Pages without a script of their own
+ * 3. Pages without a script
  *
  * On a button or a form:
- *   data-passkey            the action; of a sign-up the form has fields "name" and "display_name", of a rename "name"
- *   data-passkey-next       where to go then, on this site; empty: load the page again; missing: stay. A "next" in the
- *                           server's answer comes first
+ *   data-passkey            the action; a sign-up's form has fields "name" and "display_name", a rename's has "name"
+ *   data-passkey-next       the page of this site to go to afterwards; empty: reload; missing: stay. A "next" in the
+ *                           server's answer is preferred
  *   data-passkey-id         the passkey to rename or delete
- *   data-passkey-name       what to call a new one
- *   data-passkey-preset     where a new one should live: see Preset
- *   data-passkey-immediate  look only on this device at the first press, where the browser can
+ *   data-passkey-name       the name of a new one
+ *   data-passkey-preset     where to keep a new one: see Preset
+ *   data-passkey-immediate  look only on this device at the first press, if the browser can
  *   data-passkey-autofill   offer passkeys in the page's name field, and treat a picked one as this element's sign-in
  * Anywhere:
- *   data-passkey-status     a live region that says how it goes; its data-passkey-code has the code, for your style
- *   data-passkey-alert      one for what is wrong; without it that is said in the status
- *   data-passkey-scope      around actions that have such regions of their own
- *   data-passkey-if         show this only where passkeys are "available", or "unavailable", or by a capability's name
- *   data-passkey-why        a place for the reason why not
- *   data-passkey-sync       have this page tell the password manager what there is, as after a change of the name
+ *   data-passkey-status     a live region for progress; its data-passkey-code has the code, for your style
+ *   data-passkey-alert      one for errors; without it they are shown in the status
+ *   data-passkey-scope      an element whose actions use the regions inside it
+ *   data-passkey-if         show this only if passkeys are "available", or "unavailable", or by a capability's name
+ *   data-passkey-why        a place for the reason why they are unavailable
+ *   data-passkey-sync       bring the password manager up to date on this page, for example after a change of the name
  *   data-passkey-offer      call conditionalCreate(): see passkey.passkey_offered() on the server
- *   data-passkey-messages   on <script type="application/json">: sentences of your own; several add up, the last one wins
- *   data-passkey-base       on <html>: what is before /session/authn, where this module is served from elsewhere
+ *   data-passkey-messages   on <script type="application/json">: your sentences; several add up, later ones win
+ *   data-passkey-base       on <html>: the path in front of /session/authn, if this module is served from elsewhere
  */
 
-/** The client behind the `data-passkey` attributes; `undefined` where there is no document. */
+/** The client behind the `data-passkey` attributes; `undefined` without a document. */
 export const passkey: PasskeyClient | undefined;
 
-/** Look at `data-passkey-if` and `data-passkey-why` again, in a part of the page that was added later. */
+/** Apply `data-passkey-if` and `data-passkey-why` in a part of the page that was added later. */
 export function show(root?: ParentNode): Promise<void>;
 
 declare global {
   interface GlobalEventHandlersEventMap {
-    /** On the element of the action; prevent the default, and the page stays and nothing is said. */
+    /** On the element of the action. If you prevent the default, the page stays and shows nothing. */
     "passkey:success": CustomEvent<any>;
-    /** Prevent the default, and nothing is said. */
+    /** On the element of the action. If you prevent the default, the page shows nothing. */
     "passkey:error": CustomEvent<PasskeyError>;
-    /** On the document, for every answer of the server: to look at while developing. */
+    /** On the document, for every answer of the server: for development. */
     "passkey:exchange": CustomEvent<{
       method: string;
       path: string;

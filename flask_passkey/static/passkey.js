@@ -3,18 +3,18 @@
  *
  *   1. startRegistration(), startAuthentication(), … the ceremonies alone, named as in SimpleWebAuthn 13
  *   2. PasskeyClient: the same, bound to the routes and the envelope of the blueprint
- *   3. data-passkey attributes: the same, without a script of your own
+ *   3. data-passkey attributes: the same, for pages without a script
  *
  * Types and their documentation are in passkey.d.ts. https://www.w3.org/TR/webauthn-3/
  */
 
 const HERE = new URL(import.meta.url);
 const LIFE = 300_000; // milliseconds a ceremony lives, unless its options say otherwise
-const GRACE = 15_000; // milliseconds after the browser's own timeout before a ceremony is given up
+const GRACE = 15_000; // milliseconds after the browser's timeout until a ceremony is aborted
 const FIELD = "input[autocomplete$='webauthn' i]";
-const WAKING = ["visibilitychange", "focusin", "click"]; // events on which autofill is offered again
+const WAKING = ["visibilitychange", "focusin", "click"]; // events after which autofill is offered again
 
-/** One sentence for each code, ready to show. "action.code" comes before "code". */
+/** One sentence for each code, to show as it is. "action.code" is preferred to "code". */
 export const MESSAGES = Object.freeze({
   aborted: "",
   cancelled: "No passkey was used. You can try again, or choose another way to sign in.",
@@ -61,7 +61,7 @@ const BROWSER_CODES = {
   NotReadableError: "authenticator",
 };
 
-/** By the envelope's code; by the HTTP status where something else than the blueprint answered. */
+/** By the envelope's code, or by the HTTP status if something other than the blueprint answered. */
 const SERVER_CODES = {
   401: "sign_in_required",
   403: "forbidden",
@@ -90,17 +90,17 @@ export class PasskeyError extends Error {
   }
 }
 
-/** Browsers reject with DOMExceptions, extensions with anything, a string or nothing at all. */
+/** Browsers reject with DOMExceptions, extensions with anything, even a string or nothing. */
 function toPasskeyError(error, method) {
   if (error instanceof PasskeyError) return error;
   const code = error?.name === "InvalidStateError" && method === "create" ? "duplicate" : BROWSER_CODES[error?.name];
   if (code === "domain") console.warn("Flask-Passkey: check PASSKEY_RP_ID and PASSKEY_ORIGINS.", error);
   const known = new PasskeyError(code ?? "server", { cause: error });
-  if (code) known.name = error.name; // what code written for SimpleWebAuthn looks at
+  if (code) known.name = error.name; // code written for SimpleWebAuthn reads it
   return known;
 }
 
-/** The result of `work`, or `fallback` where that throws, rejects or gives nothing. */
+/** The result of `work`, or `fallback` if that throws, rejects or returns nothing. */
 async function attempt(work, fallback) {
   try {
     return (await work()) ?? fallback;
@@ -122,7 +122,7 @@ export function browserSupportsWebAuthn() {
   return typeof globalThis.PublicKeyCredential === "function" && !!globalThis.navigator?.credentials;
 }
 
-/** What the browser tells of itself; a key that is missing is not known. */
+/** What the browser says of itself; a missing key is unknown. */
 const clientCapabilities = () => attempt(() => globalThis.PublicKeyCredential.getClientCapabilities(), {});
 
 export async function browserSupportsWebAuthnAutofill() {
@@ -191,14 +191,14 @@ export function parseRequestOptionsFromJSON(json) {
   }));
 }
 
-/** Any value with the bytes in it as text. */
+/** Replace every buffer in a value by base64url text. */
 function encode(value) {
   if (value?.byteLength !== undefined) return toText(value);
   if (Array.isArray(value)) return value.map(encode);
   return value && typeof value === "object" ? mapValues(value, encode) : value;
 }
 
-/** Field by field, for browsers without toJSON() and password managers that break it: each reading may throw. */
+/** Field by field, for browsers without toJSON() and password managers that break it: each getter may throw. */
 function serialise(credential) {
   const read = (get) => {
     try {
@@ -235,7 +235,7 @@ export function credentialToJSON(credential) {
   return serialise(credential);
 }
 
-/** The response without what an authenticator computes for the page alone. */
+/** The response without the secrets that an authenticator computes for the page only. */
 function withoutSecrets(response) {
   const { prf, hmacGetSecret, ...results } = response.clientExtensionResults ?? {};
   if (prf) results.prf = { enabled: prf.enabled };
@@ -258,7 +258,7 @@ export const WebAuthnAbortService = {
   },
 };
 
-/** Stop the ceremony before, then do `work` as the only one. */
+/** Abort the previous ceremony, then do `work` as the only one. */
 async function alone(work) {
   WebAuthnAbortService.createNewAbortSignal();
   const controller = current;
@@ -269,7 +269,7 @@ async function alone(work) {
   }
 }
 
-/** Ask the browser. Settles whatever the browser does: on an answer, when aborted, or when the time is over. */
+/** Ask the browser. Always settles: on its answer, on an abort, or at a timeout, even if the browser never answers. */
 async function perform(method, options, controller, patience = (options.publicKey.timeout ?? LIFE) + GRACE) {
   const { signal } = controller;
   const giveUp = () => controller.abort(new DOMException("The browser gave no answer.", "TimeoutError"));
@@ -310,15 +310,15 @@ export async function startAuthentication({ optionsJSON, useBrowserAutofill = fa
   return alone((controller) => perform("get", options, controller));
 }
 
-/* ---- telling the password manager ---- */
+/* ---- signals to the password manager ---- */
 
-/** Never fails and never holds a page up: what becomes of a signal is not told anyway. */
+/** Never rejects and waits at most a second: browsers do not report what a signal did. */
 function signal(method, argument) {
   const sent = attempt(() => globalThis.PublicKeyCredential[method](argument));
   return Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
 }
 
-/** Is a passkey surely not stored after this answer? It will be deleted for good: docs/browser.md has the reasons. */
+/** Is it certain that the passkey is not stored? Then it is deleted forever: docs/browser.md has the reasons. */
 function isOrphan(action, code, { rp, excludeCredentials }, id) {
   if (!rp) return code === 40090;
   if (excludeCredentials?.some((known) => known.id === id)) return false;
@@ -347,7 +347,7 @@ function withPreset(publicKey, preset) {
   return { ...publicKey, hints: [hint], authenticatorSelection };
 }
 
-/** The page's own sentences: every <script type="application/json" data-passkey-messages>, the later one wins. */
+/** The page's sentences: of every <script type="application/json" data-passkey-messages>; later ones win. */
 function pageMessages() {
   const found = {};
   for (const { textContent } of globalThis.document?.querySelectorAll("script[data-passkey-messages]") ?? []) {
@@ -365,7 +365,7 @@ const pathOf = (action) => (action === "authenticate" || action === "step-up" ? 
 const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? messages[code];
 
 export class PasskeyClient {
-  #kept = {}; // options fetched ahead and not spent yet, by action
+  #kept = {}; // options fetched ahead and not used yet, by action
   #autofill;
 
   constructor({ base, csrf, csrfHeader = "X-CSRFToken", messages, fetch } = {}) {
@@ -404,7 +404,7 @@ export class PasskeyClient {
     return this.#run("sign-up", () => this.#create("sign-up", begin, { name: passkeyName, preset }));
   }
 
-  /** Never rejects and never disturbs: nobody asked for it. */
+  /** Never rejects and shows nothing, as the user did not ask for it. */
   async conditionalCreate({ timeout = 10_000 } = {}) {
     if ((await clientCapabilities()).conditionalCreate !== true || current) return null;
     const begin = () => this.#begin("conditional-create", { conditional: true });
@@ -423,7 +423,7 @@ export class PasskeyClient {
     return this.#run("delete", () => this.#call("DELETE", `/user/authn/${id}`, undefined, { 409: "last_passkey" }));
   }
 
-  /** Fetch options before they are needed: Safari wants no waiting between the click and the dialog. */
+  /** Fetch options before they are needed: Safari allows no waiting between the click and the dialog. */
   prefetch(action = "authenticate") {
     const kept = this.#kept[action];
     if (kept && Date.now() < kept.until) return kept.promise;
@@ -442,7 +442,7 @@ export class PasskeyClient {
     this.#autofill?.stop();
     let stopped = whyUnavailable() || !(await browserSupportsWebAuthnAutofill()) || !document.querySelector(FIELD);
     let armed = false;
-    let retries = 1; // of its own accord, until the person does something: some authenticators answer at once
+    let retries = 1; // without a user's action: some authenticators answer at once
 
     const arm = async () => {
       if (stopped || armed || current || document.hidden) return;
@@ -467,7 +467,7 @@ export class PasskeyClient {
         clearTimeout(renewal);
         armed = false;
       }
-      if (error && answered) onError?.(error); // what happens before a passkey is picked is nobody's concern
+      if (error && answered) onError?.(error); // errors before a passkey is picked are not reported
       if (expired) arm();
       else if (error && error.code !== "aborted" && retries-- > 0) arm();
     };
@@ -496,7 +496,7 @@ export class PasskeyClient {
     return control;
   }
 
-  /** Run an action; where the server wants a fresh sign-in first, do that and repeat the action once. */
+  /** Run an action. If the server wants a fresh sign-in first, step up and repeat the action once. */
   async #run(action, work) {
     try {
       try {
@@ -541,7 +541,7 @@ export class PasskeyClient {
     });
   }
 
-  /** The browser's dialog closes when the server's patience ends, even for options fetched ahead. */
+  /** Close the browser's dialog when the ceremony ends on the server, even for options fetched ahead. */
   #inTime({ publicKey, began, life }, parse) {
     return parse({ ...publicKey, timeout: Math.max(began + life - Date.now(), 1000) });
   }
@@ -549,7 +549,7 @@ export class PasskeyClient {
   async #begin(action, body) {
     const path = pathOf(action);
     const codes = { 409: "name_taken" };
-    if (action === "authenticate" || action === "sign-up") codes[403] = "domain"; // nobody is known yet: it is the origin
+    if (action === "authenticate" || action === "sign-up") codes[403] = "domain"; // no user is known yet: it is the origin
     const call = () => this.#call("PUT", path, action === "step-up" ? { step_up: true } : body, codes);
     const began = Date.now();
     const data = await call().catch((error) => {
@@ -561,7 +561,7 @@ export class PasskeyClient {
   }
 
   async #finish(action, { id, publicKey }, response, extra) {
-    delete this.#kept[action]; // spent, whatever comes back
+    delete this.#kept[action]; // used up, whatever the answer is
     const path = pathOf(action);
     const body = { session_id: id, response: withoutSecrets(response), ...extra };
     const codes = { 404: "expired", 409: action === "sign-up" ? "name_taken" : "duplicate" };
@@ -573,7 +573,7 @@ export class PasskeyClient {
         }
         throw error;
       });
-    const data = await (action === "register" ? this.#run(action, post) : post()); // a step-up does not cost it
+    const data = await (action === "register" ? this.#run(action, post) : post()); // a step-up does not use it up
     const { authenticatorAttachment, clientExtensionResults } = response;
     return { ...data, authenticatorAttachment, clientExtensionResults };
   }
@@ -607,7 +607,7 @@ export class PasskeyClient {
   }
 }
 
-/* ---- pages without a script of their own ---- */
+/* ---- pages without a script ---- */
 
 const ACTIONS = {
   authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
@@ -618,13 +618,13 @@ const ACTIONS = {
   delete: (client, { dataset }) => client.delete(dataset.passkeyId),
 };
 
-/** To change one's mind is no failure, nor is it to have a passkey already. */
+/** Shown politely, not as an alert. */
 const CALM = ["cancelled", "duplicate"];
 
 /** The client of the data-passkey attributes. */
 export const passkey = globalThis.document && new PasskeyClient({ base: document.documentElement.dataset.passkeyBase });
 
-/** Say something in a live region of the element's surroundings; its code is there for the page's style. */
+/** Show a text in the live region nearest to the element; data-passkey-code is for the page's style. */
 function tell(element, text = "", code = "", isAlert = false) {
   const scope = element.closest("[data-passkey-scope]") ?? document;
   const status = scope.querySelector("[data-passkey-status]");
@@ -640,13 +640,13 @@ function dispatch(element, name, detail) {
   return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, detail }));
 }
 
-/** Go on, but never to another site, whoever wrote the address. */
+/** Go to an address of this site, never to another site. */
 function go(next) {
   try {
     const url = new URL(next, location.href);
     if (next && url.origin === location.origin) return location.assign(url);
   } catch {
-    // no address
+    // not an address
   }
   location.reload();
 }
@@ -668,7 +668,7 @@ function fail(element, problem) {
   if (!dispatch(element, "error", error)) return;
   tell(element, sentence(passkey.messages, action, code), code, !CALM.includes(code));
   if (code !== "cancelled" || !("passkeyImmediate" in element.dataset)) return;
-  delete element.dataset.passkeyImmediate; // pressed again, the button asks for passkeys elsewhere, too
+  delete element.dataset.passkeyImmediate; // the next press also asks for passkeys on other devices
   document.querySelector(FIELD)?.focus();
 }
 
@@ -693,7 +693,7 @@ async function act(element, button) {
 
 const hinted = {};
 
-/** A hand over the button: fetch its options, but do not ask again and again. */
+/** The pointer or the focus is on a button: fetch its options ahead, at most once a minute. */
 function hint({ target }) {
   const action = target.closest?.("[data-passkey]")?.dataset.passkey;
   if ((action !== "authenticate" && action !== "register") || Date.now() - (hinted[action] ?? 0) < 60_000) return;
@@ -718,7 +718,7 @@ function listen() {
   addEventListener("pagehide", () => WebAuthnAbortService.cancelCeremony());
 }
 
-/** Show what fits this browser: data-passkey-if is "available", "unavailable", or a capability. */
+/** Show the elements that fit this browser: data-passkey-if is "available", "unavailable", or a capability. */
 export async function show(root = document) {
   const why = whyUnavailable();
   const known = { available: !why, unavailable: !!why };

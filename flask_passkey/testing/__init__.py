@@ -7,8 +7,8 @@
         sign_up(client, authenticator, "ada")
         assert sign_in(client, authenticator)["user"]["name"] == "ada"
 
-Nothing here is shared with the server's side of this package, and nothing needs pytest. A key made here protects
-nothing: never give an account of a real site one of these credentials.
+Nothing here is shared with the server's side of this package, and nothing needs pytest. These keys protect nothing:
+never register one of these credentials at a real site.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Packed attestation, with the credential's own key or with a certificate chain of our own.
+"""Packed attestation, with the credential's own key or with a certificate chain.
 
-From `W3C WebAuthn Level 3, sections 8.2 and 8.2.1 <https://www.w3.org/TR/webauthn-3/#sctn-packed-attestation>`_.
+By `W3C WebAuthn Level 3, sections 8.2 and 8.2.1 <https://www.w3.org/TR/webauthn-3/#sctn-packed-attestation>`_.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _NOT_AFTER = datetime(2099, 12, 31, tzinfo=UTC)
 def self_attestation(key: PrivateKey, message: bytes) -> dict[str, object]:
     """Return a packed attestation statement signed with the credential's own key.
 
+    :param key: the credential's private key.
     :param message: authenticator data followed by the hash of the client data.
     """
     return {"alg": algorithm_of(key), "sig": sign(key, message)}
@@ -34,7 +35,7 @@ def self_attestation(key: PrivateKey, message: bytes) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class AttestationAuthority:
-    """A make-believe manufacturer: a root certificate that vouches for attestation keys."""
+    """A manufacturer for tests: a root certificate that signs those of attestation keys."""
 
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False)
 
@@ -58,7 +59,7 @@ class AttestationAuthority:
         return {"alg": ES256, "sig": sign(key, message), "x5c": [certificate]}
 
     def _certify(self, public_key: ec.EllipticCurvePublicKey, aaguid: UUID) -> bytes:
-        """Write the attestation certificate by the requirements of section 8.2.1."""
+        """Return an attestation certificate in DER that meets section 8.2.1."""
         builder = _certificate(_name("Virtual authenticator"), _name("Virtual attestation root"), public_key)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         # The extension's value is itself a DER OCTET STRING (tag 4) of the 16 bytes.
@@ -69,7 +70,7 @@ class AttestationAuthority:
 
 
 def _name(common_name: str) -> x509.Name:
-    """Section 8.2.1 wants country, organisation, this very organisational unit, and a common name."""
+    """Return a subject as section 8.2.1 wants it; the organisational unit must be exactly this text."""
     parts = (
         (NameOID.COUNTRY_NAME, "AA"),
         (NameOID.ORGANIZATION_NAME, "Flask-Passkey tests"),

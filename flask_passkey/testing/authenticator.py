@@ -1,8 +1,8 @@
 """A browser with an authenticator in it, in software.
 
-It makes what a browser makes from the relying party's options, and refuses what a browser refuses, by
+It answers the relying party's options as a browser does, and refuses what a browser refuses, by
 `W3C WebAuthn Level 3, sections 5.1.3, 5.1.4, 6.3.2 and 6.3.3
-<https://www.w3.org/TR/webauthn-3/#sctn-op-make-cred>`_; where the text leaves a choice it does as Chromium does.
+<https://www.w3.org/TR/webauthn-3/#sctn-op-make-cred>`_. Where the text leaves a choice, it does what Chromium does.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ NO_AAGUID = "00000000-0000-0000-0000-000000000000"
 
 
 class SignalAPI:
-    """What a relying party may tell the authenticator about its credentials."""
+    """The methods by which a relying party tells the authenticator about its credentials."""
 
     origin: str
     related_origins: Sequence[str]
     credentials: list[VirtualCredential]
 
     def signal_unknown_credential(self, arguments: Mapping[str, Any]) -> None:
-        """Drop the credential the relying party does not know: ``{"rpId", "credentialId"}`` (section 5.1.10.2).
+        """Delete the credential that the relying party does not know: ``{"rpId", "credentialId"}`` (section 5.1.10.2).
 
         :raises SecurityError: if the RP ID does not belong to the origin.
         """
@@ -39,10 +39,9 @@ class SignalAPI:
         self.credentials[:] = [c for c in self.credentials if (c.rp_id, c.id) != (rp_id, credential_id)]
 
     def signal_all_accepted_credentials(self, arguments: Mapping[str, Any]) -> None:
-        """Drop what the account no longer has: ``{"rpId", "userId", "allAcceptedCredentialIds"}`` (section 5.1.10.3).
+        """Delete what the account no longer has: ``{"rpId", "userId", "allAcceptedCredentialIds"}`` (section 5.1.10.3).
 
-        Takes the ``signals`` of an answer as they are.
-
+        :param arguments: the ``signals`` of an answer, for example.
         :raises SecurityError: if the RP ID does not belong to the origin.
         """
         accepted = arguments["allAcceptedCredentialIds"]
@@ -50,10 +49,9 @@ class SignalAPI:
         self.credentials[:] = [c for c in self.credentials if c not in gone]
 
     def signal_current_user_details(self, arguments: Mapping[str, Any]) -> None:
-        """Take over an account's names: ``{"rpId", "userId", "name", "displayName"}`` (section 5.1.10.4).
+        """Store an account's new names: ``{"rpId", "userId", "name", "displayName"}`` (section 5.1.10.4).
 
-        Takes the ``signals`` of an answer as they are.
-
+        :param arguments: the ``signals`` of an answer, for example.
         :raises SecurityError: if the RP ID does not belong to the origin.
         """
         for credential in self._of_account(arguments):
@@ -71,9 +69,9 @@ class SignalAPI:
 class VirtualAuthenticator(SignalAPI):
     """An authenticator and the browser around it, for tests.
 
-    Names are those of `section 11.2 <https://www.w3.org/TR/webauthn-3/#sctn-automation-virtual-authenticators>`_
-    where it has one, but the defaults are those of a phone's or a computer's synced passkeys. Every attribute may
-    be changed at any time.
+    Attributes have the names of `section 11.2
+    <https://www.w3.org/TR/webauthn-3/#sctn-automation-virtual-authenticators>`_, where it has one. The defaults are
+    those of a phone's or a computer's synced passkeys. Every attribute may be changed at any time.
 
     .. code-block:: python
 
@@ -85,7 +83,7 @@ class VirtualAuthenticator(SignalAPI):
     #: Origin of the page that calls the browser, with scheme and port.
     origin: str = "http://localhost"
     _: KW_ONLY
-    #: COSE algorithm identifier of the only algorithm it has; ``None``: all of :data:`ALGORITHMS`.
+    #: COSE identifier of the only algorithm it has; with ``None`` it has all of :data:`ALGORITHMS`.
     algorithm: int | None = None
     #: Can it keep discoverable credentials?
     has_resident_key: bool = True
@@ -101,20 +99,20 @@ class VirtualAuthenticator(SignalAPI):
     default_backup_state: bool = True
     #: Added to a credential's counter at each ``get()``: 0 as synced passkeys do, 1 as security keys do.
     sign_count_step: int = 0
-    #: Model of the authenticator, dashed text.
+    #: Model of the authenticator, lower case with dashes.
     aaguid: str = NO_AAGUID
     #: Reported for new credentials; ``internal`` among them makes it a platform authenticator.
     transports: Sequence[str] = ("hybrid", "internal")
-    #: What it gives when options ask for attestation: nothing, a statement signed with the credential's own key, or
-    #: one with a certificate below :attr:`attestation_root`.
+    #: Its answer when options ask for attestation: nothing, a statement signed with the credential's own key, or one
+    #: with a certificate below :attr:`attestation_root`.
     attestation: Literal["none", "packed", "packed-x5c"] = "none"
     #: Origins in the ``/.well-known/webauthn`` of the relying party.
     related_origins: Sequence[str] = ()
-    #: Give all RSA credentials of the process one key: a new one takes about a tenth of a second.
+    #: Use one key for all RSA credentials of the process: a new one takes about a tenth of a second.
     shared_rsa_key: bool = False
-    #: What it keeps, newest last. Remove from it, append to it.
+    #: The credentials it keeps, newest last. You may remove from the list and append to it.
     credentials: list[VirtualCredential] = field(default_factory=list)
-    #: Signs ``packed-x5c`` attestation. Give several authenticators the same one to make them one brand.
+    #: Signs ``packed-x5c`` attestation. Authenticators with the same authority are of one brand.
     authority: AttestationAuthority = field(default_factory=AttestationAuthority, repr=False)
 
     @property
@@ -130,13 +128,13 @@ class VirtualAuthenticator(SignalAPI):
     def create(self, options: Mapping[str, Any], **bends: Unpack[RegistrationBends]) -> dict[str, Any]:
         """Make a credential, keep it, and return the browser's ``RegistrationResponseJSON``.
 
-        A discoverable credential replaces the one it has for the same RP ID and user handle. A bend changes the
-        response and nothing that is kept; only ``credential_id`` is kept, or ``get`` could not answer with it.
+        A discoverable credential replaces the one it has for the same RP ID and user handle. A bend changes only the
+        response, not the kept credential; except ``credential_id``, without which ``get`` could not answer.
 
         :param options: ``PublicKeyCredentialCreationOptionsJSON``, with or without ``{"publicKey": …}`` around it.
         :param bends: see :class:`RegistrationBends` and the module :mod:`flask_passkey.testing.ceremony`.
-        :raises BrowserError: as a browser refuses; its subclass tells which way.
-        :raises TypeError: if the options lack a member or hold a null.
+        :raises BrowserError: the browser or the authenticator refuses; the subclass says why.
+        :raises TypeError: the options lack a member or hold a null.
         """
         inner = browser.public_key_options(options)
         challenge = browser.decode(inner, "challenge")
@@ -159,10 +157,10 @@ class VirtualAuthenticator(SignalAPI):
         """Sign in and return the browser's ``AuthenticationResponseJSON``.
 
         :param options: ``PublicKeyCredentialRequestOptionsJSON``, with or without ``{"publicKey": …}`` around it.
-        :param credential: sign with this one, whatever ``allowCredentials`` says. By default the newest that fits.
+        :param credential: sign with it, whatever ``allowCredentials`` says. By default the newest that fits.
         :param bends: see :class:`AuthenticationBends` and the module :mod:`flask_passkey.testing.ceremony`.
-        :raises BrowserError: as a browser refuses; its subclass tells which way.
-        :raises TypeError: if the options lack a member or hold a null.
+        :raises BrowserError: the browser or the authenticator refuses; the subclass says why.
+        :raises TypeError: the options lack a member or hold a null.
         """
         inner = browser.public_key_options(options)
         challenge = browser.decode(inner, "challenge")
@@ -190,11 +188,11 @@ class VirtualAuthenticator(SignalAPI):
         """Take the first offered algorithm it has; an empty offer means ES256, RS256 (section 5.1.3)."""
         params = browser.required(options, "pubKeyCredParams")
         offered = [param["alg"] for param in params if param["type"] == "public-key"] if params else [ES256, RS256]
-        mine = ALGORITHMS if self.algorithm is None else (self.algorithm,)
+        known = ALGORITHMS if self.algorithm is None else (self.algorithm,)
         for algorithm in offered:
-            if algorithm in mine:
+            if algorithm in known:
                 return int(algorithm)
-        raise NotAllowedError(f"the options offer the algorithms {offered}, the authenticator has {list(mine)}")
+        raise NotAllowedError(f"the options offer the algorithms {offered}, the authenticator has {list(known)}")
 
     def _choose_resident(self, selection: Mapping[str, Any]) -> bool:
         attachment = selection.get("authenticatorAttachment", self.authenticator_attachment)
@@ -246,7 +244,7 @@ class VirtualAuthenticator(SignalAPI):
         )
 
     def _gives_attestation(self, conveyance: str) -> bool:
-        """Unasked, a browser lets only the self attestation of an authenticator without a model pass."""
+        """Is a statement sent? Unasked, a browser passes on only self attestation without an AAGUID."""
         if conveyance == "none":
             return self.attestation == "packed" and self.aaguid == NO_AAGUID
         return self.attestation != "none"
@@ -270,7 +268,7 @@ class VirtualAuthenticator(SignalAPI):
         return {"type": ceremony_type, "challenge": text, "origin": self.origin, "crossOrigin": False}
 
     def _find(self, rp_id: str, descriptors: Sequence[Mapping[str, Any]]) -> VirtualCredential:
-        """Pick the newest credential that is named, or where none is named the newest discoverable one."""
+        """Return the newest credential that is named, or the newest discoverable one if none is named."""
         allowed = browser.descriptor_ids(descriptors)
         for credential in reversed(self.credentials):
             fits = credential.id in allowed if descriptors else credential.is_resident_credential

@@ -1,4 +1,4 @@
-"""The browser's half: what it refuses before any authenticator is asked.
+"""The browser's part: what it refuses before it asks any authenticator.
 
 Error names are those of the DOM exceptions in `W3C WebAuthn Level 3, sections 5.1.3 and 5.1.4
 <https://www.w3.org/TR/webauthn-3/#sctn-createCredential>`_.
@@ -15,11 +15,11 @@ from .encoding import b64url_decode
 
 
 class BrowserError(Exception):
-    """Base of the refusals of browser and authenticator. Never raised itself."""
+    """Base of all refusals by browser and authenticator. Never raised itself."""
 
 
 class NotAllowedError(BrowserError):
-    """Cancelled, no fitting credential, no user verification, no common algorithm. Browsers don't tell which."""
+    """Cancelled, no fitting credential, no user verification, no common algorithm; browsers do not tell which."""
 
 
 class InvalidStateError(BrowserError):
@@ -35,9 +35,9 @@ class EncodingError(BrowserError):
 
 
 def public_key_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the inner options, with or without the ``publicKey`` member around them.
+    """Return the options without the ``publicKey`` member around them, if there is one.
 
-    :raises TypeError: for a null anywhere: browsers read ``null`` as the text "null", as 0, or not at all.
+    :raises TypeError: a null anywhere: browsers read ``null`` as the text "null", as 0, or not at all.
     """
     inner = options.get("publicKey", options)
     if not isinstance(inner, Mapping):
@@ -58,9 +58,9 @@ def _refuse_null(value: object, path: str) -> None:
 
 
 def required(options: Mapping[str, Any], name: str) -> Any:
-    """Return a member that must be there.
+    """Return a required member.
 
-    :raises TypeError: if it is not.
+    :raises TypeError: it is missing.
     """
     if name not in options:
         raise TypeError(f"required member {name} is missing from the options")
@@ -70,8 +70,8 @@ def required(options: Mapping[str, Any], name: str) -> Any:
 def decode(options: Mapping[str, Any], name: str) -> bytes:
     """Return the bytes of a required base64url member.
 
-    :raises EncodingError: if it is padded or not base64url.
-    :raises TypeError: if it is missing or not text.
+    :raises EncodingError: it is padded or not base64url.
+    :raises TypeError: it is missing or not text.
     """
     text = required(options, name)
     if not isinstance(text, str):
@@ -85,7 +85,7 @@ def decode(options: Mapping[str, Any], name: str) -> bytes:
 def user_handle(user: Mapping[str, Any]) -> bytes:
     """Return the user handle of the ``user`` member.
 
-    :raises TypeError: if it is not 1 to 64 bytes long.
+    :raises TypeError: it is not 1 to 64 bytes long.
     """
     handle = decode(user, "id")
     if not 1 <= len(handle) <= 64:
@@ -94,24 +94,24 @@ def user_handle(user: Mapping[str, Any]) -> bytes:
 
 
 def descriptor_ids(descriptors: Iterable[Mapping[str, Any]]) -> set[bytes]:
-    """Return the credential IDs of ``allowCredentials`` or ``excludeCredentials``; other types are passed over."""
+    """Return the credential IDs of ``allowCredentials`` or ``excludeCredentials``; other types are ignored."""
     return {decode(item, "id") for item in descriptors if required(item, "type") == "public-key"}
 
 
 def effective_rp_id(rp_id: str | None, *, origin: str, related_origins: Iterable[str] = ()) -> str:
-    """Return the RP ID of a ceremony, the origin's host when the options name none.
+    """Return the RP ID of a ceremony: that of the options, or else the origin's host.
 
     The host must be the RP ID or lie below it, or the origin must be a related one (section 5.11).
 
-    :param rp_id: as in the options.
+    :param rp_id: from the options.
     :param origin: of the page, with scheme and port.
-    :param related_origins: what the relying party's ``/.well-known/webauthn`` lists.
-    :raises SecurityError: if the origin may not use this RP ID.
+    :param related_origins: the list in the relying party's ``/.well-known/webauthn``.
+    :raises SecurityError: the origin may not use this RP ID.
     """
     host = _host(origin)
     if rp_id is None or rp_id == host:
         return host
-    # A name without a dot stands for the public suffix list here: "com", and "localhost" below "app.localhost".
+    # Without a public suffix list every name without a dot counts as a suffix, "com" and "localhost" alike.
     if ("." in rp_id and host.endswith("." + rp_id)) or origin in related_origins:
         return rp_id
     raise SecurityError(f"the RP ID {rp_id!r} is neither {host!r} nor a registrable parent of it")

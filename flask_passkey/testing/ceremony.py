@@ -1,12 +1,12 @@
-"""One ceremony on the client's side: filled from options, open to be bent, signed, written as JSON.
+"""One ceremony on the client's side: filled from options, changed ("bent") by a test, signed, written as JSON.
 
-It runs in three steps, and after each the test may change what it likes:
+It runs in three steps. After each the test may change anything:
 
-1. *fill*: client data and the parts of the authenticator data, as an honest client has them. Then the simple
-   keywords (``origin=``, ``user_verified=``, …) and the ``bend`` callable act.
-2. *sign*: whatever was not set by a bend is built and signed. Then ``tamper`` acts: the signature is made, so what
-   it changes no longer fits.
-3. *pack*: the JSON the browser's ``toJSON()`` makes. Then ``after`` acts on that ``dict``.
+1. *fill*: client data and the parts of the authenticator data get an honest client's values. Then the simple
+   keywords (``origin=``, ``user_verified=``, …) act, and the function ``bend``.
+2. *sign*: what no bend has set is built and signed. Then the function ``tamper`` acts: what it changes no longer
+   fits the signature.
+3. *pack*: the JSON of the browser's ``toJSON()`` is made. Then the function ``after`` acts on that ``dict``.
 
 Structures are those of `W3C WebAuthn Level 3, sections 5.8.1, 6.1 and 6.5
 <https://www.w3.org/TR/webauthn-3/#sctn-authenticator-data>`_.
@@ -62,12 +62,12 @@ _FLAGS = {
 
 @dataclass(slots=True, kw_only=True)
 class Ceremony:
-    """What both ceremonies have in common. Every attribute may be changed by a bend.
+    """What both ceremonies have in common. A bend may change every attribute.
 
-    Flags and parts are written as they are: nothing checks that they agree.
+    Flags and parts are written as they are: nothing checks that they fit together.
     """
 
-    #: Names of attributes that a keyword of the same name sets.
+    #: Attributes that a keyword of the same name sets.
     _fields: ClassVar[frozenset[str]] = frozenset({"sign_count", "credential_id"})
 
     #: The credential that signs.
@@ -82,7 +82,7 @@ class Ceremony:
     credential_id: bytes
     #: ``platform`` or ``cross-platform``; ``None`` leaves the member out.
     authenticator_attachment: str | None
-    #: Authenticator extension outputs, written as one CBOR map; remember :attr:`Flags.ED`.
+    #: Authenticator extension outputs, written as one CBOR map; set :attr:`Flags.ED` for them.
     extensions: dict[str, object] = field(default_factory=dict)
     client_extension_results: dict[str, Any] = field(default_factory=dict)
     #: Set by the sign step from :attr:`client_data`, unless a bend has set it.
@@ -91,9 +91,13 @@ class Ceremony:
     authenticator_data: bytes | None = None
 
     def run(self, bends: Mapping[str, Any]) -> dict[str, Any]:
-        """Bend, sign, tamper, pack; return the response as the browser writes it."""
+        """Bend, sign, tamper and pack; return the response as the browser writes it.
+
+        :param bends: keywords of :class:`RegistrationBends` or :class:`AuthenticationBends`.
+        :raises TypeError: this ceremony does not have one of the keywords.
+        """
         keywords = dict(bends)
-        bend, tamper, after = (keywords.pop(name, _leave) for name in ("bend", "tamper", "after"))
+        bend, tamper, after = (keywords.pop(name, _change_nothing) for name in ("bend", "tamper", "after"))
         self._apply(keywords)
         bend(self)
         self.sign()
@@ -104,7 +108,7 @@ class Ceremony:
 
     def set_flag(self, flag: Flags, value: bool) -> None:
         """Switch one flag on or off."""
-        # In numbers: the complement of a flag would drop reserved bits.
+        # By numbers: the complement of a flag would drop reserved bits.
         self.flags = self.flags | flag if value else Flags(self.flags.value & ~flag.value)
 
     def build_client_data_json(self) -> bytes:
@@ -173,16 +177,16 @@ class Ceremony:
 
 @dataclass(slots=True, kw_only=True)
 class RegistrationCeremony(Ceremony):
-    """A ``create()`` on its way."""
+    """A call of ``create()``."""
 
-    #: Dashed text.
+    #: Lower case with dashes.
     aaguid: str
-    #: The map of the COSE_Key, by label; see RFC 9053.
+    #: The COSE_Key as a map, by label; see RFC 9053.
     public_key: dict[int, int | bytes]
     transports: list[str]
-    #: ``none``, ``packed``, or what a bend likes.
+    #: ``none``, ``packed``, or any text from a bend.
     attestation_format: str
-    #: Vouches for packed attestation; ``None`` is self attestation.
+    #: Signs packed attestation; ``None`` is self attestation.
     authority: AttestationAuthority | None
     #: Set by the sign step, unless a bend has set it.
     attestation_statement: dict[str, object] | None = None
@@ -198,7 +202,7 @@ class RegistrationCeremony(Ceremony):
         )
 
     def _attested_credential_data(self) -> bytes:
-        """Section 6.5.1."""
+        """Return AAGUID, credential ID and public key (section 6.5.1)."""
         length = len(self.credential_id).to_bytes(2, "big")
         return UUID(self.aaguid).bytes + length + self.credential_id + encode_cbor(self.public_key)
 
@@ -223,7 +227,7 @@ class RegistrationCeremony(Ceremony):
 
 @dataclass(slots=True, kw_only=True)
 class AuthenticationCeremony(Ceremony):
-    """A ``get()`` on its way."""
+    """A call of ``get()``."""
 
     _fields: ClassVar[frozenset[str]] = Ceremony._fields | {"user_handle", "signature"}
 
@@ -243,11 +247,11 @@ class AuthenticationCeremony(Ceremony):
         return members
 
 
-def _leave(_: object) -> None:
-    """Change nothing: the bend of an honest client."""
+def _change_nothing(_: object) -> None:
+    """Change nothing, as an honest client."""
 
 
-# The keywords that bend a response; the module's docstring says when each acts.
+# The keywords that bend a response. The module's docstring says when each acts.
 
 
 class CommonBends(TypedDict, total=False):
@@ -260,14 +264,14 @@ class CommonBends(TypedDict, total=False):
     origin: str | None
     cross_origin: bool | None
     top_origin: str | None
-    #: The RP ID whose hash stands in the authenticator data.
+    #: The RP ID whose hash is in the authenticator data.
     rp_id: str
     user_present: bool
     user_verified: bool
     backup_eligible: bool
     backup_state: bool
     sign_count: int
-    #: Raw bytes. Of a new credential this is the ID it is kept under.
+    #: Raw bytes. A new credential is kept under this ID.
     credential_id: bytes
     #: Acts on the finished JSON.
     after: Callable[[dict[str, Any]], object]

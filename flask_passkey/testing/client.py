@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol, Unpack
 
 from .authenticator import VirtualAuthenticator
@@ -12,7 +13,7 @@ from .credential import VirtualCredential
 
 
 class Answer(Protocol):
-    """What is read of a test client's answer."""
+    """The part of a test client's answer that is used."""
 
     @property
     def status_code(self) -> int: ...
@@ -22,7 +23,7 @@ class Answer(Protocol):
 
 
 class Client(Protocol):
-    """What is used of a Flask test client."""
+    """The part of a Flask test client that is used."""
 
     def put(self, path: str, /, **kwargs: Any) -> Answer: ...
 
@@ -32,8 +33,9 @@ class Client(Protocol):
 class Refused(AssertionError):
     """The app did not answer with success.
 
+    :param step: method and path, for the message.
     :param status: HTTP status.
-    :param envelope: the answer's JSON, ``{}`` if it is none.
+    :param envelope: the answer's JSON object, ``{}`` if it has none.
     """
 
     def __init__(self, step: str, *, status: int, envelope: Mapping[str, Any]) -> None:
@@ -54,15 +56,16 @@ def sign_up(
     prefix: str = "",
     **bends: Unpack[RegistrationBends],
 ) -> dict[str, Any]:
-    """Make an account with a passkey, and be signed in; return the ``data`` of the last answer.
+    """Create an account with a passkey, which signs it in; return the ``data`` of the last answer.
 
     :param client: a Flask test client.
-    :param name: the account's.
-    :param passkey_name: the user's label for the passkey.
+    :param name: the account's name.
+    :param display_name: the account's name for people to read; empty by default.
+    :param passkey_name: the passkey's label; without it the app makes one.
     :param prefix: the app's ``PASSKEY_URL_PREFIX``.
     :param bends: for :meth:`VirtualAuthenticator.create`.
-    :raises Refused: if the app does not answer with success.
-    :raises BrowserError: if the browser refuses the app's options.
+    :raises Refused: the app does not answer with success.
+    :raises BrowserError: the browser refuses the app's options.
     """
     body = _without_none(name=name, display_name=display_name)
     extra = _without_none(name=passkey_name)
@@ -82,13 +85,13 @@ def add_passkey(
     """Add a passkey to the account that is signed in; return the ``data`` of the last answer, the credential.
 
     :param client: a Flask test client.
-    :param passkey_name: the user's label for the passkey.
-    :param conditional: as a browser does it by itself after a password sign-in; ``user_present=False`` and
-        ``user_verified=False`` go with it.
+    :param passkey_name: the passkey's label; without it the app makes one.
+    :param conditional: do a conditional create, as a browser does by itself after a password sign-in; pass
+        ``user_present=False`` and ``user_verified=False``, too.
     :param prefix: the app's ``PASSKEY_URL_PREFIX``.
     :param bends: for :meth:`VirtualAuthenticator.create`.
-    :raises Refused: if the app does not answer with success.
-    :raises BrowserError: if the browser refuses the app's options.
+    :raises Refused: the app does not answer with success.
+    :raises BrowserError: the browser refuses the app's options.
     """
     extra = _without_none(name=passkey_name)
     body: dict[str, Any] | None = {"conditional": True} if conditional else None
@@ -108,20 +111,16 @@ def sign_in(
     """Sign in with a passkey; return the ``data`` of the last answer.
 
     :param client: a Flask test client.
-    :param user_name: name the account when beginning; by default nobody is named.
+    :param user_name: the account to name at the start; by default none is named.
     :param prefix: the app's ``PASSKEY_URL_PREFIX``.
     :param credential: for :meth:`VirtualAuthenticator.get`.
     :param bends: for :meth:`VirtualAuthenticator.get`.
-    :raises Refused: if the app does not answer with success.
-    :raises BrowserError: if the browser refuses the app's options.
+    :raises Refused: the app does not answer with success.
+    :raises BrowserError: the browser refuses the app's options.
     """
-    path = prefix + "/session/authn"
-
-    def get(options: dict[str, Any]) -> dict[str, Any]:
-        return authenticator.get(options, credential=credential, **bends)
-
+    get = partial(authenticator.get, credential=credential, **bends)
     body = _without_none(user_name=user_name) or None
-    return _ceremony(client, authenticator, path, body, {}, get)
+    return _ceremony(client, authenticator, f"{prefix}/session/authn", body, {}, get)
 
 
 def step_up(
@@ -132,28 +131,24 @@ def step_up(
     credential: VirtualCredential | None = None,
     **bends: Unpack[AuthenticationBends],
 ) -> dict[str, Any]:
-    """Show a passkey of the account that is signed in once more; return the ``data`` of the last answer.
+    """Step up with a passkey of the signed-in account; return the ``data`` of the last answer.
 
     :param client: a Flask test client.
     :param prefix: the app's ``PASSKEY_URL_PREFIX``.
     :param credential: for :meth:`VirtualAuthenticator.get`.
     :param bends: for :meth:`VirtualAuthenticator.get`.
-    :raises Refused: if the app does not answer with success.
-    :raises BrowserError: if the browser refuses the app's options.
+    :raises Refused: the app does not answer with success.
+    :raises BrowserError: the browser refuses the app's options.
     """
-    path = prefix + "/session/authn"
-
-    def get(options: dict[str, Any]) -> dict[str, Any]:
-        return authenticator.get(options, credential=credential, **bends)
-
-    return _ceremony(client, authenticator, path, {"step_up": True}, {}, get)
+    get = partial(authenticator.get, credential=credential, **bends)
+    return _ceremony(client, authenticator, f"{prefix}/session/authn", {"step_up": True}, {}, get)
 
 
 def as_json_text(response: Mapping[str, Any]) -> str:
-    """Return a response as clients write it that were made before browsers had ``toJSON()``.
+    """Return a response as clients write it that are older than the browsers' ``toJSON()``.
 
-    One JSON text with only the oldest members. Of an assertion, ``attestationObject`` is there and empty, and a
-    missing ``userHandle`` is an empty text. Such a client posts it as ``{"response": "<this text>"}``.
+    It is one JSON text with only the oldest members. In that of a sign-in ``attestationObject`` is empty text, and so
+    is a missing ``userHandle``. Such a client posts it as ``{"response": "<this text>"}``.
 
     :param response: from :meth:`VirtualAuthenticator.create` or :meth:`VirtualAuthenticator.get`.
     """
@@ -185,7 +180,7 @@ def _ceremony(
 
 
 def _data(answer: Answer, step: str) -> dict[str, Any]:
-    """Return ``data`` of a success. The code decides, not the status: an app may answer 200 to everything."""
+    """Return the ``data`` of a success. The code decides, not the status: an app may answer 200 to everything."""
     envelope = answer.json if isinstance(answer.json, dict) else {}
     if envelope.get("code") != 0:
         raise Refused(step, status=answer.status_code, envelope=envelope)

@@ -13,23 +13,23 @@ from .keys import PrivateKey, algorithm_of, cose_map, generate_key
 class VirtualCredential:
     """One credential of a :class:`VirtualAuthenticator`; its attributes may be changed at any time.
 
-    Made by :meth:`VirtualAuthenticator.create`, or by hand and appended to
-    :attr:`VirtualAuthenticator.credentials`, which gives a test a passkey that no ceremony has registered. The
-    names are those of `W3C WebAuthn Level 3, section 11.5
+    :meth:`VirtualAuthenticator.create` makes it. One made by hand and appended to
+    :attr:`VirtualAuthenticator.credentials` gives a test a passkey that no ceremony has registered. The names are
+    those of `W3C WebAuthn Level 3, section 11.5
     <https://www.w3.org/TR/webauthn-3/#sctn-automation-add-credential>`_.
     """
 
     rp_id: str
-    #: Raw bytes the relying party chose for the account; ``None`` only where it is not discoverable.
+    #: Raw bytes, chosen by the relying party for the account; ``None`` only if the credential is not discoverable.
     user_handle: bytes | None
     #: Credential ID, raw bytes.
     id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     private_key: PrivateKey = field(default_factory=generate_key, repr=False)
-    #: What the last assertion reported.
+    #: Signature counter in the last assertion.
     sign_count: int = 0
     backup_eligibility: bool = True
     backup_state: bool = True
-    #: Discoverable: found without being named in ``allowCredentials``.
+    #: Is it discoverable, that is found without being named in ``allowCredentials``?
     is_resident_credential: bool = True
     user_name: str = ""
     user_display_name: str = ""

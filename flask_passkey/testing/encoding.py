@@ -3,7 +3,7 @@
 Written from `RFC 4648, section 5 <https://www.rfc-editor.org/rfc/rfc4648#section-5>`_,
 `RFC 8949 <https://www.rfc-editor.org/rfc/rfc8949>`_ and the `CTAP2 canonical CBOR encoding form
 <https://fidoalliance.org/specs/fido-v2.2-ps-20250714/fido-client-to-authenticator-protocol-v2.2-ps-20250714.html#ctap2-canonical-cbor-encoding-form>`_,
-and shared with nothing on the server's side.
+and not shared with the server's side.
 """
 
 from __future__ import annotations
@@ -17,20 +17,16 @@ _SIMPLE = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 
 
 def b64url_encode(data: bytes) -> str:
-    """Return ``data`` as base64url text without padding, as WebAuthn's JSON has it.
-
-    :param data: raw bytes.
-    """
+    """Return ``data`` as unpadded base64url text, as in WebAuthn's JSON."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 def b64url_decode(text: str) -> bytes:
-    """Return the bytes behind unpadded base64url text.
+    """Return the bytes of unpadded base64url text.
 
-    Strict, as Chromium is: padding, ``+``, ``/`` and white space are refused.
+    It is as strict as Chromium: padding, ``+``, ``/`` and white space are refused.
 
-    :param text: unpadded base64url.
-    :raises ValueError: if it is anything else.
+    :raises ValueError: any other text.
     """
     if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         raise ValueError(f"not unpadded base64url: {text!r}")
@@ -41,7 +37,7 @@ def encode_cbor(value: object) -> bytes:
     """Return ``value`` in the canonical CBOR form of CTAP2.
 
     :param value: ``int``, ``bytes``, ``str``, ``bool``, ``None``, and lists, tuples and mappings of them.
-    :raises TypeError: if there is anything else in it.
+    :raises TypeError: there is anything else in it.
     """
     if value is None or isinstance(value, bool):
         return _SIMPLE[value]
@@ -68,7 +64,7 @@ def _head(major_type: int, argument: int) -> bytes:
 
 
 def _canonical_pairs(mapping: Mapping[object, object]) -> list[bytes]:
-    """Order by major type, then shorter keys first, then bytewise: the three rules of CTAP2."""
+    """Return the encoded pairs in CTAP2's order of keys: by major type, then shorter ones first, then bytewise."""
     pairs = [(encode_cbor(key), encode_cbor(value)) for key, value in mapping.items()]
     pairs.sort(key=lambda pair: (pair[0][0] >> 5, len(pair[0]), pair[0]))
     return [key + value for key, value in pairs]

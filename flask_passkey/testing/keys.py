@@ -1,4 +1,4 @@
-"""Credential key pairs: make one, write its public half as COSE_Key and as SPKI, sign with it.
+"""Credential key pairs: make one, write its public key as COSE_Key and as SPKI, sign with it.
 
 The key formats are those of `W3C WebAuthn Level 3, section 5.8.5
 <https://www.w3.org/TR/webauthn-3/#sctn-alg-identifier>`_ and section 6.5.1.1, from RFC 9053, RFC 8230 and RFC 9964.
@@ -24,17 +24,17 @@ PrivateKey: TypeAlias = (
 
 ES256, ES384, ES512, EDDSA, ED448, RS256 = -7, -35, -36, -8, -53, -257
 
-#: COSE algorithm -> its kind of key (RFC 9964).
+#: COSE algorithm -> its type of key (RFC 9964).
 _MLDSA: dict[int, type[mldsa.MLDSA44PrivateKey] | type[mldsa.MLDSA65PrivateKey] | type[mldsa.MLDSA87PrivateKey]] = {
     -48: mldsa.MLDSA44PrivateKey,
     -49: mldsa.MLDSA65PrivateKey,
     -50: mldsa.MLDSA87PrivateKey,
 }
 
-#: All COSE algorithm identifiers the authenticator has.
+#: COSE identifiers of all algorithms that there are here.
 ALGORITHMS = (ES256, EDDSA, RS256, ES384, ES512, ED448, *_MLDSA)
 
-#: COSE algorithm -> its curve, the number of that curve in COSE, its hash. WebAuthn ties one to the other.
+#: COSE algorithm -> its curve, that curve's number in COSE, its hash. WebAuthn ties the curve to the algorithm.
 _ECDSA: dict[int, tuple[ec.EllipticCurve, int, hashes.HashAlgorithm]] = {
     ES256: (ec.SECP256R1(), 1, hashes.SHA256()),
     ES384: (ec.SECP384R1(), 2, hashes.SHA384()),
@@ -51,8 +51,8 @@ def generate_key(algorithm: int = ES256, *, shared_rsa_key: bool = False) -> Pri
     """Make a key pair.
 
     :param algorithm: COSE algorithm identifier, one of :data:`ALGORITHMS`.
-    :param shared_rsa_key: hand out the same RSA key every time: it takes long to make one.
-    :raises ValueError: if there is no such algorithm here.
+    :param shared_rsa_key: return the same RSA key every time, as making one takes long.
+    :raises ValueError: there is no such algorithm here.
     """
     if algorithm in _ECDSA:
         return ec.generate_private_key(_ECDSA[algorithm][0])
@@ -77,7 +77,7 @@ def _shared_rsa_key() -> rsa.RSAPrivateKey:
 
 
 def algorithm_of(key: PrivateKey) -> int:
-    """Return the COSE algorithm identifier that goes with a key."""
+    """Return the COSE algorithm identifier of a key."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return _ECDSA_OF_CURVE[key.curve.name]
     for algorithm, kind in _MLDSA.items():
@@ -89,7 +89,7 @@ def algorithm_of(key: PrivateKey) -> int:
 
 
 def cose_map(key: PrivateKey) -> dict[int, int | bytes]:
-    """Return the public half as the map of a COSE_Key, not yet encoded."""
+    """Return the public key as the map of a COSE_Key, not yet encoded."""
     algorithm = algorithm_of(key)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         point, size = key.public_key().public_numbers(), (key.key_size + 7) // 8
@@ -106,7 +106,7 @@ def cose_map(key: PrivateKey) -> dict[int, int | bytes]:
 
 
 def spki(key: PrivateKey) -> bytes:
-    """Return the public half as a DER SubjectPublicKeyInfo, as ``getPublicKey()`` gives it in the browser."""
+    """Return the public key as a DER SubjectPublicKeyInfo, like the browser's ``getPublicKey()``."""
     return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 

@@ -92,7 +92,9 @@ def _drop_odd_id(app: Flask, request: Request) -> None:
     not accept would look like an outage.
     """
     cookie = app.config["SESSION_COOKIE_NAME"]
-    sid = request.cookies.get(cookie, "")
+    sid = request.cookies.get(cookie)
+    if not sid:
+        return
     longest = max(200, 2 * app.config.get("SESSION_ID_LENGTH", 0))
     if _VISIBLE.fullmatch(sid) and len(sid) <= longest and MARK not in sid.lower():
         return

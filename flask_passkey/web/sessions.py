@@ -47,11 +47,6 @@ def _forget_others(user_id: str) -> None:
             session.pop(name)
 
 
-def anonymous() -> Visitor:
-    """Return the browser that begins a ceremony, without asking the app who is signed in."""
-    return Visitor(browsers.known(current().config))
-
-
 def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     """Sign the user of a sign-in or sign-up in at the app; return what the app adds to the answer.
 

@@ -10,7 +10,8 @@ from werkzeug.exceptions import default_exceptions
 from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed, SignInRequired
 from ..providers import icon_of
 from ..state import current
-from . import http, outage, schemas, sessions
+from ..visitor import Visitor
+from . import browsers, http, outage, schemas, sessions
 from .rows import icon_url
 
 blueprint = Blueprint("passkey", __name__, static_folder="../static", static_url_path="/passkey/static")
@@ -26,8 +27,10 @@ def begin_sign_in() -> Response:
     body = schemas.BeginSignInRequest.read(http.body(state.config, optional=True))
     if body.get("step_up"):
         begun = state.relying_party.begin_step_up(sessions.visitor(begins=True))
-    else:
-        begun = state.relying_party.begin_sign_in(sessions.anonymous(), user_name=body.get("user_name"))
+    else:  # without asking the app who is signed in
+        begun = state.relying_party.begin_sign_in(
+            Visitor(browsers.known(state.config)), user_name=body.get("user_name")
+        )
     return http.succeed(schemas.begun(begun))
 
 

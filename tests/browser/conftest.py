@@ -37,6 +37,7 @@ PACKAGES = ("@simplewebauthn/browser@13.3.0", "axe-core@4.14.1", "typescript@5.9
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in this folder."""
     for item in items:

@@ -3,8 +3,8 @@
 .. code-block:: text
 
     repository.py    SQLCredentialRepository, what an app holds
-    statements.py    every statement it runs, and how records become rows
-    connections.py   where its connections come from: an engine, or the app's session
+    statements.py    every statement it runs, and the conversion between records and rows
+    connections.py   its sources of connections: an engine, or the app's session
     driver.py        single statements on SQLite, without SQLAlchemy's execution
     engines.py       our own engine for a database URL
     tables.py        the two tables

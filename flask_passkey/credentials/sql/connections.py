@@ -1,4 +1,4 @@
-"""Where connections come from: an engine, or the app's session. Either makes sure that the tables are there."""
+"""Sources of connections: an engine, or the app's session. Both create missing tables."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
 
 T = TypeVar("T")
-#: Option of an engine that may run a single statement without a transaction around it.
+#: Engine option: a single statement may run without a transaction around it.
 SINGLE_STATEMENTS = "passkey_single_statements"
-#: Option of an engine that may run one by its driver: the :class:`~flask_passkey.sql.driver.Driver`.
+#: Engine option: the :class:`~flask_passkey.credentials.sql.driver.Driver` that may run a single statement.
 DRIVER = "passkey_driver"
-#: How often a call is tried that other transactions get into the way of.
+#: Attempts after serialization failures and deadlocks.
 _ATTEMPTS = 10
 
 
 class Savepoint(Protocol):
-    """What engine and session have in common in their nested transactions."""
+    """What the nested transactions of an engine and of a session have in common."""
 
     @property
     def is_active(self) -> bool: ...
@@ -38,25 +38,26 @@ class Connections(Protocol):
     """A source of connections."""
 
     def begin(self, *, write: bool) -> AbstractContextManager[Connection]:
-        """Give a connection; roll back when the block raises, else commit when ``write``."""
+        """Give a connection; roll back if the block raises, else commit if ``write``."""
 
     def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
-        """Do some work in a transaction of its own and return what it returns.
+        """Do the work in a new transaction and return what it returns.
 
-        :param single: it is one statement, where the database can do it in one.
+        :param write: commit at the end.
+        :param single: the work is one statement, on databases that can do it in one.
         """
 
     def current(self, connection: Connection) -> Connection:
-        """Give the connection of the open transaction once more."""
+        """Return the connection of the open transaction."""
 
     def savepoint(self, connection: Connection) -> Savepoint:
-        """Begin a part of the open transaction that can be undone alone."""
+        """Begin a part of the open transaction that can be rolled back alone."""
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""
 
     def forget_tables(self) -> None:
-        """Look again before the next transaction whether the tables are there."""
+        """Check again before the next transaction whether the tables are there."""
 
     def close(self) -> None:
         """Close idle connections."""
@@ -81,11 +82,11 @@ class EngineConnections:
                 connection.commit()
 
     def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
-        """Do the work; again, when the database undid it only because of others.
+        """Do the work; retry after a serialization failure or a deadlock.
 
-        To PostgreSQL a single statement is a transaction by itself: to begin and end one around it would be two
-        more messages to the server and back. Only on an engine of ours: on the app's a transaction may begin with
-        something that the app has to say, such as whose rows it may see.
+        On PostgreSQL a single statement is a transaction by itself; BEGIN and COMMIT around it would cost two more
+        messages to the server and back. They are left out on our own engine only: on the app's engine a transaction
+        may begin with the app's own statements, such as which rows it may see.
         """
         engine = self._engine_with_tables()
         options = engine.get_execution_options() if single else {}
@@ -128,9 +129,9 @@ class EngineConnections:
 
 
 class SessionConnections:
-    """The connection of the app's session, which is committed and rolled back with all that the app has in it.
+    """The connection of the app's session; commit and rollback include all that the app has in the session.
 
-    :param session: the session, or a registry of sessions, which is a function that returns the one to use now.
+    :param session: the session, or a registry of sessions: a function that returns the one to use now.
     """
 
     def __init__(self, session: Session | scoped_session[Any], *, create: bool) -> None:
@@ -158,7 +159,7 @@ class SessionConnections:
             return work(connection)
 
     def current(self, connection: Connection) -> Connection:
-        # A hook may have committed the session, which then is on another connection.
+        # A hook may have committed the session, which then has another connection.
         return self._session().connection()
 
     def savepoint(self, connection: Connection) -> Savepoint:
@@ -166,7 +167,7 @@ class SessionConnections:
 
     def create_tables(self) -> None:
         with self.begin(write=True) as connection:
-            _create_beside(connection)
+            _create_during_transaction(connection)
 
     def forget_tables(self) -> None:
         self._ready.clear()
@@ -175,15 +176,15 @@ class SessionConnections:
         """Do nothing: the session is the app's."""
 
     def _create_first(self, session: Session, engine: Engine) -> None:
-        """Create the tables before a first use, but let the app's transaction go on, if there is one.
+        """Create the tables before the first use, without ending the app's transaction, if there is one.
 
-        What has been created in that is gone if it is rolled back; so look again, until it is committed.
+        Tables created in that transaction are gone if it is rolled back, so check again until it is committed.
         """
-        going_on = session.in_transaction()
-        _create_beside(session.connection())
-        if not going_on:
+        was_open = session.in_transaction()
+        _create_during_transaction(session.connection())
+        if not was_open:
             session.commit()
-        if not going_on or engine.dialect.name != "sqlite":
+        if not was_open or engine.dialect.name != "sqlite":
             self._ready.add(engine)
 
 
@@ -198,19 +199,19 @@ def _retry_on_conflict(work: Callable[[], T]) -> T:
 
 
 def _is_conflict(exc: DBAPIError) -> bool:
-    """Tell a serialization failure or a deadlock, by its SQLSTATE or MySQL's number: nothing was done, try again."""
+    """Is it a serialization failure or a deadlock, by SQLSTATE or MySQL's number? Then nothing was written: retry."""
     orig: Any = exc.orig
     code = getattr(orig, "sqlstate", None) or getattr(orig, "pgcode", None) or next(iter(orig.args), None)
     return code in {"40001", "40P01", 1213}
 
 
-def _create_beside(connection: Connection) -> None:
-    """Create the tables while a transaction of the app's goes on."""
+def _create_during_transaction(connection: Connection) -> None:
+    """Create the tables while the app has a transaction open."""
     if connection.dialect.name == "sqlite":
-        # It has one writer, and the app may be that.
+        # SQLite has one writer, which may be the app's transaction.
         _create_missing(connection, retry=lambda: None)
     else:
-        # In the app's transaction, MySQL would commit that, and PostgreSQL keep others waiting until its end.
+        # In the app's transaction MySQL would commit it, and PostgreSQL would keep others waiting until its end.
         _create_on_own_connection(connection.engine)
 
 
@@ -223,12 +224,13 @@ def _create_on_own_connection(engine: Engine) -> None:
 def _create_missing(connection: Connection, *, retry: Callable[[], None]) -> None:
     """Create the tables that are missing.
 
-    Another process may create one between our look and our CREATE TABLE, which then fails. That can happen once
+    Another process may create one between our check and our CREATE TABLE, which then fails. That can happen once
     for each table.
     """
     for last in (False,) * len(metadata.tables) + (True,):
         try:
-            return metadata.create_all(connection)
+            metadata.create_all(connection)
+            return
         except DBAPIError as exc:
             if last or exc.connection_invalidated:
                 raise

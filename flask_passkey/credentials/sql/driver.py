@@ -1,8 +1,8 @@
-"""Single statements by the database's driver, where the database is in our own process.
+"""Single statements by the database's driver, for a database in our own process.
 
-A row of SQLite by its key takes some microseconds, to which SQLAlchemy's execution adds ten times as much. What of it
-never changes, the text of a statement and the conversions of its values, is worked out once here; connections come
-from the engine's pool and go back to it as ever.
+SQLite finds a row by its key in some microseconds; SQLAlchemy's execution adds ten times as much. The parts of it that
+never change, a statement's text and the conversions of its values, are worked out once here. Connections still come
+from the engine's pool.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Driver:
 
     @property
     def is_watched(self) -> bool:
-        """Would somebody miss the statements, as they watch the engine's events or its log?"""
-        # Set by SQLAlchemy for whoever listens to the engine, or to all engines.
+        """Does somebody watch the engine's events or its log? They would miss these statements."""
+        # SQLAlchemy sets it when somebody listens to this engine or to all engines.
         return getattr(self._engine, "_has_events", True) or _log.isEnabledFor(logging.INFO)
 
     def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
-        """Do some work that needs no more than ``execute``; commit when ``write``, roll back when it raises."""
+        """Do work that needs no more than ``execute``; roll back if it raises, else commit if ``write``."""
         connection = self._engine.raw_connection()
         try:
             result = work(cast(Connection, _Executor(self, connection)))
@@ -58,14 +58,14 @@ class Driver:
         return self._engine.dialect
 
     def prepared(self, statement: Statement) -> Prepared:
-        """Return what there is to know of a statement."""
+        """Return a statement's text and conversions, worked out at its first use."""
         if (found := self._prepared.get(statement)) is None:
             found = self._prepared[statement] = Prepared(statement, self.dialect)
         return found
 
 
 class Prepared:
-    """A statement's text, and how values go in and come out."""
+    """A statement's text, and the conversions of its parameters and columns."""
 
     def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
@@ -99,7 +99,7 @@ def _result_processor(type_: TypeEngine[Any], dialect: Dialect) -> Convert | Non
 
 
 class _Executor:
-    """As much of a connection as single statements use."""
+    """The part of a connection that single statements use."""
 
     def __init__(self, driver: Driver, connection: Any) -> None:
         self._driver = driver
@@ -117,7 +117,7 @@ class _Executor:
 
 
 class Rows(list[list[Any]]):
-    """As much of a result as single statements use."""
+    """The part of a result that single statements use."""
 
     rowcount = -1
 

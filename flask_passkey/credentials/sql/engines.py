@@ -20,14 +20,14 @@ from .driver import Driver
 #: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
 _TIMEOUT = 5
 _CONNECTING = {"connect_timeout": _TIMEOUT}
-#: How long to wait for a machine that is gone without a word. Left to itself, TCP waits for a quarter of an hour.
+#: TCP keepalive: notice a host that died silently. By default TCP waits for a quarter of an hour.
 _KEEPALIVE = {
     "tcp_user_timeout": _TIMEOUT * 1000,
     "keepalives_idle": 5,
     "keepalives_interval": 1,
     "keepalives_count": 5,
 }
-#: What drivers can be told of it.
+#: The arguments that each driver takes.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "psycopg": _CONNECTING | _KEEPALIVE,
     "psycopg2": _CONNECTING | _KEEPALIVE,
@@ -56,13 +56,13 @@ def engine_for(uri: str) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
-    """Connect with time limits, and test a pooled connection first, as the server may have been restarted."""
+    """Return an engine with time limits that tests pooled connections first: the server may have been restarted."""
     known = _OPTIONS.get(url.get_driver_name(), {})
     options: dict[str, Any] = {
         "connect_args": {name: value for name, value in known.items() if name not in url.query},
     }
     if url.get_backend_name() in ("mysql", "mariadb"):
-        # Its default, REPEATABLE READ, locks the gaps between keys, and simultaneous registrations deadlock.
+        # MySQL's default, REPEATABLE READ, locks the gaps between keys: simultaneous registrations would deadlock.
         options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
         options["execution_options"] = {SINGLE_STATEMENTS: True}
@@ -70,9 +70,9 @@ def _server_engine(url: URL) -> Engine:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    """Let readers and one writer work at the same time, and writers wait for each other."""
+    """Return an engine on which readers and one writer work at the same time, and writers wait for each other."""
     in_memory = url.database in (None, "", ":memory:")
-    # A database in memory is its connection: have one, and let threads take turns.
+    # A database in memory exists in one connection: keep one, and let threads take turns.
     pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0} if in_memory else {}
     engine = create_engine(
         url,
@@ -92,13 +92,13 @@ def _sqlite_engine(url: URL) -> Engine:
 def _set_pragmas(connection: Any, _: object) -> None:
     connection.execute("PRAGMA foreign_keys=ON").close()
     connection.execute("PRAGMA synchronous=NORMAL").close()
-    # Of processes that start together on a new file one switches it, for all; SQLite does not let the others wait.
+    # Of processes that start together on a new file one sets the mode for all; in the others SQLite raises at once.
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=WAL").close()
 
 
 def _forget_connections_after_fork(engine: Engine) -> None:
-    """Have a forked worker (``gunicorn --preload``) open connections of its own: two cannot share one."""
+    """Make a forked worker (``gunicorn --preload``) open new connections: processes cannot share one."""
     if not hasattr(os, "register_at_fork"):
         return
     reference = weakref.ref(engine)

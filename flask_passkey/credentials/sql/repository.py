@@ -23,7 +23,7 @@ from . import statements
 from .connections import Connections, EngineConnections, SessionConnections
 from .engines import engine_for
 
-if TYPE_CHECKING:  # it doubles the time that starting takes, and those who have a session have imported it
+if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
     from sqlalchemy.orm import Session, scoped_session
 
 
@@ -36,7 +36,7 @@ class _Transaction:
 
     connection: Connection
     is_open: bool = True
-    #: Has a call in it failed for lack of the database? Then part of it may be undone already.
+    #: Has a call in it failed because of the database? Then part of it may be rolled back already.
     failed: bool = False
 
 
@@ -49,12 +49,12 @@ class SQLCredentialRepository:
         SQLCredentialRepository(engine)                      # your engine, or a function that returns it
         SQLCredentialRepository(session=db.session)          # Flask-SQLAlchemy's, or any Session
 
-    **With a session** everything happens in the session's transaction: a write outside :meth:`transaction`, and the
-    end of the outermost :meth:`transaction`, call ``session.commit()``, and any error ``session.rollback()``, each
-    with all that the app has in the session. Reads leave its transaction open.
+    **With a session** everything happens in the session's transaction. A write outside :meth:`transaction` and the
+    end of the outermost :meth:`transaction` call ``session.commit()``; any error calls ``session.rollback()``. Both
+    include all that the app has in the session. Reads leave its transaction open.
 
-    :param engine: connects; nothing is connected before the first call.
-    :param session: used instead of an engine.
+    :param engine: an engine, or a function that returns the one to use now; nothing connects before the first call.
+    :param session: a session, or a registry of sessions, instead of an engine.
     :param create_tables: create missing tables on first use. Switch it off when migrations create them.
     """
 
@@ -73,23 +73,25 @@ class SQLCredentialRepository:
         else:
             raise TypeError("give an engine or a session: SQLCredentialRepository(session=db.session)")
         self._hint = "" if create_tables else " (create_tables is off: have migrations created the tables?)"
-        # Each thread and greenlet has its own; an async hook, which Flask runs in a copy of ours, joins ours.
+        # One for each thread and greenlet. An async hook joins ours: Flask runs it in a copy of our context.
         self._current: ContextVar[_Transaction | None] = ContextVar("flask_passkey_transaction", default=None)
 
     @classmethod
     def from_uri(cls, uri: str, *, create_tables: bool = True) -> SQLCredentialRepository:
-        """Return a repository with an engine of its own for this database URL.
+        """Return a repository with a new engine for this database URL.
 
-        A folder that a SQLite file is to be in is created when it is missing. On SQLite the statements of a sign-in
-        are run by its driver, without SQLAlchemy's execution, unless somebody listens to the engine's events or has
-        the log ``sqlalchemy.engine`` on, and then sees them all.
+        The folder of a SQLite file is created if it is missing. On SQLite the driver runs the statements of a sign-in,
+        without SQLAlchemy's execution. If somebody listens to the engine's events or the log ``sqlalchemy.engine`` is
+        on, SQLAlchemy runs them all.
 
+        :param uri: an SQLAlchemy URL: ``"postgresql+psycopg://…"``.
+        :param create_tables: create missing tables on first use.
         :raises ConfigurationError: the URL is not one, or its driver is not installed.
         """
         return cls(engine_for(uri), create_tables=create_tables)
 
     def create_tables(self) -> None:
-        """Create the tables that are missing, now. It commits the session, and cannot be part of a transaction."""
+        """Create the missing tables now. This commits the session, and cannot be part of a transaction."""
         try:
             self._connections.create_tables()
         except (SQLAlchemyError, OSError) as exc:
@@ -103,31 +105,31 @@ class SQLCredentialRepository:
     def transaction(self) -> Iterator[Connection]:
         """Make all calls inside the block take effect together or, when it raises, not at all.
 
-        Gives the connection, on which the app can write rows of its own, which take effect together with the rest.
-        A block inside a block joins the outer one; when it raises and the outer one goes on, only the inner one is
-        undone. What the block raises comes out of it as it is, IntegrityError included; only other errors of
-        SQLAlchemy become :class:`~flask_passkey.errors.CredentialStoreUnavailable`.
+        It gives the connection. Rows that the app writes on it take effect together with the rest. A block inside a
+        block joins the outer one. If the inner one raises and the outer one goes on, only the inner one is undone.
+        What the block raises comes out unchanged, IntegrityError included; only other errors of SQLAlchemy become
+        :class:`~flask_passkey.errors.CredentialStoreUnavailable`.
         """
         current = self._open()
-        with self._given(self._whole() if current is None else self._part(current)) as connection:
+        with self._given(self._outer() if current is None else self._inner(current)) as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection on which the app can read rows of its own, say to load its user.
+        """Give a connection on which the app can read its rows, for example to load its user.
 
-        It takes no lock: on SQLite others may write meanwhile, which wait for each other in :meth:`transaction`.
+        It takes no lock: on SQLite others can write meanwhile, while those in :meth:`transaction` wait for each other.
         What the app writes on it outside a transaction is undone at the end of the block. With a session it is the
-        session's connection, in the session's own transaction.
+        session's connection, in the session's transaction.
         """
         current = self._open()
-        mine = self._connections.begin(write=False) if current is None else nullcontext(current.connection)
-        with self._given(mine) as connection:
+        source = self._connections.begin(write=False) if current is None else nullcontext(current.connection)
+        with self._given(source) as connection:
             yield connection
 
     @contextmanager
     def _given(self, source: AbstractContextManager[Connection]) -> Iterator[Connection]:
-        """Hand a connection to the caller's block; the block's own errors come out as they are."""
+        """Give the caller's block a connection; the block's own errors come out unchanged."""
         in_block = False
         try:
             with source as connection:
@@ -159,7 +161,7 @@ class SQLCredentialRepository:
 
     def delete_user(self, user_id: str) -> None:
         def delete(connection: Connection) -> None:
-            # The database cascades, but not SQLite on an engine that has not switched foreign keys on.
+            # The database cascades, except SQLite on an engine that has not switched foreign keys on.
             connection.execute(statements.DELETE_ALL, {"owner": user_id})
             connection.execute(statements.DELETE_USER, {"owner": user_id})
 
@@ -211,7 +213,7 @@ class SQLCredentialRepository:
         return self._call(work, write=False, single=True)
 
     def _call(self, work: Callable[[Connection], T], *, write: bool = True, single: bool = False) -> T:
-        """Do the work of one call, which may be a single statement: in the open transaction, or else in its own."""
+        """Do the work of one call, which may be a single statement, in the open transaction or else in a new one."""
         current = self._open()
         try:
             if current is not None:
@@ -223,11 +225,11 @@ class SQLCredentialRepository:
             raise self._unavailable(exc) from exc
 
     @contextmanager
-    def _whole(self) -> Iterator[Connection]:
+    def _outer(self) -> Iterator[Connection]:
         """Open a transaction for the caller's block."""
         with self._connections.begin(write=True) as connection:
             if connection.dialect.name == "sqlite":
-                # Take the write lock now: one who has read first may be refused it, however long they wait.
+                # Take the write lock now: a transaction that has read first may never get it.
                 connection.execute(statements.LOCK, {"owner": ""})
             current = _Transaction(connection)
             self._current.set(current)
@@ -240,8 +242,8 @@ class SQLCredentialRepository:
                 raise CredentialStoreUnavailable("a call inside the transaction failed, and the block went on")
 
     @contextmanager
-    def _part(self, current: _Transaction) -> Iterator[Connection]:
-        """Open a part of the open transaction, which can be undone alone, for the caller's inner block."""
+    def _inner(self, current: _Transaction) -> Iterator[Connection]:
+        """Open a savepoint in the open transaction for the caller's inner block."""
         connection = self._connections.current(current.connection)
         savepoint = self._connections.savepoint(connection)
         try:
@@ -258,7 +260,7 @@ class SQLCredentialRepository:
         return current if current is not None and current.is_open else None
 
     def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable:
-        """Name the error for the log, without the values that databases add on further lines."""
+        """Return the refusal with the error's first line for the log: databases add values on further lines."""
         self._connections.forget_tables()  # somebody may have dropped them
         cause = getattr(exc, "orig", None) or exc
         first_line = str(cause).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Every statement the repository runs, built once, and how records become rows and rows records."""
+"""Every statement the repository runs, built once, and the conversion between records and rows."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ _NAMES = tuple(_records.selected_columns.keys())
 
 GET_HANDLE = select(user.c.user_handle).where(user.c.user_id == _owner)
 GET = _records.where(credential.c.id == _key)
-#: The ID settles the order of those of the same moment.
+#: Records of the same moment are in the order of their IDs.
 LIST = _records.where(user.c.user_id == _owner).order_by(credential.c.created_at, credential.c.id)
 
-#: Changes nothing, but makes others who want to change this account wait; with no account, all writers of SQLite.
+#: A no-op UPDATE that takes the account's row lock; on SQLite the database's write lock, even without an account.
 LOCK = update(user).where(user.c.user_id == _owner).values(user_id=user.c.user_id)
 LOCK_IDS = select(credential.c.id).where(_of_owner).with_for_update()
 DELETE = delete(credential).where(credential.c.id == _key)
@@ -60,7 +60,7 @@ RENAME = update(credential).where(credential.c.id == _key, _of_owner).values(lab
 _count = bindparam("new_count", type_=BigInteger)
 _time = bindparam("new_time", type_=DateTime(timezone=True))
 _stored = credential.c
-#: Comparisons and maxima are the database's, so that no sign-in can undo a later one.
+#: The database itself compares, so that no sign-in can undo a later one.
 _record_use = (
     update(credential)
     .where(_stored.id == _key)
@@ -77,19 +77,19 @@ _record_use = (
 _has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _count == 0))
 
 
-# Under another name, for an UPDATE that answers calls its own columns by their bare names.
-_theirs = credential.alias("theirs").c
-_is_theirs = _theirs.user_handle == bindparam("handle", type_=LargeBinary)
-_IDS = select(_theirs.id).where(_is_theirs)
+# Under an alias, as UPDATE … RETURNING writes its own columns without the table's name.
+_listed = credential.alias("listed").c
+_is_of_account = _listed.user_handle == bindparam("handle", type_=LargeBinary)
+_IDS = select(_listed.id).where(_is_of_account)
 #: The same as one text: hexadecimal numbers with commas between them.
 _IDS_AS_TEXT = {
-    "sqlite": func.group_concat(func.hex(_theirs.id)),
-    "postgresql": func.string_agg(func.encode(_theirs.id, literal_column("'hex'")), literal_column("','")),
+    "sqlite": func.group_concat(func.hex(_listed.id)),
+    "postgresql": func.string_agg(func.encode(_listed.id, literal_column("'hex'")), literal_column("','")),
 }
 
 
 class RecordUse:
-    """Stores a use and finds the account's credentials, in one statement where the database can answer an UPDATE.
+    """Stores a use and finds the account's credentials, in one statement where there is UPDATE … RETURNING.
 
     :param update: changes one row or none.
     """
@@ -97,7 +97,7 @@ class RecordUse:
     def __init__(self, update: Update) -> None:
         self._update = update
         self._by_dialect = {
-            name: update.returning(select(text).where(_is_theirs).scalar_subquery())
+            name: update.returning(select(text).where(_is_of_account).scalar_subquery())
             for name, text in _IDS_AS_TEXT.items()
         }
 
@@ -127,7 +127,7 @@ class InsertIfNew:
         self._column = column
         self._plain = insert(table)
         self._find = find
-        # Sees what others have committed, also where the transaction looks at an older state (MySQL's default).
+        # A locking read sees what others have committed, even in an older snapshot (MySQL's default).
         self._find_now = find.with_for_update(read=True)
         self._by_dialect = {
             name: statement.on_conflict_do_nothing(index_elements=[column]).execution_options(preserve_rowcount=True)
@@ -171,7 +171,7 @@ def record_of(row: Row[Any]) -> CredentialRecord:
 
 def values_of(record: CredentialRecord) -> dict[str, Any]:
     """Turn a record into the values of its row."""
-    values = {name: getattr(record, name) for name in credential.c.keys()}
+    values = {column.name: getattr(record, column.name) for column in credential.c}
     values["transports"] = json.dumps(record.transports)
     values["created_at"] = record.created_at.astimezone(UTC)
     values["last_used_at"] = record.last_used_at and record.last_used_at.astimezone(UTC)
@@ -192,5 +192,5 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
 
 
 def _utc(moment: datetime) -> datetime:
-    """PostgreSQL answers in the session's time zone; the others forget that they were told UTC."""
+    """Return a time in UTC: PostgreSQL answers in the session's time zone, other databases without one."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

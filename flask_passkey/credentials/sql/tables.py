@@ -1,9 +1,9 @@
 """The two tables: one row for each account that has passkeys, one for each credential.
 
-They are created on first use. To have Alembic create them instead, hand it ``metadata`` beside your own
-(``target_metadata = [db.metadata, flask_passkey.sql.metadata]``), and switch the other off with
-``SQLCredentialRepository(..., create_tables=False)``. They are made of SQLAlchemy's own column types only, so a
-migration that Alembic writes needs no import from here.
+They are created on first use. To have Alembic create them instead, give it ``metadata`` beside yours
+(``target_metadata = [db.metadata, flask_passkey.metadata]``), and switch our creation off with
+``SQLCredentialRepository(..., create_tables=False)``. Their column types are SQLAlchemy's own, so a migration that
+Alembic writes needs no import from here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LONG = 1 << 20
 
 
 def _key(length: int) -> TypeEngine[bytes]:
-    """Return a type for short bytes; MySQL has no index on a BLOB."""
+    """Return a type for short bytes; MySQL cannot index a BLOB."""
     return LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql", "mariadb")
 
 
@@ -40,7 +40,7 @@ def _time() -> DateTime:
     return DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
-#: What holds both tables; every constraint has a name, so that migrations can refer to it.
+#: Holds both tables; every constraint has a name, so that migrations can refer to it.
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -50,7 +50,7 @@ metadata = MetaData(
     }
 )
 
-#: The accounts. The app's key is here and nowhere else; MySQL must not take "A" for "a" in it.
+#: The accounts. The app's key is here and nowhere else; MySQL must tell "A" from "a" in it.
 passkey_user = Table(
     "passkey_user",
     metadata,

@@ -1,0 +1,55 @@
+"""Hooks of the wrong signature: each is an error of a type checker in the line that ends with ``# wrong``."""
+
+from __future__ import annotations
+
+from flask_passkey import Passkey, UserInfo
+
+passkey = Passkey()
+
+
+@passkey.get_current_user  # wrong
+def get_current_user(user_id: str) -> object:
+    return user_id
+
+
+@passkey.load_user  # wrong
+def load_user(user_id: int) -> object:
+    return user_id
+
+
+@passkey.login_user  # wrong
+def login_user() -> None:
+    return None
+
+
+@passkey.find_user  # wrong
+def find_user(name: str, realm: str) -> object:
+    return name, realm
+
+
+@passkey.create_user  # wrong
+def create_user(name: str) -> object:
+    return name
+
+
+@passkey.name_available  # wrong
+def name_available(name: str) -> str:
+    return name
+
+
+@passkey.describe_user  # wrong
+def describe_user(user: object) -> str:
+    return str(user)
+
+
+@passkey.check_account  # wrong
+def check_account(user: object) -> UserInfo:
+    return UserInfo(id=str(user), name="", display_name="")
+
+
+@passkey.other_sign_in_methods  # wrong
+def other_sign_in_methods(user: object, method: str) -> bool:
+    return bool(user and method)
+
+
+Passkey(credentials="passkeys.sqlite3")  # wrong
