@@ -27,7 +27,7 @@ from .relying_party import RelyingParty
 from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import ended, flask_login, http, outage, rows, schemas, sessions, views
+from .web import cookies, ended, flask_login, http, outage, rows, schemas, sessions, views
 from .web.rows import PasskeyRow
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,7 +91,7 @@ class Passkey:
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
         app.register_error_handler(Refusal, http.refuse)
         _add_well_known(app, config)
-        _guard_sessions(app, store)
+        _guard_sessions(app, config, store)
         flask_login.connect(app)
 
     def _make_state(
@@ -362,7 +362,7 @@ def _store_of(app: Flask, own: CeremonyStore | None) -> Callable[[], CeremonySto
     return store
 
 
-def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
+def _guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
     """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
     inner = app.wsgi_app
 
@@ -372,12 +372,17 @@ def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
             store()
             ended.guard(app.session_interface, at_end=sessions.check_at_end)
             outage.guard(app.session_interface)
-            checks = app.before_request_funcs.setdefault(None, [])
-            if sessions.check_at_start not in checks:
-                checks.append(sessions.check_at_start)  # behind the app's own, which may look who is signed in
+            _before_first_request(app, config)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
+    checks = app.before_request_funcs.setdefault(None, [])
+    if sessions.check_at_start not in checks:
+        checks.append(sessions.check_at_start)  # behind the app's own, which may look who is signed in
+        cookies.warn(app.config, config)
 
 
 def _secret(app: Flask, config: PasskeyConfig) -> bytes:

@@ -30,6 +30,9 @@ from .errors import (
     NameTaken,
     Refusal,
     ResponseRejected,
+    SignedInAlready,
+    StepUpRequired,
+    TooManyCredentials,
     UnknownCredential,
 )
 from .freshness import Freshness, StepUp
@@ -146,16 +149,20 @@ class RelyingParty:
 
     # Registration and sign-up
 
-    def begin_registration(self, visitor: Visitor, *, conditional: bool = False) -> Begun:
+    def begin_registration(self, visitor: Visitor, *, conditional: bool = False, user_id: str | None = None) -> Begun:
         """Begin to add a passkey to the signed-in user's account (section 7.1).
 
         :param conditional: the browser will be asked to make it without asking the user; only where
             :meth:`may_create_conditionally`.
+        :param user_id: the account that the page was made for; unless given, the signed-in user's.
         :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
         :raises SignInRequired: nobody is signed in.
+        :raises SignedInAlready: ``user_id`` is another account.
         :raises StepUpRequired: there is no fresh sign-in.
         :raises FeatureOff: ``conditional``, and the app has not offered that.
         """
+        if user_id is not None and visitor.info is not None and visitor.info.id != user_id:
+            raise SignedInAlready("the page was made for another account than the one that is signed in")
         allowed = self._freshness.require_step_up(visitor)
         info = allowed.info
         if conditional and visitor.conditional_user_id != info.id:
@@ -188,10 +195,13 @@ class RelyingParty:
         :param name: 1 to 255 characters; what the user signs in with.
         :param display_name: at most 255 characters, may be empty; what the user likes to be called.
         :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
+        :raises SignedInAlready: somebody is signed in.
         :raises FeatureOff: the app has no sign-up.
         :raises MalformedRequest: a name cannot be one.
         :raises NameTaken: there is an account of this name.
         """
+        if visitor.info is not None:
+            raise SignedInAlready("a sign-up in a browser in which somebody is signed in")
         self._require_sign_up()
         name, display_name = clean_name(name), clean_display_name(display_name)
         if not self.accounts.is_available(name):
@@ -250,7 +260,11 @@ class RelyingParty:
         return registered
 
     def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:
-        self.credentials.add(record)
+        """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
+        try:
+            self.credentials.add(record, limit=None if allowed.is_fresh else 1)
+        except TooManyCredentials as exc:
+            raise StepUpRequired("another request has added the account's first passkey") from exc
         return Registered(record, allowed.info, visitor)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:

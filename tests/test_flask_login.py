@@ -111,7 +111,7 @@ def test_a_missing_user_loader_is_named() -> None:
 
 
 def test_signing_out_ends_what_a_passkey_sign_in_allows(site: App, client: FlaskClient) -> None:
-    """Who signs in with a password, after a sign-out or not, cannot add a passkey on the strength of the earlier one."""
+    """Who signs in with a password, after a sign-out or not, cannot add a passkey on the strength of one before."""
 
     @site.app.post("/password")
     def sign_in_with_password() -> str:

@@ -228,3 +228,16 @@ def check_related(origins: Sequence[str]) -> None:
             f"PASSKEY_RELATED_ORIGINS has {len(set(names.values()))} different names, of which browsers look at five. "
             f"Write PASSKEY_RELATED_ORIGINS = {kept}"
         )
+
+
+def check_schemes(origins: Sequence[str], related: Sequence[str]) -> None:
+    """Check that no related origin on http takes the protection of https from the cookies of all others.
+
+    :raises ConfigurationError: one is on http, and others are on https.
+    """
+    kept = [origin for origin in related if not origin.startswith("http:")]
+    if len(kept) < len(related) and any(origin.startswith("https:") for origin in (*origins, *related)):
+        raise ConfigurationError(
+            "PASSKEY_RELATED_ORIGINS has an origin on http, for which no cookie could be kept to https. "
+            f"Write PASSKEY_RELATED_ORIGINS = {kept}, and give a developer's machine settings for itself."
+        )

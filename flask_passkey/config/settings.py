@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigurationError
-from .origins import check_below, check_related, default_origins
+from .origins import check_below, check_related, check_schemes, default_origins
 from .readers import READERS
 
 
@@ -139,6 +139,7 @@ def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
 def _check_together(config: PasskeyConfig) -> None:
     check_below(config.origins, config.rp_id)
     check_related(config.related_origins)
+    check_schemes(config.origins, config.related_origins)
     if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
         raise ConfigurationError(
             "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "

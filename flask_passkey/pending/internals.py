@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ def upsert_of(interface: Any) -> Callable[..., None]:
     return upsert
 
 
+def replace_saving(interface: Any, save: Callable[..., None], delete: Callable[..., None] | None) -> None:
+    """Make an interface save and delete sessions by other functions, whose first argument is what it has now."""
+    interface._upsert_session = partial(save, interface._upsert_session)
+    if delete is not None:
+        interface._delete_session = partial(delete, interface._delete_session)
+
+
 # CacheLib: the caches
 
 
@@ -82,7 +90,7 @@ def path_of(cache: Any) -> str:
 
 
 def ignored_folder(cache: Any, name: str) -> str:
-    """Return a folder or file inside that of a cache; CacheLib ignores it because its name ends like a temporary file's."""
+    """Return a folder or file in that of a cache; CacheLib ignores it because its name ends like a temporary file's."""
     return os.path.join(path_of(cache), f"{name}{cache._fs_transaction_suffix}")
 
 

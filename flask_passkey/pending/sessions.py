@@ -169,8 +169,7 @@ def _dynamodb(interface: Any) -> Save:
 
 def _local_cache(interface: Any) -> Save:
     """Save into memory or files: nobody deletes a record between the look and the write."""
-    upsert, lock = _upsert(interface), lock_for(interface)
-    assert lock is not None
+    upsert, lock = _upsert(interface), lock_for(interface) or _memory_lock
 
     def save(lifetime: timedelta, session: Any, name: str) -> None:
         with lock():

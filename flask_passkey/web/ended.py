@@ -16,6 +16,7 @@ from flask import Flask, Request, Response, current_app, has_request_context, re
 from flask.sessions import SessionInterface, SessionMixin
 
 from ..errors import CeremonyStoreUnavailable
+from ..pending.internals import replace_saving
 from ..pending.sessions import Save, SessionEnded, lock_for, saver_for
 
 #: In the environment of a request that the app serves; of a test's look into a session it is not.
@@ -36,9 +37,8 @@ def guard(interface: SessionInterface, *, at_end: Callable[[SessionMixin], None]
     wrapped.open_session = partial(_open_session, interface.open_session)
     wrapped.save_session = partial(_save_session, interface.save_session, at_end)
     if (saver := saver_for(interface)) is not None:
-        wrapped._upsert_session = partial(_upsert, wrapped._upsert_session, saver)
-    if (lock := lock_for(interface)) is not None:
-        wrapped._delete_session = partial(_delete, wrapped._delete_session, lock)
+        lock = lock_for(interface)
+        replace_saving(interface, partial(_upsert, saver), None if lock is None else partial(_delete, lock))
 
 
 def was_read(session: Any) -> bool:
@@ -90,11 +90,11 @@ def _save_session(
         app.logger.info("A session ended while this request was under way; it was not saved.")
 
 
-def _upsert(upsert: Save, saver: Save, session_lifetime: timedelta, session: Any, store_id: str) -> None:
+def _upsert(saver: Save, upsert: Save, session_lifetime: timedelta, session: Any, store_id: str) -> None:
     known = has_request_context() and request.environ.get(_READ) == session.sid
     (saver if known else upsert)(session_lifetime, session, store_id)
 
 
-def _delete(delete: Callable[[str], None], lock: Callable[[], AbstractContextManager[None]], store_id: str) -> None:
+def _delete(lock: Callable[[], AbstractContextManager[None]], delete: Callable[[str], None], store_id: str) -> None:
     with lock():
         delete(store_id)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import default_exceptions
 
-from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed, SignInRequired
+from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
 from ..state import current
 from ..visitor import Visitor
@@ -53,15 +53,13 @@ def begin_registration() -> Response:
     state = current()
     body = http.body(state.config, optional=True)
     visitor = sessions.visitor(begins=True)
-    if visitor.info is not None:
+    if schemas.is_sign_up(body, signed_in=visitor.info is not None):
+        begun = state.relying_party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
+    else:
         wanted = schemas.BeginRegistrationRequest.read(body)
         begun = state.relying_party.begin_registration(visitor, **wanted)
         if wanted["conditional"]:
             sessions.forget_offer()
-    elif body:
-        begun = state.relying_party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
-    else:
-        raise SignInRequired("nobody is signed in, and the request names no account to create")
     return http.succeed(schemas.begun(begun))
 
 
