@@ -32,6 +32,8 @@ SENTENCES = {
     "switched_off": _("This is switched off here."),
     "rejected": _("The passkey could not be verified. Please try again."),
     "unknown_credential": _("This passkey is no longer registered here. Please use another one."),
+    "other_account": _("Somebody else is signed in here by now. Please reload the page."),
+    "sign-up.other_account": _("You are signed in already. Sign out to create another account."),
     "step_up_required": _("Please sign in with your passkey again, then repeat."),
     "grant_not_found": _(
         "This link or code does not work: it may be mistyped, used already, expired, or for another account."

@@ -55,6 +55,11 @@ class Accounts:
         """Has the app a hook that creates accounts?"""
         return self._hooks.create_user is not None
 
+    @property
+    def has_own_current(self) -> bool:
+        """Does the app itself, and no login manager, say who is signed in?"""
+        return self._hooks.get_current_user is not None
+
     def current(self) -> Any:
         """Return the signed-in user or ``None``. A user whose ``is_authenticated`` is false counts as signed out."""
         user = self._required("get_current_user")()

@@ -16,6 +16,7 @@ from .credentials import INVITATION, RECOVERY_CODE
 from .encoding import base64url_decode, base64url_encode
 from .errors import ConfigurationError, CredentialNotFound, Refusal
 from .state import State, current
+from .web.cookies import missing_lines
 
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
 
@@ -41,6 +42,8 @@ def check() -> None:
             # What is not to be shown, the database's password, is not in the settings' representation either.
             value = repr(getattr(state.config, field.name)) if field.repr else "…"
             click.echo(f"PASSKEY_{field.name.upper()} = {value}")
+        for line in missing_lines(current_app.config, state.config):
+            click.echo(f"Missing, for the session's cookie on https: {line}")
         state.relying_party.credentials.get(b"\0")
         state.relying_party.try_ceremony_store()
     click.echo("Both stores answer.")

@@ -34,10 +34,12 @@ from .errors import (
     NameTaken,
     Refusal,
     ResponseRejected,
-    SignInRequired,
+    SignedInAlready,
     StepUpRequired,
+    TooManyCredentials,
     UnknownCredential,
 )
+from .freshness import Freshness, StepUp
 from .grants import Grants
 from .names import clean_display_name, clean_label, clean_name
 from .outcomes import AccountState, Begun, CredentialList, Deleted, Registered, SignedIn
@@ -93,6 +95,7 @@ class RelyingParty:
             sender=sender,
             clock=lambda: self._clock(),
         )
+        self._freshness = Freshness(config=config, accounts=accounts, credentials=credentials, clock=clock)
 
     # Sign-in and step-up
 
@@ -124,7 +127,7 @@ class RelyingParty:
         :raises SignInRequired: nobody is signed in.
         :raises CredentialNotFound: the account has no passkey.
         """
-        info = self._require_sign_in(visitor)
+        info = self._freshness.require_sign_in(visitor)
         allowed = [authentication.descriptor(record) for record in self.credentials.of_user(info.id)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
@@ -159,20 +162,25 @@ class RelyingParty:
 
     # Registration and sign-up
 
-    def begin_registration(self, visitor: Visitor, *, conditional: bool = False) -> Begun:
+    def begin_registration(self, visitor: Visitor, *, conditional: bool = False, user_id: str | None = None) -> Begun:
         """Begin to add a passkey to the signed-in user's account (section 7.1).
 
         :param conditional: the browser will be asked to make it without asking the user; only where
             :meth:`may_create_conditionally`.
+        :param user_id: the account that the page was made for; unless given, the signed-in user's.
         :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
         :raises SignInRequired: nobody is signed in.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises SignedInAlready: ``user_id`` is another account.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises FeatureOff: ``conditional``, and the app has not offered that.
         """
-        info = self._require_step_up(visitor)
+        if user_id is not None and visitor.info is not None and visitor.info.id != user_id:
+            raise SignedInAlready("the page was made for another account than the one that is signed in")
+        allowed = self._freshness.require_step_up(visitor)
+        info = allowed.info
         if conditional and visitor.conditional_user_id != info.id:
             raise FeatureOff("no passkey is on offer: call passkey.offer_passkey() after a password sign-in")
-        return self._begin_adding(visitor, info, conditional=conditional)
+        return self._begin_adding(visitor, info, allowed.records, conditional=conditional)
 
     def begin_enrolment(self, visitor: Visitor, *, grant: str) -> Begun:
         """Begin to add a passkey to the account of an enrolment grant (section 7.1). The grant is not spent by that.
@@ -185,10 +193,16 @@ class RelyingParty:
         found = self.grants.find(grant)
         _require_same_account(visitor, found.user_id)
         _, info = self.accounts.load(found.user_id)
-        return self._begin_adding(visitor, info, grant=found.token_hash)
+        return self._begin_adding(visitor, info, self.credentials.of_user(info.id), grant=found.token_hash)
 
     def _begin_adding(
-        self, visitor: Visitor, info: UserInfo, *, conditional: bool = False, grant: bytes = b""
+        self,
+        visitor: Visitor,
+        info: UserInfo,
+        records: Sequence[CredentialRecord],
+        *,
+        conditional: bool = False,
+        grant: bytes = b"",
     ) -> Begun:
         """Begin to add a passkey to an account that is there."""
         handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, new_user_handle())
@@ -198,7 +212,7 @@ class RelyingParty:
             display_name=info.display_name,
             user_handle=handle,
             user_id=info.id,
-            exclude=self.credentials.of_user(info.id),
+            exclude=records,
             conditional=conditional,
             grant=grant,
         )
@@ -211,7 +225,8 @@ class RelyingParty:
         account that has one must step up first.
         """
         user_id = visitor.user_id
-        return user_id != "" and visitor.conditional_user_id == user_id and not self.credentials.of_user(user_id)
+        offered = user_id != "" and visitor.conditional_user_id == user_id
+        return offered and self._freshness.may_add_first(visitor)
 
     def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str = "") -> Begun:
         """Begin to create an account with a passkey (section 7.1).
@@ -219,10 +234,13 @@ class RelyingParty:
         :param name: 1 to 255 characters; what the user signs in with.
         :param display_name: at most 255 characters, may be empty; what the user likes to be called.
         :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
+        :raises SignedInAlready: somebody is signed in.
         :raises FeatureOff: the app has no sign-up.
         :raises MalformedRequest: a name cannot be one.
         :raises NameTaken: there is an account of this name.
         """
+        if visitor.info is not None:
+            raise SignedInAlready("a sign-up in a browser in which somebody is signed in")
         self._require_sign_up()
         name, display_name = clean_name(name), clean_display_name(display_name)
         if not self.accounts.is_available(name):
@@ -253,7 +271,8 @@ class RelyingParty:
         :raises GrantNotFound: the grant was used, withdrawn or expired in the meantime, or somebody else is signed in.
         """
         label = clean_label(label)
-        pending = self._take_registration(visitor, ceremony_id)
+        # Before the claim, so that the browser can step up and repeat.
+        allowed, pending = self._take_registration(visitor, ceremony_id)
         verified = registration.finish(
             pending,
             response,
@@ -263,9 +282,15 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        record = replace(verified.record, label=label or self._label_for(verified.record, user_agent))
-        add = {REGISTRATION: self._add, SIGN_UP: self._create_account, ENROLMENT: self._enrol}[pending.purpose]
-        registered = replace(add(visitor, pending, record), attestation_verified=verified.attestation_verified)
+        others = allowed.records if allowed else self.credentials.of_user(pending.user_id)
+        record = replace(verified.record, label=label or _label_for(verified.record, user_agent, others))
+        if pending.purpose == ENROLMENT:
+            registered = self._enrol(visitor, pending, record)
+        elif allowed and pending.purpose == REGISTRATION:
+            registered = self._add(visitor, allowed, record)
+        else:
+            registered = self._create_account(visitor, pending, record)
+        registered = replace(registered, attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
             self._sender,
@@ -276,29 +301,21 @@ class RelyingParty:
         )
         return registered
 
-    def _take_registration(self, visitor: Visitor, ceremony_id: str) -> PendingCeremony:
+    def _take_registration(self, visitor: Visitor, ceremony_id: str) -> tuple[StepUp | None, PendingCeremony]:
         """Claim a ceremony that makes a passkey.
 
         Where a step-up is needed that is told before the claim, so that the browser can step up and repeat. Whoever
         is signed in and has a grant needs none.
         """
         if visitor.info is None:
-            return self._take(visitor, ceremony_id, (SIGN_UP, ENROLMENT))
+            return None, self._take(visitor, ceremony_id, (SIGN_UP, ENROLMENT))
         try:
-            self._require_step_up(visitor)
+            allowed = self._freshness.require_step_up(visitor)
         except StepUpRequired:
             with suppress(CeremonyNotFound):
-                return self._take(visitor, ceremony_id, (ENROLMENT,))
+                return None, self._take(visitor, ceremony_id, (ENROLMENT,))
             raise
-        return self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
-
-    def _label_for(self, record: CredentialRecord, user_agent: str) -> str:
-        taken = {other.label for other in self.credentials.of_user(record.user_id)}
-        return automatic_label(record.aaguid, user_agent, taken=taken)
-
-    def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
-        self.credentials.add(record)
-        return Registered(record, self._require_sign_in(visitor), visitor, user=visitor.user)
+        return allowed, self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
 
     def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Spend the grant and add the credential, both or neither."""
@@ -309,6 +326,14 @@ class RelyingParty:
             self.credentials.add(record)
         signals.send(signals.enrolled, self._sender, user=user, credential=record, grant=grant)
         return Registered(record, info, visitor, user=user)
+
+    def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:
+        """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
+        try:
+            self.credentials.add(record, limit=None if allowed.is_fresh else 1)
+        except TooManyCredentials as exc:
+            raise StepUpRequired("another request has added the account's first passkey") from exc
+        return Registered(record, allowed.info, visitor, user=visitor.user)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
@@ -325,15 +350,17 @@ class RelyingParty:
         return Registered(record, info, visitor, user, self.accounts.may_sign_in(user), user=user)
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
-        """Require a passkey sign-in by the signed-in user not long ago, for anything that needs care.
+        """Require a fresh sign-in by the signed-in user, for anything that needs care.
 
         :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
         :raises SignInRequired: nobody is signed in.
-        :raises StepUpRequired: there was none, or too long ago.
+        :raises StepUpRequired: there was none, or too long ago, or by a passkey that is gone.
         """
-        max_age = self.config.step_up_age if max_age is None else max_age
-        if not self._is_fresh(visitor, self._require_sign_in(visitor), max_age):
-            raise StepUpRequired("the last passkey sign-in of this session is too long ago")
+        self._freshness.require_recent(visitor, max_age=self.config.step_up_age if max_age is None else max_age)
+
+    def still_valid(self, visitor: Visitor) -> bool:
+        """Tell whether a session may go on: not when the passkey it signed in with was deleted by another session."""
+        return self._freshness.still_valid(visitor)
 
     # The user's own credentials
 
@@ -342,7 +369,7 @@ class RelyingParty:
 
         :raises SignInRequired: nobody is signed in.
         """
-        info = self._require_sign_in(visitor)
+        info = self._freshness.require_sign_in(visitor)
         records = self.credentials.of_user(info.id)
         return CredentialList(records, self._account_state(info, records), visitor.current)
 
@@ -352,10 +379,10 @@ class RelyingParty:
         :param credential_id: raw bytes.
         :param label: 1 to 64 characters.
         :raises MalformedRequest: the label cannot be one.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises CredentialNotFound: the user has no such credential.
         """
-        info = self._require_step_up(visitor)
+        info = self._freshness.require_step_up(visitor).info
         record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
         signals.send(signals.renamed, self._sender, user=visitor.user, credential=record)
         return record
@@ -364,9 +391,9 @@ class RelyingParty:
         """Delete some of the signed-in user's credentials, each one or not at all.
 
         :param credential_ids: raw bytes.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         """
-        info = self._require_step_up(visitor)
+        info = self._freshness.require_step_up(visitor).info
         keep_last = not self.accounts.has_other_way_in(visitor.user)
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
@@ -423,24 +450,6 @@ class RelyingParty:
         """Claim a ceremony of one of these purposes that was begun by this visitor."""
         return self._pending.take(ceremony_id, secrets=visitor.secrets, purposes=purposes, user_id=visitor.user_id)
 
-    def _require_sign_in(self, visitor: Visitor) -> UserInfo:
-        if visitor.info is None:
-            raise SignInRequired("nobody is signed in")
-        self.accounts.check(visitor.user)
-        return visitor.info
-
-    def _require_step_up(self, visitor: Visitor) -> UserInfo:
-        """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
-        info = self._require_sign_in(visitor)
-        if not self._is_fresh(visitor, info, self.config.step_up_age) and self.credentials.of_user(info.id):
-            raise StepUpRequired(f"no passkey sign-in in the last {self.config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
-        return info
-
-    def _is_fresh(self, visitor: Visitor, info: UserInfo, max_age: int) -> bool:
-        """Tell whether this session has a passkey sign-in of this user at most ``max_age`` seconds old."""
-        last, now = visitor.last_sign_in, self._clock().timestamp()
-        return last is not None and last.user_id == info.id and now - last.at <= max_age
-
     def _require_sign_up(self) -> None:
         wanted = self.accounts.can_create if self.config.sign_up is None else self.config.sign_up
         if not wanted:
@@ -455,3 +464,7 @@ def _require_same_account(visitor: Visitor, user_id: str) -> None:
     """Refuse a grant of another account than the visitor's; nobody need be signed in."""
     if visitor.user_id not in ("", user_id):
         raise GrantNotFound("the grant is for another account than the one that is signed in")
+
+
+def _label_for(record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:
+    return automatic_label(record.aaguid, user_agent, taken={other.label for other in others})

@@ -34,6 +34,8 @@ withdrawn = _signals.signal("passkey-withdrawn")
 counter_regressed = _signals.signal("passkey-counter-regressed")
 #: A sign-in was accepted that changed its passkey's "can be synced" flag. ``user``, ``credential``.
 backup_eligibility_changed = _signals.signal("passkey-backup-eligibility-changed")
+#: The app made sure, without a passkey, that the signed-in user is there: ``passkey.confirm_user()``. ``user``.
+identity_confirmed = _signals.signal("passkey-identity-confirmed")
 #: A request was refused. ``error`` (:class:`~flask_passkey.errors.Refusal`), ``correlation_id``.
 refused = _signals.signal("passkey-refused")
 

@@ -327,14 +327,14 @@ def test_batch_delete(client: FlaskClient, ada: VirtualAuthenticator) -> None:
     for _ in range(2):
         add_passkey(client, VirtualAuthenticator(SITE))
     first, second, third = ids(client)
-    response = client.delete("/user/authn", query_string=[("id", first), ("id", second)])
-    assert response.get_json()["data"]["deleted"] == [first, second] and response.status_code == 200
-    response = client.delete("/user/authn", query_string=[("id", third), ("id", first), ("id", "!")])
+    response = client.delete("/user/authn", query_string=[("id", second), ("id", third)])
+    assert response.get_json()["data"]["deleted"] == [second, third] and response.status_code == 200
+    response = client.delete("/user/authn", query_string=[("id", first), ("id", second), ("id", "!")])
     envelope = response.get_json()
     assert (response.status_code, envelope["code"]) == (207, 40081)
     codes = {key: value["code"] for key, value in envelope["aggregated_error"].items()}
-    assert codes == {third: 409, first: 404, "!": 404}
-    assert envelope["data"]["deleted"] == [] and envelope["data"]["signals"]["allAcceptedCredentialIds"] == [third]
+    assert codes == {first: 409, second: 404, "!": 404}
+    assert envelope["data"]["deleted"] == [] and envelope["data"]["signals"]["allAcceptedCredentialIds"] == [first]
     assert_refused(client.delete("/user/authn"), 400, 40001)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from ..errors import CredentialExists, CredentialNotFound, LastCredential
+from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
 from .grant import GrantRecord
 from .record import CredentialRecord, counter_grows
 
@@ -51,8 +51,12 @@ class MemoryCredentialRepository:
                 del self._records[credential_id]
             self.delete_grants(user_id)
 
-    def add(self, record: CredentialRecord) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         with self._lock:
+            if self._handles.get(record.user_id) != record.user_handle:
+                raise CredentialNotFound("the account does not have this user handle: it was forgotten")
+            if limit is not None and len(self._ids.get(record.user_id, ())) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
             if record.id in self._records:
                 raise CredentialExists("the credential ID is already registered")
             self._records[record.id] = record

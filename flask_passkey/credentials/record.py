@@ -83,10 +83,13 @@ class CredentialRepository(Protocol):
     def delete_user(self, user_id: str) -> None:
         """Delete the account's user handle and all its credentials; do nothing if it has none."""
 
-    def add(self, record: CredentialRecord) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         """Store a new credential; its account must have a user handle.
 
+        :param limit: refuse if the account has so many already; this holds under simultaneous calls.
+        :raises CredentialNotFound: the account does not have the record's user handle, because it was forgotten.
         :raises CredentialExists: the ID is registered, to any account. Of simultaneous callers exactly one succeeds.
+        :raises TooManyCredentials: the account has ``limit`` credentials or more.
         """
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:

@@ -111,6 +111,8 @@ export type PasskeyErrorCode =
   | "switched_off"
   | "rejected"
   | "unknown_credential"
+  /** Somebody is signed in, and it is not whom the page was made for. */
+  | "other_account"
   | "step_up_required"
   /** The link or code was used, has expired, or is for another account than the one signed in. */
   | "grant_not_found";
@@ -241,8 +243,11 @@ export class PasskeyClient {
   authenticate(options?: { userName?: string; uiMode?: "immediate" }): Promise<SignedIn>;
   /** Step up: confirm with one of the account's passkeys. */
   stepUp(): Promise<SignedIn>;
-  /** Add a passkey to the signed-in account. */
-  register(options?: { name?: string; preset?: Preset }): Promise<PasskeyCredential & FromBrowser>;
+  /**
+   * Add a passkey to the signed-in account.
+   * @param options.userId the account that the page was made for, as in `user.id` of a sign-in; refused if another is open
+   */
+  register(options?: { name?: string; preset?: Preset; userId?: string }): Promise<PasskeyCredential & FromBrowser>;
   /** Create an account with its first passkey, and sign it in. */
   signUp(options: {
     name: string;
@@ -259,15 +264,16 @@ export class PasskeyClient {
    * After a sign-in with a password: let the password manager make a passkey, without a dialog. Only if the browser can,
    * and the server has offered it (`passkey.offer_passkey()`). Never rejects, and ends when another ceremony begins.
    * @param options.timeout milliseconds that the browser has; 10,000 unless given
+   * @param options.userId the account that the page was made for
    * @returns `null` if none was made, for whatever reason
    */
-  conditionalCreate(options?: { timeout?: number }): Promise<(PasskeyCredential & FromBrowser) | null>;
+  conditionalCreate(options?: { timeout?: number; userId?: string }): Promise<(PasskeyCredential & FromBrowser) | null>;
   /** Return the account's passkeys. Also brings the password manager up to date. */
   list(): Promise<PasskeyCredential[]>;
   rename(id: string, name: string): Promise<PasskeyCredential>;
   delete(id: string): Promise<{ signals: Signals }>;
   /** Fetch the options of a ceremony before the click. They are kept for half their life, or until used. */
-  prefetch(action?: "authenticate" | "step-up" | "register"): Promise<unknown>;
+  prefetch(action?: "authenticate" | "step-up" | "register", options?: { userId?: string }): Promise<unknown>;
   /**
    * Offer passkeys among the suggestions of the field whose `autocomplete` ends in `webauthn`. The ceremony is renewed
    * before it expires on the server. Does nothing if the browser cannot.
@@ -290,6 +296,7 @@ export class PasskeyClient {
  *   data-passkey-name       the name of a new one
  *   data-passkey-grant      the token or code of an "enrol"; a form may have a field "grant" instead, else it is what the
  *                           page's address has behind its #
+ *   data-passkey-user       the account that the page was made for, by the app's id; another one gets nothing
  *   data-passkey-preset     where to keep a new one: see Preset
  *   data-passkey-immediate  look only on this device at the first press, if the browser can
  *   data-passkey-autofill   offer passkeys in the page's name field, and treat a picked one as this element's sign-in

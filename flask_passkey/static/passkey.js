@@ -44,6 +44,8 @@ export const MESSAGES = Object.freeze({
   switched_off: "This is switched off here.",
   rejected: "The passkey could not be verified. Please try again.",
   unknown_credential: "This passkey is no longer registered here. Please use another one.",
+  other_account: "Somebody else is signed in here by now. Please reload the page.",
+  "sign-up.other_account": "You are signed in already. Sign out to create another account.",
   step_up_required: "Please sign in with your passkey again, then repeat.",
   grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account.",
   waiting: "Follow the steps that your browser or device shows.",
@@ -77,6 +79,7 @@ const SERVER_CODES = {
   40025: "rejected",
   40090: "unknown_credential",
   40091: "step_up_required",
+  40092: "other_account",
   40094: "grant_not_found",
   50001: "unavailable",
   50006: "unavailable",
@@ -398,12 +401,18 @@ export class PasskeyClient {
     return this.#run("step-up", () => this.#signIn("step-up"));
   }
 
-  register({ name, preset } = {}) {
-    return this.#run("register", () => this.#create("register", () => this.prefetch("register"), { name, preset }));
+  register({ name, preset, userId } = {}) {
+    const begin = () => this.prefetch("register", { userId });
+    return this.#run("register", () => this.#create("register", begin, { name, preset }));
   }
 
   signUp({ name, displayName, passkeyName, preset }) {
-    const begin = () => this.#begin("sign-up", { name, display_name: displayName || undefined });
+    const begin = async () => {
+      const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined });
+      // An older server adds the passkey to whatever account is open.
+      if (ceremony.publicKey.user.name !== name.trim().normalize()) throw new PasskeyError("other_account");
+      return ceremony;
+    };
     return this.#run("sign-up", () => this.#create("sign-up", begin, { name: passkeyName, preset }));
   }
 
@@ -414,9 +423,9 @@ export class PasskeyClient {
   }
 
   /** Never rejects and shows nothing, as the user did not ask for it. */
-  async conditionalCreate({ timeout = 10_000 } = {}) {
+  async conditionalCreate({ timeout = 10_000, userId } = {}) {
     if ((await clientCapabilities()).conditionalCreate !== true || current) return null;
-    const begin = () => this.#begin("conditional-create", { conditional: true });
+    const begin = () => this.#begin("conditional-create", { conditional: true, user_id: userId });
     return attempt(() => this.#create("conditional-create", begin, {}, { mediation: "conditional" }, timeout), null);
   }
 
@@ -433,11 +442,11 @@ export class PasskeyClient {
   }
 
   /** Fetch options before they are needed: Safari allows no waiting between the click and the dialog. */
-  prefetch(action = "authenticate") {
+  prefetch(action = "authenticate", { userId } = {}) {
     const kept = this.#kept[action];
-    if (kept && Date.now() < kept.until) return kept.promise;
-    const entry = { until: Infinity };
-    entry.promise = this.#begin(action).then((ceremony) => {
+    if (kept && kept.userId === userId && Date.now() < kept.until) return kept.promise;
+    const entry = { until: Infinity, userId };
+    entry.promise = this.#begin(action, userId && { user_id: userId }).then((ceremony) => {
       entry.until = ceremony.began + ceremony.life / 2;
       return ceremony;
     });
@@ -573,7 +582,8 @@ export class PasskeyClient {
     delete this.#kept[action]; // used up, whatever the answer is
     const path = pathOf(action);
     const body = { session_id: id, response: withoutSecrets(response), ...extra };
-    const codes = { 404: "expired", 409: action === "sign-up" ? "name_taken" : "duplicate" };
+    const codes = { 404: "expired", 409: "duplicate" };
+    if (action === "sign-up") Object.assign(codes, { 409: "name_taken", 40091: "other_account" });
     const post = () =>
       this.#call("POST", path, body, codes).catch(async (error) => {
         if (isOrphan(action, error.envelope?.code, publicKey, response.id)) {
@@ -636,7 +646,8 @@ const ACTIONS = {
   enrol,
   authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
   "step-up": (client) => client.stepUp(),
-  register: (client, { dataset }) => client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset }),
+  register: (client, { dataset }) => 
+    client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset, userId: dataset.passkeyUser }),
   "sign-up": (client, form) => client.signUp({ name: form.elements.name.value, displayName: form.elements.display_name?.value }),
   rename: (client, form) => client.rename(form.dataset.passkeyId, form.elements.name.value),
   delete: (client, { dataset }) => client.delete(dataset.passkeyId),
@@ -719,10 +730,11 @@ const hinted = {};
 
 /** The pointer or the focus is on a button: fetch its options ahead, at most once a minute. */
 function hint({ target }) {
-  const action = target.closest?.("[data-passkey]")?.dataset.passkey;
+  const element = target.closest?.("[data-passkey]");
+  const action = element?.dataset.passkey;
   if ((action !== "authenticate" && action !== "register") || Date.now() - (hinted[action] ?? 0) < 60_000) return;
   hinted[action] = Date.now();
-  if (!whyUnavailable()) passkey.prefetch(action).catch(() => {});
+  if (!whyUnavailable()) passkey.prefetch(action, { userId: element.dataset.passkeyUser }).catch(() => {});
 }
 
 function listen() {
@@ -763,7 +775,7 @@ function setUp() {
   show();
   if (document.querySelector("[data-passkey-sync]")) passkey.list().catch(() => {});
   const landing = document.querySelector("[data-passkey-offer]");
-  if (landing) passkey.conditionalCreate().then((made) => made && succeed(landing, "conditional-create", made));
+  if (landing) passkey.conditionalCreate({ userId: landing.dataset.passkeyUser }).then((made) => made && succeed(landing, "conditional-create", made));
   const field = document.querySelector("[data-passkey-autofill]");
   if (field) {
     const onSuccess = (data) => succeed(field, "authenticate", data);

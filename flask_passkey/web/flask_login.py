@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flask import Flask
 
 from ..accounts import Hooks
+from . import sessions
 
 
 def hooks_of(app: Flask) -> Hooks | None:
@@ -25,10 +24,14 @@ def hooks_of(app: Flask) -> Hooks | None:
     )
 
 
-def on_logout(app: Flask, function: Callable[..., object]) -> None:
-    """Call a function when Flask-Login signs somebody out, if it is installed."""
+def connect(app: Flask) -> None:
+    """Listen to Flask-Login's sign-ins and sign-outs, if it is installed."""
     try:
-        from flask_login import user_logged_out
+        import flask_login as signals
     except ImportError:
         return
-    user_logged_out.connect(function, app)
+    # A sign-in by a "remember me" cookie is one, too.
+    for signal in (signals.user_logged_in, signals.user_loaded_from_cookie):
+        signal.connect(sessions.signed_in, app)
+    signals.user_logged_out.connect(sessions.signed_out, app)
+    signals.session_protected.connect(sessions.protected, app)

@@ -70,6 +70,7 @@ class BeginSignInRequest(RequestSchema):
 
 class BeginRegistrationRequest(RequestSchema):
     conditional = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    user_id = fields.String(allow_none=True)
 
 
 class BeginEnrolmentRequest(RequestSchema):
@@ -79,6 +80,13 @@ class BeginEnrolmentRequest(RequestSchema):
 class BeginSignUpRequest(RequestSchema):
     name = Text(clean_name, required=True)
     display_name = Text(clean_display_name, load_default="")
+
+
+def is_sign_up(body: object, *, signed_in: bool) -> bool:
+    """Tell whether a body is for a new account; whoever is signed in says so by a name."""
+    if not isinstance(body, dict) or "name" in body:
+        return not signed_in or isinstance(body, dict)
+    return not signed_in and not body.keys() <= _made(BeginRegistrationRequest).fields.keys()
 
 
 # Canonical form only.

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import default_exceptions
 
-from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed, SignInRequired
+from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
 from ..state import current
 from ..visitor import Visitor
@@ -55,15 +55,13 @@ def begin_registration() -> Response:
     visitor = sessions.visitor(begins=True)
     if isinstance(body, dict) and "grant" in body:
         begun = state.relying_party.begin_enrolment(visitor, **schemas.BeginEnrolmentRequest.read(body))
-    elif visitor.info is not None:
+    elif schemas.is_sign_up(body, signed_in=visitor.info is not None):
+        begun = state.relying_party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
+    else:
         wanted = schemas.BeginRegistrationRequest.read(body)
         begun = state.relying_party.begin_registration(visitor, **wanted)
         if wanted["conditional"]:
             sessions.forget_offer()
-    elif body:
-        begun = state.relying_party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
-    else:
-        raise SignInRequired("nobody is signed in, and the request names no account to create")
     return http.succeed(schemas.begun(begun))
 
 
@@ -105,7 +103,7 @@ def rename_credential(credential_id: str) -> Response:
 @blueprint.delete("/user/authn/<credential_id>")
 def delete_credential(credential_id: str) -> Response:
     """Delete one of the signed-in user's passkeys."""
-    outcome = current().relying_party.delete(sessions.visitor(), [schemas.known_id(credential_id)])
+    outcome = sessions.delete([schemas.known_id(credential_id)])
     for refusal in outcome.refused.values():
         raise refusal
     return http.succeed({"signals": schemas.account_state(outcome.account)})
@@ -118,7 +116,7 @@ def delete_credentials() -> Response:
     if not texts:
         raise MalformedRequest("id", "no id in the query")
     ids = {text: schemas.read_credential_id(text) for text in texts}
-    outcome = current().relying_party.delete(sessions.visitor(), [item for item in ids.values() if item])
+    outcome = sessions.delete([item for item in ids.values() if item])
     refused = {
         text: CredentialNotFound("no credential can have this ID") if item is None else outcome.refused[item]
         for text, item in ids.items()

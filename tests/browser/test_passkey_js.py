@@ -417,6 +417,57 @@ def test_presets_say_where_the_passkey_should_live(page: Page, site: Site, authe
     assert asked == [[None, None], ["client-device", "platform"], ["security-key", "cross-platform"]]
 
 
+def test_a_sign_up_that_is_answered_with_another_account(blank: Page) -> None:
+    """A server that would add the passkey to whatever account is open is found out before a dialog opens."""
+    found = run(
+        blank,
+        """
+        const asked = [];
+        answer(async () => { asked.push("dialog"); throw new DOMException("", "NotAllowedError"); });
+        const fetch = async () => new Response(JSON.stringify(
+          { code: 0, msg: "", data: { session_id: "x", options: { publicKey: given } } }));
+        const client = new m.PasskeyClient({ fetch });
+        const codes = [];
+        for (const name of ["bob", "ADA", " ada ", "ada"]) {
+          codes.push((await failure(() => client.signUp({ name }))).code);
+        }
+        const { message } = await failure(() => client.signUp({ name: "bob" }));
+        return [codes, asked.length, message];
+        """,
+        CREATION,
+    )
+    sentence = "You are signed in already. Sign out to create another account."
+    assert found == [["other_account", "other_account", "cancelled", "cancelled"], 2, sentence]
+
+
+def test_a_page_says_for_whom_it_was_made(blank: Page) -> None:
+    """``userId`` and ``data-passkey-user`` go to the server, and options fetched for another user are not used."""
+    sent = run(
+        blank,
+        """
+        const sent = [];
+        answer(async () => { throw new DOMException("", "NotAllowedError"); });
+        const fetch = async (url, { body }) => {
+          sent.push(body ? JSON.parse(body) : null);
+          return new Response(JSON.stringify({ code: 40092, msg: "", data: null }), { status: 409 });
+        };
+        const client = new m.PasskeyClient({ fetch });
+        const codes = [];
+        codes.push((await failure(() => client.register({ userId: "1" }))).code);
+        codes.push((await failure(() => client.register())).code);
+        m.passkey.fetch = fetch;
+        const button = Object.assign(document.createElement("button"), { type: "button" });
+        Object.assign(button.dataset, { passkey: "register", passkeyUser: "2" });
+        document.body.append(button);
+        const failed = new Promise((done) => button.addEventListener("passkey:error", done));
+        button.click();
+        codes.push((await failed).detail.code);
+        return [sent, codes];
+        """,
+    )
+    assert sent == [[{"user_id": "1"}, None, {"user_id": "2"}], ["other_account"] * 3]
+
+
 def test_immediate_mediation_where_the_browser_has_it(blank: Page) -> None:
     """Asked for passkeys that are right here, the browser gets the mode without a signal; elsewhere it is a dialog."""
     asked = run(

@@ -18,6 +18,7 @@ from ...errors import (
     CredentialNotFound,
     CredentialStoreUnavailable,
     LastCredential,
+    TooManyCredentials,
 )
 from .. import CredentialRecord, GrantRecord
 from . import grants, statements
@@ -157,7 +158,7 @@ class SQLCredentialRepository:
 
         handle = self._call(add)
         if handle is None:
-            raise CredentialStoreUnavailable("the account was forgotten at the same moment")
+            raise CredentialNotFound("the account was forgotten at the same moment")
         return handle
 
     def delete_user(self, user_id: str) -> None:
@@ -170,9 +171,18 @@ class SQLCredentialRepository:
 
         self._call(delete)
 
-    def add(self, record: CredentialRecord) -> None:
-        if not self._call(lambda connection: statements.ADD(connection, statements.values_of(record))):
-            raise CredentialExists("the credential ID is already registered")
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+        owner = {"owner": record.user_id}
+
+        def add(connection: Connection) -> None:
+            if not connection.execute(statements.LOCK_HANDLE, owner | {"handle": record.user_handle}).rowcount:
+                raise CredentialNotFound("the account does not have this user handle: it was forgotten")
+            if limit is not None and len(connection.execute(statements.LOCK_IDS, owner).all()) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
+            if not statements.ADD(connection, statements.values_of(record)):
+                raise CredentialExists("the credential ID is already registered")
+
+        self._call(add)
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}

@@ -52,6 +52,8 @@ LIST = _records.where(user.c.user_id == _owner).order_by(credential.c.created_at
 
 #: A no-op UPDATE that takes the account's row lock; on SQLite the database's write lock, even without an account.
 LOCK = update(user).where(user.c.user_id == _owner).values(user_id=user.c.user_id)
+#: The same, of the account that still has this user handle.
+LOCK_HANDLE = LOCK.where(user.c.user_handle == bindparam("handle", type_=LargeBinary))
 LOCK_IDS = select(credential.c.id).where(_of_owner).with_for_update()
 DELETE = delete(credential).where(credential.c.id == _key)
 DELETE_ALL = delete(credential).where(_of_owner)
