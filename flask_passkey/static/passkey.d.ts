@@ -69,7 +69,7 @@ export const WebAuthnAbortService: {
   cancelCeremony(): void;
 };
 
-/** The browser's own parser, or the same in JavaScript; tolerates nulls. */
+/** The same as the browser's parser makes, without calling it; tolerates nulls, and base64 of both kinds. */
 export function parseCreationOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialCreationOptionsJSON>,
 ): PublicKeyCredentialCreationOptions;
@@ -77,7 +77,10 @@ export function parseRequestOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialRequestOptionsJSON>,
 ): PublicKeyCredentialRequestOptions;
 
-/** `credential.toJSON()`, even if a password manager broke it. */
+/**
+ * The same as `credential.toJSON()` makes, without calling it: from the bytes, in any form that password managers' scripts
+ * give them. What cannot be read is left out.
+ */
 export function credentialToJSON(credential: Credential): RegistrationResponseJSON | AuthenticationResponseJSON;
 
 /** Why passkeys cannot work on this page; `null` when they can. */
