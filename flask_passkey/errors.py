@@ -22,6 +22,7 @@
         ├── ResponseRejected        40025
         ├── UnknownCredential       40090
         ├── StepUpRequired          40091
+        ├── TooManyCredentials      40093
         ├── CredentialStoreUnavailable  50001
         ├── Misconfigured           50005
         └── CeremonyStoreUnavailable    50006
@@ -209,6 +210,14 @@ class StepUpRequired(Refusal):
     code = 40091
     status = 403
     message = "Please sign in with a passkey again, then repeat."
+
+
+class TooManyCredentials(Refusal):
+    """The account has as many credentials as ``PASSKEY_MAX_CREDENTIALS`` allows."""
+
+    code = 40093
+    status = 409
+    message = "This account has as many passkeys as it can have; please delete one first."
 
 
 class CredentialStoreUnavailable(Refusal):

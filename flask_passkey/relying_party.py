@@ -32,6 +32,7 @@ from .errors import (
     ResponseRejected,
     SignInRequired,
     StepUpRequired,
+    TooManyCredentials,
     UnknownCredential,
 )
 from .names import clean_display_name, clean_label, clean_name
@@ -155,10 +156,14 @@ class RelyingParty:
         :raises SignInRequired: nobody is signed in.
         :raises StepUpRequired: the last passkey sign-in is too long ago.
         :raises FeatureOff: ``conditional``, and the app has not offered that.
+        :raises TooManyCredentials: the account has ``PASSKEY_MAX_CREDENTIALS`` passkeys.
         """
         info = self._require_step_up(visitor)
         if conditional and visitor.conditional_user_id != info.id:
             raise FeatureOff("no passkey is on offer: call passkey.offer_passkey() after a password sign-in")
+        records = self.credentials.of_user(info.id)
+        if len(records) >= self.config.max_credentials:
+            raise TooManyCredentials(f"the account has {len(records)} passkeys; see PASSKEY_MAX_CREDENTIALS")
         handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
         begun = registration.begin(
             config=self.config,
@@ -166,7 +171,7 @@ class RelyingParty:
             display_name=info.display_name,
             user_handle=handle,
             user_id=info.id,
-            exclude=self.credentials.of_user(info.id),
+            exclude=records,
             conditional=conditional,
         )
         return self._begin(visitor, *begun)
@@ -215,6 +220,7 @@ class RelyingParty:
         :raises MalformedRequest: the label cannot be one; the ceremony is still pending.
         :raises RegistrationRejected: it did not verify.
         :raises CredentialExists: its credential ID is registered already.
+        :raises TooManyCredentials: the account has ``PASSKEY_MAX_CREDENTIALS`` passkeys.
         :raises NameTaken: the account's name was taken in the meantime.
         """
         label = clean_label(label)
@@ -247,7 +253,7 @@ class RelyingParty:
         return automatic_label(record.aaguid, user_agent, taken=taken)
 
     def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
-        self.credentials.add(record)
+        self.credentials.add(record, limit=self.config.max_credentials)
         return Registered(record, self._require_sign_in(visitor), visitor)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:

@@ -21,7 +21,7 @@ from ..credentials import CredentialRecord
 from ..encoding import base64url_encode
 from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
-from .pending import SIGN_IN, STEP_UP, PendingCeremony
+from .pending import SIGN_IN, STEP_UP, PendingCeremony, mark
 from .policies import (
     AuthenticatorState,
     backup_eligibility_changed,
@@ -29,6 +29,9 @@ from .policies import (
     counter_regressed,
 )
 from .responses import AuthenticatorResponse, check_client_data, check_rp_id, quoted
+
+#: Longest list of credentials that Chromium takes in a request.
+MAX_LISTED = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,8 @@ def begin(
 ) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a sign-in or, with a user, of a step-up.
 
-    :param allowed: descriptors of the credentials that may answer; any may, if there are none.
+    :param allowed: descriptors of the credentials that may answer; any may, if there are none. Where browsers refuse a
+        list as long as this, they get none, and any passkey of the user may answer.
     :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.1.9) and what to remember.
     """
     options: dict[str, Any] = {
@@ -57,15 +61,16 @@ def begin(
         "rpId": config.rp_id,
         "userVerification": config.user_verification,
     }
+    listed = allowed if len(allowed) <= MAX_LISTED else ()
     if allowed:
-        options["allowCredentials"] = list(allowed)
+        options["allowCredentials"] = list(listed)
     pending = PendingCeremony(
         purpose=STEP_UP if user_id else SIGN_IN,
         rp_id=config.rp_id,
         challenge=options["challenge"],
         user_verification=config.user_verification,
         user_id=user_id,
-        allowed=tuple(item["id"] for item in allowed),
+        allowed=tuple(mark(item["id"]) for item in listed),
     )
     return options, pending
 
@@ -90,7 +95,7 @@ def read(pending: PendingCeremony, response: object, *, config: PasskeyConfig) -
     read = AuthenticatorResponse.read(response)
     check_client_data(read.client_data_json, kind="webauthn.get", pending=pending, config=config)
     check_rp_id(read.field("authenticatorData"), rp_id=pending.rp_id)
-    if pending.allowed and read.json["id"] not in pending.allowed:
+    if pending.allowed and mark(read.json["id"]) not in pending.allowed:
         raise ResponseRejected("the credential is not one this ceremony was begun for")
     return read
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
-from ..encoding import refuse_deep
+from ..encoding import base64url_encode, refuse_deep
 
 SIGN_IN: Final = "sign-in"
 STEP_UP: Final = "step-up"
@@ -41,7 +42,7 @@ class PendingCeremony:
     display_name: str = ""
     #: ``conditional`` where the browser was told that it need not ask anybody, as after a password sign-in.
     mediation: str = ""
-    #: Credential IDs that may answer; empty for any.
+    #: What :func:`mark` makes of the credential IDs that may answer; empty for any.
     allowed: tuple[str, ...] = ()
     #: End of life in seconds since 1970, set by the store.
     expires_at: float = 0.0
@@ -70,6 +71,14 @@ class PendingCeremony:
         if type(expires_at) not in (int, float) or {*map(type, members.values()), *map(type, allowed)} != {str}:
             raise ValueError("not a pending ceremony")
         return pending
+
+
+def mark(credential_id: str) -> str:
+    """Return what stands for a credential ID in a record: a few characters, however long the ID is.
+
+    :param credential_id: as base64url text.
+    """
+    return base64url_encode(sha256(credential_id.encode()).digest()[:9])
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -72,6 +72,8 @@ class PasskeyConfig:
     username_first: bool = False
     #: Seconds after a passkey sign-in in which passkeys can be added, renamed and deleted.
     step_up_age: int = 600
+    #: The most passkeys that an account can have, at most 1000. One more is refused.
+    max_credentials: int = 20
     #: ``False`` answers HTTP 200 to everything, for clients that read only the envelope.
     http_status: bool = True
     #: Longest accepted request body in bytes.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord, CredentialRepository
-from ..errors import CredentialExists, CredentialNotFound, LastCredential
+from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
 from .base import CALLERS, NOON, ROUNDS, Contract, handle_of, new_record
 
 
@@ -139,6 +139,35 @@ class Adding(Contract):
             answers = self.together([partial(repository.add, record) for record in records])
             assert [type(answer) for answer in answers].count(CredentialExists) == CALLERS - 1
             assert repository.get(bytes([turn])) == records[answers.index(None)]
+
+    def test_a_limit_holds(self, repository: CredentialRepository) -> None:
+        """An account that has as many credentials as the limit gets no more; others' do not count."""
+        self.add(repository, new_record(b"1"), new_record(b"2"), new_record(b"3", user_id="bob"))
+        repository.add(new_record(b"4"), limit=3)
+        for limit in (0, 1, 3):
+            with pytest.raises(TooManyCredentials):
+                repository.add(new_record(b"5"), limit=limit)
+        assert repository.get(b"5") is None
+        repository.add(new_record(b"5"))
+
+    def test_a_limit_holds_for_simultaneous_callers(self, repository: CredentialRepository) -> None:
+        """Of callers that add credentials to one account at once, no more succeed than the limit leaves room for."""
+        for turn in range(ROUNDS):
+            user_id = f"user {turn}"
+            self.add(repository, new_record(bytes([turn]), user_id=user_id))
+            records = [new_record(bytes([turn, caller]), user_id=user_id) for caller in range(CALLERS)]
+            answers = self.together([partial(repository.add, record, limit=3) for record in records])
+            assert [type(answer) for answer in answers].count(TooManyCredentials) == CALLERS - 2, answers
+            assert len(repository.of_user(user_id)) == 3
+
+    def test_a_forgotten_account_gets_nothing(self, repository: CredentialRepository) -> None:
+        """A credential of an account that has no user handle, or no longer, is not stored."""
+        repository.add_user("ada", handle_of("ada"))
+        repository.delete_user("ada")
+        for user_id in ("ada", "nobody"):
+            with pytest.raises(CredentialNotFound):
+                repository.add(new_record(user_id=user_id))
+        assert repository.get(b"id") is None
 
 
 class Listing(Contract):

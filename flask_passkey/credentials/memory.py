@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from ..errors import CredentialExists, CredentialNotFound, LastCredential
+from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
 from .record import CredentialRecord, counter_grows
 
 
@@ -45,8 +45,12 @@ class MemoryCredentialRepository:
             for credential_id in self._ids.pop(user_id, ()):
                 del self._records[credential_id]
 
-    def add(self, record: CredentialRecord) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         with self._lock:
+            if record.user_id not in self._handles:
+                raise CredentialNotFound("the account has no user handle: it was forgotten")
+            if limit is not None and len(self._ids.get(record.user_id, ())) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
             if record.id in self._records:
                 raise CredentialExists("the credential ID is already registered")
             self._records[record.id] = record

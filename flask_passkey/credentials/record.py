@@ -80,10 +80,13 @@ class CredentialRepository(Protocol):
     def delete_user(self, user_id: str) -> None:
         """Forget the account's user handle and all its credentials."""
 
-    def add(self, record: CredentialRecord) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         """Store a new credential; its account must have a user handle.
 
+        :param limit: refuse when the account has so many already; this holds under simultaneous calls.
+        :raises CredentialNotFound: the account has no user handle, as it was forgotten.
         :raises CredentialExists: the ID is registered, to anyone. Of simultaneous callers exactly one succeeds.
+        :raises TooManyCredentials: the account has ``limit`` credentials or more.
         """
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:

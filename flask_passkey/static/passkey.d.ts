@@ -107,6 +107,7 @@ export type PasskeyErrorCode =
   | "invalid"
   | "not_found"
   | "name_taken"
+  | "too_many_passkeys"
   | "last_passkey"
   | "switched_off"
   | "rejected"

@@ -39,6 +39,7 @@ export const MESSAGES = Object.freeze({
   invalid: "Please check what you entered.",
   not_found: "This passkey is no longer in your list. Please reload the page.",
   name_taken: "This name is taken. Please choose another one.",
+  too_many_passkeys: "You have as many passkeys as you can have here. Delete one first.",
   last_passkey: "This is your only passkey. Add another one before you delete it.",
   switched_off: "This is switched off here.",
   rejected: "The passkey could not be verified. Please try again.",
@@ -75,6 +76,7 @@ const SERVER_CODES = {
   40025: "rejected",
   40090: "unknown_credential",
   40091: "step_up_required",
+  40093: "too_many_passkeys",
   50001: "unavailable",
   50006: "unavailable",
 };
@@ -322,7 +324,7 @@ function signal(method, argument) {
 function isOrphan(action, code, { rp, excludeCredentials }, id) {
   if (!rp) return code === 40090;
   if (excludeCredentials?.some((known) => known.id === id)) return false;
-  return code === 40025 || code === 40019 || (code === 40001 && action === "register");
+  return code === 40025 || code === 40019 || code === 40093 || (code === 40001 && action === "register");
 }
 
 function sendSignals({ rpId, userId, allAcceptedCredentialIds, name, displayName }) {

@@ -17,6 +17,7 @@ from ...errors import (
     CredentialNotFound,
     CredentialStoreUnavailable,
     LastCredential,
+    TooManyCredentials,
 )
 from .. import CredentialRecord
 from . import statements
@@ -165,9 +166,18 @@ class SQLCredentialRepository:
 
         self._call(delete)
 
-    def add(self, record: CredentialRecord) -> None:
-        if not self._call(lambda connection: statements.ADD(connection, statements.values_of(record))):
-            raise CredentialExists("the credential ID is already registered")
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+        owner = {"owner": record.user_id}
+
+        def add(connection: Connection) -> None:
+            if not connection.execute(statements.LOCK, owner).rowcount:
+                raise CredentialNotFound("the account has no user handle: it was forgotten")
+            if limit is not None and len(connection.execute(statements.LOCK_IDS, owner).all()) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
+            if not statements.ADD(connection, statements.values_of(record)):
+                raise CredentialExists("the credential ID is already registered")
+
+        self._call(add)
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}
