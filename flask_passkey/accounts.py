@@ -34,6 +34,7 @@ class Hooks:
     find_user: Callable[[str], Any] | None = None
     create_user: Callable[[str, str], Any] | None = None
     name_available: Callable[[str], bool] | None = None
+    canonical_name: Callable[[str], str] | None = None
     describe_user: Callable[[Any], UserInfo] | None = None
     check_account: Callable[[Any], bool] | None = None
     other_sign_in_methods: Callable[[Any], bool] | None = None
@@ -78,6 +79,11 @@ class Accounts:
         """Return the user of this name, ``None`` where there is none or it may not sign in."""
         user = self._required("find_user")(name)
         return user if user is not None and self.may_sign_in(user) else None
+
+    def canonical_name(self, name: str) -> str:
+        """Return what all spellings of an account's name have in common, by default the name as it is."""
+        hook = self._hooks.canonical_name
+        return name if hook is None else str(hook(name))
 
     def check(self, user: Any) -> None:
         """Ask the app's account check, by default the user's ``is_active``.

@@ -17,7 +17,7 @@ from . import signals
 from .accounts import Accounts, UserInfo
 from .ceremonies import authentication, registration
 from .ceremonies.attestation import Trust
-from .ceremonies.decoys import decoys
+from .ceremonies.decoys import decoys, is_decoy
 from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
@@ -101,8 +101,10 @@ class RelyingParty:
             raise FeatureOff("sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True")
         user = self.accounts.find(user_name)
         user_id = "" if user is None else self.accounts.describe(user).id
-        real = [authentication.descriptor(record) for record in self.credentials.of_user(user_id)]
-        invented = decoys(user_name, secret=self._secret)
+        records = self.credentials.of_user(user_id)
+        # Decoys have transports, so all have.
+        real = [authentication.descriptor(record) | {"transports": list(record.transports)} for record in records]
+        invented = decoys(self.accounts.canonical_name(user_name), secret=self._secret)
         return real or invented
 
     def begin_step_up(self, visitor: Visitor) -> Begun:
@@ -126,13 +128,15 @@ class RelyingParty:
         :param ceremony_id: of :class:`~flask_passkey.outcomes.Begun`; ``session_id`` on the wire.
         :param response: an ``AuthenticationResponseJSON`` (section 5.1), as a ``dict`` or as JSON text of one.
         :raises CeremonyNotFound: no such ceremony is pending for this visitor.
-        :raises UnknownCredential: its credential is not registered.
+        :raises UnknownCredential: its credential is not registered, and any could have answered.
         :raises ResponseRejected: it did not verify.
         :raises AccountRefused: the app does not let this account in.
         """
         pending = self._take(visitor, ceremony_id, (SIGN_IN, STEP_UP))
         read = authentication.read(pending, response, config=self.config)
         record = self.credentials.get(read.credential_id)
+        if record is None and pending.allowed:
+            authentication.refuse_unknown(pending, read)
         if record is None:
             raise UnknownCredential("no credential has this ID")
         verified = authentication.finish(pending, read, record, config=self.config, now=self._clock())
@@ -253,14 +257,14 @@ class RelyingParty:
         return automatic_label(record.aaguid, user_agent, taken=taken)
 
     def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
+        self._refuse_taken(record.id)
         self.credentials.add(record, limit=self.config.max_credentials)
         return Registered(record, self._require_sign_in(visitor), visitor)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
-        if self.credentials.get(record.id) is not None:  # before an account is made that may live elsewhere
-            raise CredentialExists("the credential ID is already registered")
+        self._refuse_taken(record.id)  # before an account is made that may live elsewhere
         with self.credentials.transaction():
             user = self.accounts.create(pending.name, pending.display_name)
             info = self.accounts.describe(user)
@@ -269,6 +273,12 @@ class RelyingParty:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
         return Registered(record, info, visitor, user, self.accounts.may_sign_in(user))
+
+    def _refuse_taken(self, credential_id: bytes) -> None:
+        """Refuse an ID that is registered, or that we invented: the answer must not tell which of both it is."""
+        invented = self.config.username_first and is_decoy(credential_id, secret=self._secret)
+        if self.credentials.get(credential_id) is not None or invented:
+            raise CredentialExists("the credential ID is already registered, or one of our decoys")
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
         """Require a passkey sign-in by the signed-in user not long ago, for anything that needs care.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NoReturn
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography, verify_signature
 
 from ..config import PasskeyConfig
@@ -133,6 +135,46 @@ def finish(
         last_used_at=now,
     )
     return Authenticated(record=used, counter_must_grow=counter_must_grow(record, state, config), events=tuple(events))
+
+
+def refuse_unknown(pending: PendingCeremony, response: AuthenticatorResponse) -> NoReturn:
+    """Refuse a credential that is not known, with the work that it takes to refuse one that is.
+
+    Where the browser was told which credentials may answer, whoever began the ceremony must not learn which of those
+    there are.
+
+    :param response: from :func:`read`, with the same ceremony.
+    :raises ResponseRejected: always.
+    """
+    stand_in = replace(_NOBODYS, id=response.credential_id, user_id=pending.user_id)
+    with suppress(ResponseRejected):
+        _check_owner(pending, response, stand_in)
+        _verify(pending, response, stand_in)
+    raise ResponseRejected("no credential has this ID")
+
+
+def _nobodys_credential() -> CredentialRecord:
+    """Return a credential whose private key is thrown away."""
+    point = generate_private_key(SECP256R1()).public_key().public_numbers()
+    x, y = (number.to_bytes(32, "big") for number in (point.x, point.y))
+    return CredentialRecord(
+        id=b"",
+        public_key=b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20" + x + b"\x22\x58\x20" + y,
+        sign_count=0,
+        uv_initialized=True,
+        transports=(),
+        backup_eligible=False,
+        backup_state=False,
+        user_id="",
+        user_handle=secrets.token_bytes(64),
+        label="",
+        aaguid="",
+        created_at=datetime.min,
+        algorithm=-7,
+    )
+
+
+_NOBODYS = _nobodys_credential()
 
 
 def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> None:
