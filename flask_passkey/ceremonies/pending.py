@@ -16,6 +16,9 @@ SIGN_UP: Final = "sign-up"
 
 CONDITIONAL: Final = "conditional"
 
+# The first item of a record; another one is of another release.
+_FORMAT: Final = 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingCeremony:
@@ -48,12 +51,15 @@ class PendingCeremony:
     expires_at: float = 0.0
 
     def to_json(self, *, expires_at: float) -> bytes:
-        """Return compact JSON without the empty members.
+        """Return compact JSON without the empty members: a list whose first item is a number.
+
+        Another app may keep its sessions in the same store, and be asked for the session of this name. It makes a
+        dictionary of what it finds, and cannot of this.
 
         :param expires_at: end of life in seconds since 1970.
         """
         members = {name: value for name in self.__slots__ if (value := getattr(self, name))}
-        return _encode(members | {"expires_at": expires_at}).encode()
+        return _encode([_FORMAT, members | {"expires_at": expires_at}]).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> PendingCeremony:
@@ -63,12 +69,12 @@ class PendingCeremony:
         """
         try:
             refuse_deep(data)
-            members = json.loads(data.decode())
+            written_as, members = json.loads(data.decode())
             allowed, expires_at = tuple(members.pop("allowed", ())), members.pop("expires_at", 0)
             pending = cls(**members, allowed=allowed, expires_at=expires_at)
         except (TypeError, AttributeError, UnicodeDecodeError) as exc:
             raise ValueError("not a pending ceremony") from exc
-        if type(expires_at) not in (int, float) or {*map(type, members.values()), *map(type, allowed)} != {str}:
+        if written_as != _FORMAT or type(expires_at) not in (int, float) or {*map(type, members.values()), *map(type, allowed)} != {str}:
             raise ValueError("not a pending ceremony")
         return pending
 
