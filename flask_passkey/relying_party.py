@@ -35,7 +35,7 @@ from .errors import (
     TooManyCredentials,
     UnknownCredential,
 )
-from .names import clean_display_name, clean_label, clean_name
+from .names import clean_display_name, clean_label, clean_name, clean_user_name
 from .outcomes import AccountState, Begun, CredentialList, Deleted, Registered, SignedIn
 from .pending.ceremonies import PendingCeremonies
 from .providers import automatic_label
@@ -92,7 +92,7 @@ class RelyingParty:
         :raises FeatureOff: a name is given, and the app does not want that.
         :raises MalformedRequest: the name cannot be one.
         """
-        allowed = () if user_name is None else self._passkeys_of(clean_name(user_name, field="user_name"))
+        allowed = () if user_name is None else self._passkeys_of(clean_user_name(user_name))
         return self._begin(visitor, *authentication.begin(config=self.config, allowed=allowed))
 
     def _passkeys_of(self, user_name: str) -> list[dict[str, Any]]:

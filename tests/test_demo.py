@@ -188,9 +188,11 @@ def test_no_account_without_a_passkey(client: FlaskClient, app: Flask, authentic
     assert [row.name for row in rows(app)] == ["ada"]
 
 
-@pytest.mark.parametrize("other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström"])
+@pytest.mark.parametrize(
+    "other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström", "Ａｄａ Ångström", "ada Ångstr𝓸̈m"]
+)
 def test_one_name_in_all_its_spellings(client: FlaskClient, app: Flask, other: str) -> None:
-    """Upper case and composed letters do not make another person."""
+    """Upper case, composed letters and compatible ones do not make another person."""
     sign_up(client, VirtualAuthenticator(SITE), "ada ångström")
     with pytest.raises(Refused) as refused:
         sign_up(client_of(app), VirtualAuthenticator(SITE), other)

@@ -74,7 +74,11 @@ class PendingCeremony:
             pending = cls(**members, allowed=allowed, expires_at=expires_at)
         except (TypeError, AttributeError, UnicodeDecodeError) as exc:
             raise ValueError("not a pending ceremony") from exc
-        if written_as != _FORMAT or type(expires_at) not in (int, float) or {*map(type, members.values()), *map(type, allowed)} != {str}:
+        if (
+            written_as != _FORMAT
+            or type(expires_at) not in (int, float)
+            or {*map(type, members.values()), *map(type, allowed)} != {str}
+        ):
             raise ValueError("not a pending ceremony")
         return pending
 

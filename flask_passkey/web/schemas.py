@@ -13,7 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from ..credentials import CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import CredentialNotFound, MalformedRequest, Refusal
-from ..names import clean_display_name, clean_label, clean_name, shown_name
+from ..names import clean_display_name, clean_label, clean_name, clean_user_name, shown_name
 from ..outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from ..providers import provider_of
 
@@ -64,7 +64,7 @@ def _made(schema: type[RequestSchema]) -> RequestSchema:
 
 
 class BeginSignInRequest(RequestSchema):
-    user_name = Text(clean_name)
+    user_name = Text(clean_user_name)
     step_up = fields.Boolean(truthy={True}, falsy={False})
 
 
