@@ -114,7 +114,7 @@ class RelyingParty:
         :raises SignInRequired: nobody is signed in.
         :raises CredentialNotFound: the account has no passkey.
         """
-        info = self._require_sign_in(visitor)
+        info = self.require_sign_in(visitor)
         allowed = [authentication.descriptor(record) for record in self.credentials.of_user(info.id)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
@@ -259,7 +259,7 @@ class RelyingParty:
     def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         self._refuse_taken(record.id)
         self.credentials.add(record, limit=self.config.max_credentials)
-        return Registered(record, self._require_sign_in(visitor), visitor)
+        return Registered(record, self.require_sign_in(visitor), visitor)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
@@ -288,17 +288,28 @@ class RelyingParty:
         :raises StepUpRequired: there was none, or too long ago.
         """
         max_age = self.config.step_up_age if max_age is None else max_age
-        if not self._is_fresh(visitor, self._require_sign_in(visitor), max_age):
+        if not self._is_fresh(visitor, self.require_sign_in(visitor), max_age):
             raise StepUpRequired("the last passkey sign-in of this session is too long ago")
 
     # The user's own credentials
+
+    def require_sign_in(self, visitor: Visitor) -> UserInfo:
+        """Require that somebody is signed in who may be, and return what the app tells of them.
+
+        :raises SignInRequired: nobody is signed in.
+        :raises AccountRefused: the app's account check says no.
+        """
+        if visitor.info is None:
+            raise SignInRequired("nobody is signed in")
+        self.accounts.check(visitor.user)
+        return visitor.info
 
     def list_credentials(self, visitor: Visitor) -> CredentialList:
         """Return the signed-in user's credentials.
 
         :raises SignInRequired: nobody is signed in.
         """
-        info = self._require_sign_in(visitor)
+        info = self.require_sign_in(visitor)
         records = self.credentials.of_user(info.id)
         return CredentialList(records, self._account_state(info, records), visitor.current)
 
@@ -362,15 +373,9 @@ class RelyingParty:
         """Claim a ceremony of one of these purposes that was begun by this visitor."""
         return self._pending.take(ceremony_id, secrets=visitor.secrets, purposes=purposes, user_id=visitor.user_id)
 
-    def _require_sign_in(self, visitor: Visitor) -> UserInfo:
-        if visitor.info is None:
-            raise SignInRequired("nobody is signed in")
-        self.accounts.check(visitor.user)
-        return visitor.info
-
     def _require_step_up(self, visitor: Visitor) -> UserInfo:
         """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
-        info = self._require_sign_in(visitor)
+        info = self.require_sign_in(visitor)
         if not self._is_fresh(visitor, info, self.config.step_up_age) and self.credentials.of_user(info.id):
             raise StepUpRequired(f"no passkey sign-in in the last {self.config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
         return info

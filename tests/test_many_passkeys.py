@@ -28,7 +28,8 @@ def code(call: Any, *arguments: Any) -> int:
     try:
         call(*arguments)
     except Refused as refused:
-        return refused.code
+        found: int = refused.code
+        return found
     return 0
 
 
@@ -63,7 +64,7 @@ def test_the_limit_holds_for_registrations_that_finish_at_once(kept: str, tmp_pa
 
     def finish(body: dict[str, Any]) -> int:
         browser = site.app.test_client()
-        browser._cookies = client._cookies  # type: ignore[attr-defined]
+        browser._cookies = client._cookies
         answer: int = browser.post("/user/authn", json=body).get_json()["code"]
         return answer
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_passkey import CredentialRecord, UserInfo
+from flask_passkey.encoding import base64url_encode as b64url_encode
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, ResponseRejected
 from flask_passkey.outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from flask_passkey.visitor import Visitor
@@ -95,7 +96,7 @@ def test_begin_sign_in() -> None:
     assert read({"step_up": False}) == {"step_up": False}
 
 
-@pytest.mark.parametrize("step_up", ["true", "yes", None, [], {}, 2, "1"])
+@pytest.mark.parametrize("step_up", ["true", "yes", None, [], {}, 2, "1", 1, 1.0, 0, -0.0])
 def test_a_wish_is_a_boolean(step_up: object) -> None:
     """What a client means to be true must be true."""
     assert refused_field(schemas.BeginSignInRequest(), {"step_up": step_up}) == "step_up"
@@ -304,6 +305,9 @@ def test_names_of_accounts_are_longer_but_not_endless(schema: schemas.RequestSch
         ("//79", None),
         ("ä", None),
         ("AB", None),
+        (b64url_encode(b"x" * 1023), b"x" * 1023),
+        (b64url_encode(b"x" * 1026), None),
+        ("A" * 4_000_000, None),
     ],
 )
 def test_read_credential_id(text: str, credential_id: bytes | None) -> None:

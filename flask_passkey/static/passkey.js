@@ -646,7 +646,8 @@ function dispatch(element, name, detail) {
 function go(next) {
   try {
     const url = new URL(next, location.href);
-    if (next && url.origin === location.origin) return location.assign(url);
+    const isPage = /^https?:$/.test(url.protocol) && !url.username && !url.password; // blob: has our origin, too
+    if (next && isPage && url.origin === location.origin) return location.assign(url);
   } catch {
     // no address
   }

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..credentials import CredentialRecord
+from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import CredentialNotFound, MalformedRequest, Refusal
 from ..names import clean_display_name, clean_label, clean_name, clean_user_name, shown_name
@@ -33,6 +33,17 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         return self._clean(str(super()._deserialize(value, attr, data, **kwargs)), field=attr)
+
+
+class Flag(fields.Field[bool]):
+    """``true`` or ``false``, and nothing that Python takes for one of them."""
+
+    default_error_messages = {"invalid": "Not a valid boolean."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if value is not True and value is not False:
+            raise self.make_error("invalid")
+        return value
 
 
 class RequestSchema(Schema):
@@ -65,17 +76,20 @@ def _made(schema: type[RequestSchema]) -> RequestSchema:
 
 class BeginSignInRequest(RequestSchema):
     user_name = Text(clean_user_name)
-    step_up = fields.Boolean(truthy={True}, falsy={False})
+    step_up = Flag()
 
 
 class BeginRegistrationRequest(RequestSchema):
-    conditional = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    conditional = Flag(load_default=False)
 
 
 class BeginSignUpRequest(RequestSchema):
     name = Text(clean_name, required=True)
     display_name = Text(clean_display_name, load_default="")
 
+
+#: The longest text that can be a credential ID.
+MAX_ID_TEXT = len(base64url_encode(bytes(MAX_CREDENTIAL_ID)))
 
 # Canonical form only.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -95,6 +109,8 @@ class RenameRequest(RequestSchema):
 
 def read_credential_id(text: str) -> bytes | None:
     """Return the bytes of a credential ID, ``None`` when no credential can have it."""
+    if len(text) > MAX_ID_TEXT:
+        return None
     try:
         return base64url_decode(text) or None
     except ValueError:
