@@ -7,6 +7,8 @@ from typing import Any
 
 from blinker import NamedSignal, Namespace
 
+from .logs import loggable
+
 log = logging.getLogger(__name__)
 
 _signals = Namespace()
@@ -32,5 +34,5 @@ def send(signal: NamedSignal, sender: object, **about: Any) -> None:
     """Send a signal of something that has happened; a receiver that fails cannot undo it, and is logged."""
     try:
         signal.send(sender, **about)
-    except Exception:  # whatever the app's receivers do
-        log.exception("A receiver of the signal %s failed.", signal.name)
+    except Exception as exc:  # whatever the app's receivers do
+        log.error("A receiver of the signal %s failed.", signal.name, exc_info=loggable(exc))

@@ -21,6 +21,7 @@ PACKAGE = ROOT / "flask_passkey"
 
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
+    ("logs",),
     ("errors",),
     ("encoding", "credentials", "names"),
     ("config",),

@@ -75,7 +75,6 @@ class SQLAlchemyStore(Adapter):
             with engine.begin() as connection:
                 return work(connection)
         except DBAPIError as exc:
-            exc.hide_parameters = True  # They hold the challenge, and a traceback would show them.
             if attempts == 1 or not _worth_repeating(exc):
                 raise
         return self._run(work, attempts=attempts - 1)

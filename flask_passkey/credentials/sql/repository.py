@@ -19,6 +19,7 @@ from ...errors import (
     LastCredential,
     TooManyCredentials,
 )
+from ...logs import loggable, summary
 from .. import CredentialRecord
 from . import statements
 from .connections import Connections, EngineConnections, SessionConnections
@@ -94,7 +95,7 @@ class SQLCredentialRepository:
         try:
             self._connections.create_tables()
         except (SQLAlchemyError, OSError) as exc:
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""
@@ -140,7 +141,7 @@ class SQLCredentialRepository:
         except (SQLAlchemyError, OSError) as exc:
             if in_block and isinstance(exc, OSError):
                 raise
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     def get_user_handle(self, user_id: str) -> bytes | None:
         return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
@@ -230,7 +231,7 @@ class SQLCredentialRepository:
         except (SQLAlchemyError, OSError) as exc:
             if current is not None:
                 current.failed = True
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     @contextmanager
     def _whole(self) -> Iterator[Connection]:
@@ -270,6 +271,4 @@ class SQLCredentialRepository:
     def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable:
         """Name the error for the log, without the values that databases add on further lines."""
         self._connections.forget_tables()  # somebody may have dropped them
-        cause = getattr(exc, "orig", None) or exc
-        first_line = str(cause).partition("\n")[0]
-        return CredentialStoreUnavailable(f"{type(cause).__name__}: {first_line}{self._hint}")
+        return CredentialStoreUnavailable(f"{summary(exc)}{self._hint}")
