@@ -338,13 +338,15 @@ class RelyingParty:
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
         with self.credentials.transaction():
+            before = self.credentials.of_user(info.id)
             for credential_id in dict.fromkeys(credential_ids):
                 try:
                     self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
                     deleted.append(credential_id)
                 except (CredentialNotFound, LastCredential) as refusal:
                     refused[credential_id] = refusal
-            result = Deleted(deleted, refused, self._account_state(info, self.credentials.of_user(info.id)))
+            records = self.credentials.of_user(info.id)
+            result = Deleted(deleted, refused, self._account_state(info, records, handles_of=before))
         if deleted:
             signals.send(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
         return result
@@ -390,9 +392,16 @@ class RelyingParty:
         if not wanted:
             raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
 
-    def _account_state(self, info: UserInfo, records: Sequence[CredentialRecord]) -> AccountState:
-        handle = records[0].user_handle if records else self.credentials.get_user_handle(info.id)
-        return AccountState(info, handle or b"", [record.id for record in records], self.config.rp_id)
+    def _account_state(
+        self, info: UserInfo, records: Sequence[CredentialRecord], *, handles_of: Sequence[CredentialRecord] = ()
+    ) -> AccountState:
+        """Describe an account to password managers.
+
+        :param handles_of: records whose user handles count, those that were deleted among them.
+        """
+        found = dict.fromkeys(record.user_handle for record in handles_of or records)
+        handle, *others = found or [self.credentials.get_user_handle(info.id) or b""]
+        return AccountState(info, handle, [record.id for record in records], self.config.rp_id, others)
 
 
 def _new_user_handle() -> bytes:

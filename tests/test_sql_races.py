@@ -124,7 +124,7 @@ def test_processes_create_the_tables_together(
         uri = server or f"sqlite:///{tmp_path}/{number}.sqlite3"
         engine = create_engine(uri)
         metadata.drop_all(engine)
-        assert racers.race(uri, [[methodcaller("list", "ada")]] * 4, processes=4) == [([], [], [], [])]
+        assert racers.race(uri, [[methodcaller("of_user", "ada")]] * 4, processes=4) == [([], [], [], [])]
         assert set(inspect(engine).get_table_names()) >= set(metadata.tables)
         assert [index["column_names"] for index in inspect(engine).get_indexes("passkey_credential")] == [
             ["user_handle"]

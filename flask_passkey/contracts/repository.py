@@ -60,6 +60,58 @@ class Accounts(Contract):
         assert repository.get(b"id") == new_record()
 
 
+class Handles(Contract):
+    """An account that was brought along from another system has a user handle for each of its passkeys."""
+
+    def test_every_record_keeps_its_handle(self, repository: CredentialRepository) -> None:
+        """Records of one account keep different user handles, and all are the account's."""
+        records = [new_record(bytes([n]), user_handle=bytes([n]) * 64) for n in range(3)]
+        self.add(repository, *records, new_record(b"bob's", user_id="bob"))
+        assert repository.of_user("ada") == records
+        assert [repository.get(record.id) for record in records] == records
+        assert repository.get_user_handle("ada") == records[0].user_handle
+        assert repository.add_user("ada", b"n" * 64) == records[0].user_handle
+
+    def test_every_call_is_for_all_handles(self, repository: CredentialRepository) -> None:
+        """Uses tell of all of the account's credentials, and the last one is the last of all handles."""
+        records = [new_record(bytes([n]), user_handle=bytes([n]) * 64) for n in range(3)]
+        self.add(repository, *records)
+        for record in records:
+            ids = repository.record_use(replace(record, sign_count=1), counter_must_grow=True)
+            assert ids is not None and sorted(ids) == [b"\0", b"\1", b"\2"]
+        assert repository.rename(b"\2", user_id="ada", label="Renamed").user_handle == b"\2" * 64
+        with pytest.raises(TooManyCredentials):
+            repository.add(new_record(b"4"), limit=3)
+        for number in (0, 1):
+            repository.delete(bytes([number]), user_id="ada", keep_last=True)
+        with pytest.raises(LastCredential):
+            repository.delete(b"\2", user_id="ada", keep_last=True)
+        repository.delete_user("ada")
+        assert repository.of_user("ada") == [] and repository.get(b"\2") is None
+        self.add(repository, new_record(b"5", user_id="bob", user_handle=b"\2" * 64))
+
+    def test_a_handle_belongs_to_one_account(self, repository: CredentialRepository) -> None:
+        """A user handle of another account is refused, and nothing is stored."""
+        self.add(repository, new_record(b"1"), new_record(b"2", user_id="bob"))
+        with pytest.raises(CredentialExists):
+            repository.add(new_record(b"3", user_handle=handle_of("bob")))
+        assert repository.get(b"3") is None
+        assert [record.id for record in repository.of_user("bob")] == [b"2"]
+
+    def test_the_limit_holds_across_handles(self, repository: CredentialRepository) -> None:
+        """Of callers that add credentials with handles of their own at once, no more succeed than there is room for."""
+        for turn in range(ROUNDS):
+            user_id = f"user {turn}"
+            self.add(repository, new_record(bytes([turn]), user_id=user_id))
+            records = [
+                new_record(bytes([turn, n]), user_id=user_id, user_handle=bytes([turn, n]) * 32)
+                for n in range(CALLERS)
+            ]
+            answers = self.together([partial(repository.add, record, limit=3) for record in records])
+            assert sorted(answers, key=bool)[:2] == [None, None], answers
+            assert len(repository.of_user(user_id)) == 3
+
+
 class Adding(Contract):
     """A credential is stored once and comes back as it was."""
 
@@ -428,7 +480,7 @@ class Transactions(Contract):
         assert repository.get(b"2") == new_record(b"2", user_id="bob")
 
 
-class CredentialRepositoryContract(Accounts, Adding, Listing, Using, Renaming, Deleting, Transactions):
+class CredentialRepositoryContract(Accounts, Handles, Adding, Listing, Using, Renaming, Deleting, Transactions):
     """Tests that every :class:`~flask_passkey.credentials.CredentialRepository` has to pass.
 
     Derive from it and add a fixture ``repository``; override ``thread_context`` where a new thread needs one, such as

@@ -57,6 +57,9 @@ class CredentialRecord:
 class CredentialRepository(Protocol):
     """Where credentials live. Implement this to keep them in a place of your own.
 
+    A user handle belongs to one account. An account that was brought along from another system may have several: each
+    record keeps its own, and new passkeys get the first.
+
     Every method may raise :class:`~flask_passkey.errors.CredentialStoreUnavailable`, and then has changed
     nothing. Called inside :meth:`transaction` they are part of it; called outside, each is atomic by itself.
     :class:`flask_passkey.testing.CredentialRepositoryContract` holds the promises as tests.
@@ -69,7 +72,7 @@ class CredentialRepository(Protocol):
         """
 
     def get_user_handle(self, user_id: str) -> bytes | None:
-        """Return the user handle of an account, ``None`` when it has none yet."""
+        """Return the user handle that new passkeys of an account get, ``None`` when it has none yet."""
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
         """Give the account this user handle unless it has one; return the one it has afterwards.
@@ -78,14 +81,14 @@ class CredentialRepository(Protocol):
         """
 
     def delete_user(self, user_id: str) -> None:
-        """Forget the account's user handle and all its credentials."""
+        """Forget the account's user handles and all its credentials."""
 
     def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
-        """Store a new credential; its account must have a user handle.
+        """Store a new credential; its account must have a user handle, and gets the record's if that is another one.
 
         :param limit: refuse when the account has so many already; this holds under simultaneous calls.
         :raises CredentialNotFound: the account has no user handle, as it was forgotten.
-        :raises CredentialExists: the ID is registered, to anyone. Of simultaneous callers exactly one succeeds.
+        :raises CredentialExists: the ID is registered, to anyone, or the user handle is another account's. Of simultaneous callers exactly one succeeds.
         :raises TooManyCredentials: the account has ``limit`` credentials or more.
         """
 

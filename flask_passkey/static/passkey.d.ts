@@ -189,6 +189,8 @@ export interface SignedIn extends FromBrowser {
 export interface Signals {
   rpId: string;
   userId: string;
+  /** More user handles, where the account was brought along from another system. */
+  otherUserIds?: string[];
   allAcceptedCredentialIds: string[];
   name: string;
   displayName: string;

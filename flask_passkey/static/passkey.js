@@ -327,11 +327,12 @@ function isOrphan(action, code, { rp, excludeCredentials }, id) {
   return code === 40025 || code === 40019 || code === 40093 || (code === 40001 && action === "register");
 }
 
-function sendSignals({ rpId, userId, allAcceptedCredentialIds, name, displayName }) {
-  return Promise.all([
+function sendSignals({ rpId, userId, otherUserIds = [], allAcceptedCredentialIds, name, displayName }) {
+  const both = (userId) => [
     signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds }),
     signal("signalCurrentUserDetails", { rpId, userId, name, displayName }),
-  ]);
+  ];
+  return Promise.all([userId, ...otherUserIds].flatMap(both));
 }
 
 /* ---- the blueprint's routes ---- */

@@ -213,12 +213,14 @@ def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
 
 def account_state(account: AccountState) -> dict[str, Any]:
     """Return the ready arguments of the browser's Signal API (section 5.1.10)."""
+    others = {"otherUserIds": [base64url_encode(handle) for handle in account.other_handles]}
     return {
         "rpId": account.rp_id,
         "userId": base64url_encode(account.user_handle),
         "allAcceptedCredentialIds": [base64url_encode(id_) for id_ in account.credential_ids],
         "name": account.info.name,
         "displayName": shown_name(account.info.name, account.info.display_name),
+        **(others if account.other_handles else {}),
     }
 
 

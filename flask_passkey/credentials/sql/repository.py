@@ -147,7 +147,7 @@ class SQLCredentialRepository:
         return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
-        values = {"user_id": user_id, "user_handle": user_handle}
+        values = {"user_id": user_id, "user_handle": user_handle, "primary_for": user_id}
 
         def add(connection: Connection) -> bytes | None:
             return (
@@ -161,8 +161,10 @@ class SQLCredentialRepository:
 
     def delete_user(self, user_id: str) -> None:
         def delete(connection: Connection) -> None:
+            connection.execute(statements.LOCK, {"owner": user_id})
+            handles = connection.execute(statements.HANDLES, {"owner": user_id}).scalars().all()
             # The database cascades, but not SQLite on an engine that has not switched foreign keys on.
-            connection.execute(statements.DELETE_ALL, {"owner": user_id})
+            connection.execute(statements.DELETE_ALL, {"handles": handles})
             connection.execute(statements.DELETE_USER, {"owner": user_id})
 
         self._call(delete)
@@ -175,10 +177,22 @@ class SQLCredentialRepository:
                 raise CredentialNotFound("the account has no user handle: it was forgotten")
             if limit is not None and len(connection.execute(statements.LOCK_IDS, owner).all()) >= limit:
                 raise TooManyCredentials(f"the account has {limit} credentials")
+            self._add_handle(connection, record)
             if not statements.ADD(connection, statements.values_of(record)):
                 raise CredentialExists("the credential ID is already registered")
 
         self._call(add)
+
+    def _add_handle(self, connection: Connection, record: CredentialRecord) -> None:
+        """Give the account, which is locked, the record's user handle, unless it has it already."""
+        owner = connection.execute(statements.GET_OWNER, {"handle": record.user_handle}).scalar()
+        if owner is None:
+            if connection.execute(statements.GET, {"key": record.id}).first() is not None:
+                raise CredentialExists("the credential ID is already registered")
+            handle = {"user_id": record.user_id, "user_handle": record.user_handle, "primary_for": None}
+            connection.execute(statements.ADD_HANDLE, handle)
+        elif owner != record.user_id:
+            raise CredentialExists("the user handle belongs to another account")
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}

@@ -38,22 +38,25 @@ from .tables import passkey_user as user
 
 _owner: BindParameter[str] = bindparam("owner", type_=String)
 _key: BindParameter[bytes] = bindparam("key", type_=LargeBinary)
-_handle = select(user.c.user_handle).where(user.c.user_id == _owner).scalar_subquery()
-_of_owner = credential.c.user_handle == _handle
+_handle: BindParameter[bytes] = bindparam("handle", type_=LargeBinary)
+HANDLES = select(user.c.user_handle).where(user.c.user_id == _owner)
+_of_owner = credential.c.user_handle.in_(HANDLES)
 _records = select(user.c.user_id, *credential.c).join_from(credential, user)
 
 _NAMES = tuple(_records.selected_columns.keys())
 
-GET_HANDLE = select(user.c.user_handle).where(user.c.user_id == _owner)
+GET_HANDLE = select(user.c.user_handle).where(user.c.primary_for == _owner)
+GET_OWNER = select(user.c.user_id).where(user.c.user_handle == _handle)
 GET = _records.where(credential.c.id == _key)
 #: The ID settles the order of those of the same moment.
 LIST = _records.where(user.c.user_id == _owner).order_by(credential.c.created_at, credential.c.id)
 
 #: Changes nothing, but makes others who want to change this account wait; with no account, all writers of SQLite.
-LOCK = update(user).where(user.c.user_id == _owner).values(user_id=user.c.user_id)
+LOCK = update(user).where(user.c.primary_for == _owner).values(user_id=user.c.user_id)
 LOCK_IDS = select(credential.c.id).where(_of_owner).with_for_update()
 DELETE = delete(credential).where(credential.c.id == _key)
-DELETE_ALL = delete(credential).where(_of_owner)
+#: With a subquery MySQL and MariaDB would look at all rows.
+DELETE_ALL = delete(credential).where(credential.c.user_handle.in_(bindparam("handles", expanding=True)))
 DELETE_USER = delete(user).where(user.c.user_id == _owner)
 RENAME = update(credential).where(credential.c.id == _key, _of_owner).values(label=bindparam("new_label"))
 
@@ -79,7 +82,7 @@ _has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _cou
 
 # Under another name, for an UPDATE that answers calls its own columns by their bare names.
 _theirs = credential.alias("theirs").c
-_is_theirs = _theirs.user_handle == bindparam("handle", type_=LargeBinary)
+_is_theirs = _theirs.user_handle.in_(HANDLES)
 _IDS = select(_theirs.id).where(_is_theirs)
 #: The same as one text: hexadecimal numbers with commas between them.
 _IDS_AS_TEXT = {
@@ -109,7 +112,7 @@ class RecordUse:
             return None if text is None else [bytes.fromhex(id_) for id_ in text.split(",")]
         if connection.execute(self._update, values).rowcount != 1:
             return None
-        return list(connection.execute(_IDS, {"handle": values["handle"]}).scalars())
+        return list(connection.execute(_IDS, {"owner": values["owner"]}).scalars())
 
 
 RECORD_USE = RecordUse(_record_use)
@@ -155,7 +158,9 @@ class InsertIfNew:
         return found
 
 
-ADD_USER = InsertIfNew(user, "user_id", GET_HANDLE)
+ADD_USER = InsertIfNew(user, "primary_for", GET_HANDLE)
+#: One more handle of an account that has one.
+ADD_HANDLE = insert(user)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
 
 
@@ -182,7 +187,7 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
     """Return the parameters of :data:`RECORD_USE`."""
     return {
         "key": record.id,
-        "handle": record.user_handle,
+        "owner": record.user_id,
         "new_count": record.sign_count,
         "new_state": record.backup_state,
         "new_eligible": record.backup_eligible,

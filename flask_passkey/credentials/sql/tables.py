@@ -1,4 +1,4 @@
-"""The two tables: one row for each account that has passkeys, one for each credential.
+"""The two tables: one row for each user handle of an account, one for each credential.
 
 They are created on first use. To have Alembic create them instead, hand it ``metadata`` beside your own
 (``target_metadata = [db.metadata, flask_passkey.sql.metadata]``), and switch the other off with
@@ -50,17 +50,20 @@ metadata = MetaData(
     }
 )
 
-#: The accounts. The app's key is here and nowhere else; MySQL must not take "A" for "a" in it.
+
+def _user_id() -> String:
+    """Return a type for the app's key of an account; MySQL must not take "A" for "a" in it."""
+    return String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+#: The user handles of accounts. The app's key is here and nowhere else. An account that was brought along from another
+#: system may have several handles; new passkeys get the one with ``primary_for``, which is the account, too.
 passkey_user = Table(
     "passkey_user",
     metadata,
     Column("user_handle", _key(64), primary_key=True),
-    Column(
-        "user_id",
-        String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb"),
-        nullable=False,
-        unique=True,
-    ),
+    Column("user_id", _user_id(), nullable=False, index=True),
+    Column("primary_for", _user_id(), unique=True),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
