@@ -5,7 +5,7 @@ from __future__ import annotations
 from .accounts import UserInfo
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository, MemoryCredentialRepository
-from .credentials.sql import SQLCredentialRepository
+from .credentials.sql import SQLCredentialRepository, delete_with
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .pending import CeremonyStore
@@ -29,4 +29,5 @@ __all__ = [
     "SQLCredentialRepository",
     "UserInfo",
     "Visitor",
+    "delete_with",
 ]

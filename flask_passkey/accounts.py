@@ -22,6 +22,9 @@ class UserInfo:
     name: str
     #: What the user likes to be called; may be empty: then authenticators are told the name.
     display_name: str
+    #: What tells two holders of one id apart, as text of at most 255 characters: when the account was made, say. For
+    #: apps that give the id of a deleted account to another one.
+    identity: str = ""
 
 
 @dataclass(slots=True)
@@ -45,10 +48,17 @@ class Accounts:
 
     :param hooks: the app's own.
     :param login_manager: gives those of the app's login manager, if it has one by now.
+    :param seen: is told the class of the app's users, and what gives the id of one.
     """
 
-    def __init__(self, hooks: Hooks, login_manager: Callable[[], Hooks | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        hooks: Hooks,
+        login_manager: Callable[[], Hooks | None] = lambda: None,
+        seen: Callable[[type, Callable[[Any], str]], None] | None = None,
+    ) -> None:
         self._hooks = hooks
+        self._seen = seen
         self._login_manager = login_manager
 
     @property
@@ -74,6 +84,10 @@ class Accounts:
             raise Misconfigured("the load_user hook, or Flask-Login's user_loader, gave another user than asked for")
         self.check(user)
         return user, info
+
+    def exists(self, user_id: str) -> bool:
+        """Ask the app whether it has a user with this id."""
+        return self._required("load_user")(user_id) is not None
 
     def find(self, name: str) -> Any:
         """Return the user of this name, ``None`` where there is none or it may not sign in."""
@@ -134,10 +148,17 @@ class Accounts:
     def describe(self, user: Any) -> UserInfo:
         """Return id, name and display name of one of the app's users."""
         info = (self._hooks.describe_user or _describe)(user)
-        info = UserInfo(str(info.id), str(info.name), str(info.display_name or ""))
+        info = UserInfo(str(info.id), str(info.name), str(info.display_name or ""), str(info.identity or ""))
         if info.id in ("", "None"):
             raise Misconfigured("the user has no id: let create_user flush or commit, so that the database gives one")
+        if len(info.identity) > 255:
+            raise Misconfigured("the user's identity is longer than 255 characters")
+        if self._seen is not None:
+            self._seen(type(user), self._id_of)
         return info
+
+    def _id_of(self, user: Any) -> str:
+        return str((self._hooks.describe_user or _describe)(user).id)
 
     def _required(self, name: str) -> Callable[..., Any]:
         hook = getattr(self._hooks, name)

@@ -101,11 +101,14 @@ class Passkey:
         credentials: CredentialRepository | None,
         store: Callable[[], CeremonyStore],
     ) -> State:
-        accounts = Accounts(self._hooks, lambda: flask_login.hooks_of(app))
+        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app))
+        accounts = Accounts(
+            self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
+        )
         party = RelyingParty(
             config=config,
             accounts=accounts,
-            credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
+            credentials=credentials,
             pending=PendingCeremonies(store, rp_id=config.rp_id),
             trust=load_trust(config),
             secret=_secret(app, config),

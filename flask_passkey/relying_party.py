@@ -22,6 +22,7 @@ from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, Pending
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
 from .errors import (
+    AccountRefused,
     CredentialExists,
     CredentialNotFound,
     FeatureOff,
@@ -100,8 +101,8 @@ class RelyingParty:
         if not self.config.username_first:
             raise FeatureOff("sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True")
         user = self.accounts.find(user_name)
-        user_id = "" if user is None else self.accounts.describe(user).id
-        records = self.credentials.of_user(user_id)
+        info = None if user is None else self.accounts.describe(user)
+        records = self._records_of(info)
         # Decoys have transports, so all have.
         real = [authentication.descriptor(record) | {"transports": list(record.transports)} for record in records]
         invented = decoys(self.accounts.canonical_name(user_name), secret=self._secret)
@@ -115,7 +116,7 @@ class RelyingParty:
         :raises CredentialNotFound: the account has no passkey.
         """
         info = self.require_sign_in(visitor)
-        allowed = [authentication.descriptor(record) for record in self.credentials.of_user(info.id)]
+        allowed = [authentication.descriptor(record) for record in self._records_of(info)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
         return self._begin(visitor, *authentication.begin(config=self.config, user_id=info.id, allowed=allowed))
@@ -141,6 +142,11 @@ class RelyingParty:
             raise UnknownCredential("no credential has this ID")
         verified = authentication.finish(pending, read, record, config=self.config, now=self._clock())
         user, info = self.accounts.load(record.user_id)
+        if not _is_holder(info, record):
+            raise AccountRefused(
+                "this id belonged to another account when the passkey was made, by UserInfo.identity: call "
+                "passkey.forget_user() when an account is deleted"
+            )
         ids = self.credentials.record_use(verified.record, counter_must_grow=verified.counter_must_grow)
         if ids is None:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
@@ -175,7 +181,7 @@ class RelyingParty:
             display_name=info.display_name,
             user_handle=handle,
             user_id=info.id,
-            exclude=records,
+            exclude=[record for record in records if _is_holder(info, record)],
             conditional=conditional,
         )
         return self._begin(visitor, *begun)
@@ -186,8 +192,8 @@ class RelyingParty:
         It may after the app has offered that to the signed-in user, and only for the account's first passkey: an
         account that has one must step up first.
         """
-        user_id = visitor.user_id
-        return user_id != "" and visitor.conditional_user_id == user_id and not self.credentials.of_user(user_id)
+        info = visitor.info
+        return info is not None and visitor.conditional_user_id == info.id and not self._records_of(info)
 
     def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str = "") -> Begun:
         """Begin to create an account with a passkey (section 7.1).
@@ -257,9 +263,11 @@ class RelyingParty:
         return automatic_label(record.aaguid, user_agent, taken=taken)
 
     def _add(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
+        info = self.require_sign_in(visitor)
+        record = replace(record, identity=info.identity or None)
         self._refuse_taken(record.id)
         self.credentials.add(record, limit=self.config.max_credentials)
-        return Registered(record, self.require_sign_in(visitor), visitor)
+        return Registered(record, info, visitor)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
@@ -268,7 +276,7 @@ class RelyingParty:
         with self.credentials.transaction():
             user = self.accounts.create(pending.name, pending.display_name)
             info = self.accounts.describe(user)
-            record = replace(record, user_id=info.id)
+            record = replace(record, user_id=info.id, identity=info.identity or None)
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
@@ -310,7 +318,7 @@ class RelyingParty:
         :raises SignInRequired: nobody is signed in.
         """
         info = self.require_sign_in(visitor)
-        records = self.credentials.of_user(info.id)
+        records = self._records_of(info)
         return CredentialList(records, self._account_state(info, records), visitor.current)
 
     def rename(self, visitor: Visitor, credential_id: bytes, label: str) -> CredentialRecord:
@@ -338,14 +346,14 @@ class RelyingParty:
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
         with self.credentials.transaction():
-            before = self.credentials.of_user(info.id)
+            before = self._records_of(info)
             for credential_id in dict.fromkeys(credential_ids):
                 try:
                     self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
                     deleted.append(credential_id)
                 except (CredentialNotFound, LastCredential) as refusal:
                     refused[credential_id] = refusal
-            records = self.credentials.of_user(info.id)
+            records = self._records_of(info)
             result = Deleted(deleted, refused, self._account_state(info, records, handles_of=before))
         if deleted:
             signals.send(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
@@ -378,7 +386,7 @@ class RelyingParty:
     def _require_step_up(self, visitor: Visitor) -> UserInfo:
         """Require a passkey sign-in by the signed-in user not long ago, from those who have a passkey."""
         info = self.require_sign_in(visitor)
-        if not self._is_fresh(visitor, info, self.config.step_up_age) and self.credentials.of_user(info.id):
+        if not self._is_fresh(visitor, info, self.config.step_up_age) and self._records_of(info):
             raise StepUpRequired(f"no passkey sign-in in the last {self.config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
         return info
 
@@ -392,6 +400,11 @@ class RelyingParty:
         if not wanted:
             raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
 
+    def _records_of(self, info: UserInfo | None) -> list[CredentialRecord]:
+        """Return an account's credentials, without those of somebody who had its id before."""
+        records = self.credentials.of_user("" if info is None else info.id)
+        return [record for record in records if info is not None and _is_holder(info, record)]
+
     def _account_state(
         self, info: UserInfo, records: Sequence[CredentialRecord], *, handles_of: Sequence[CredentialRecord] = ()
     ) -> AccountState:
@@ -402,6 +415,11 @@ class RelyingParty:
         found = dict.fromkeys(record.user_handle for record in handles_of or records)
         handle, *others = found or [self.credentials.get_user_handle(info.id) or b""]
         return AccountState(info, handle, [record.id for record in records], self.config.rp_id, others)
+
+
+def _is_holder(info: UserInfo, record: CredentialRecord) -> bool:
+    """Tell whether a credential was made for this account, and not for one that had its id before."""
+    return not record.identity or not info.identity or record.identity == info.identity
 
 
 def _new_user_handle() -> bytes:

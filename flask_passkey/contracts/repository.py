@@ -53,6 +53,21 @@ class Accounts(Contract):
         assert repository.get(b"3") == new_record(b"3", user_id="bob")
         assert repository.add_user("ada", b"n" * 64) == b"n" * 64
 
+    def test_accounts_are_told_in_batches(self, repository: CredentialRepository) -> None:
+        """Every account comes once, however many are asked for at a time, with any number of user handles."""
+        users = [f"user {number}" for number in range(7)]
+        for number, user_id in enumerate(users):
+            records = [new_record(bytes([number, n]), user_id=user_id, user_handle=bytes([number, n])) for n in (0, 1)]
+            self.add(repository, *records)
+        for limit in (1, 3, 7, 100):
+            found: list[str] = []
+            while batch := repository.user_ids(after=found[-1] if found else "", limit=limit):
+                assert len(batch) <= limit
+                found += batch
+            assert sorted(found) == users
+        repository.delete_user("user 3")
+        assert sorted(repository.user_ids()) == [user_id for user_id in users if user_id != "user 3"]
+
     def test_forgetting_an_unknown_account_is_fine(self, repository: CredentialRepository) -> None:
         """Deleting an account that never had a passkey does nothing."""
         self.add(repository, new_record())
@@ -104,8 +119,7 @@ class Handles(Contract):
             user_id = f"user {turn}"
             self.add(repository, new_record(bytes([turn]), user_id=user_id))
             records = [
-                new_record(bytes([turn, n]), user_id=user_id, user_handle=bytes([turn, n]) * 32)
-                for n in range(CALLERS)
+                new_record(bytes([turn, n]), user_id=user_id, user_handle=bytes([turn, n]) * 32) for n in range(CALLERS)
             ]
             answers = self.together([partial(repository.add, record, limit=3) for record in records])
             assert sorted(answers, key=bool)[:2] == [None, None], answers
@@ -124,6 +138,7 @@ class Adding(Contract):
             algorithm=-257,
             attestation_object=bytes(range(256)),
             attestation_client_data_json=b'{"type":"webauthn.create"}',
+            identity="2026-02-28T12:00:00+00:00",
         )
         self.add(repository, record)
         found = repository.get(record.id)

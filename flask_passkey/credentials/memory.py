@@ -50,6 +50,10 @@ class MemoryCredentialRepository:
             for credential_id in self._ids.pop(user_id, ()):
                 del self._records[credential_id]
 
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+        with self._lock:
+            return sorted(user_id for user_id in self._handles if user_id > after)[:limit]
+
     def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         with self._lock:
             if record.user_id not in self._handles:

@@ -52,6 +52,8 @@ class CredentialRecord:
     attestation_object: bytes | None = None
     #: Client data of the registration, where the app asked for attestation.
     attestation_client_data_json: bytes | None = None
+    #: What told the holder of ``user_id`` apart from others that may have it later, where the app says that.
+    identity: str | None = None
 
 
 class CredentialRepository(Protocol):
@@ -83,12 +85,20 @@ class CredentialRepository(Protocol):
     def delete_user(self, user_id: str) -> None:
         """Forget the account's user handles and all its credentials."""
 
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+        """Return ids of accounts that have a user handle, in an order of the store's own.
+
+        :param after: of those that come after this one.
+        :param limit: as many as this at most.
+        """
+
     def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         """Store a new credential; its account must have a user handle, and gets the record's if that is another one.
 
         :param limit: refuse when the account has so many already; this holds under simultaneous calls.
         :raises CredentialNotFound: the account has no user handle, as it was forgotten.
-        :raises CredentialExists: the ID is registered, to anyone, or the user handle is another account's. Of simultaneous callers exactly one succeeds.
+        :raises CredentialExists: the ID is registered, to anyone, or the user handle is another account's. Of
+            simultaneous callers exactly one succeeds.
         :raises TooManyCredentials: the account has ``limit`` credentials or more.
         """
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -23,6 +24,7 @@ from ...logs import loggable, summary
 from .. import CredentialRecord
 from . import statements
 from .connections import Connections, EngineConnections, SessionConnections
+from .deletion import delete_with, mapped_base
 from .engines import engine_for
 
 if TYPE_CHECKING:  # it doubles the time that starting takes, and those who have a session have imported it
@@ -74,6 +76,7 @@ class SQLCredentialRepository:
             self._connections = SessionConnections(session, create=create_tables)
         else:
             raise TypeError("give an engine or a session: SQLCredentialRepository(session=db.session)")
+        self._models: WeakSet[type] = WeakSet()
         self._hint = "" if create_tables else " (create_tables is off: have migrations created the tables?)"
         # Each thread and greenlet has its own; an async hook, which Flask runs in a copy of ours, joins ours.
         self._current: ContextVar[_Transaction | None] = ContextVar("flask_passkey_transaction", default=None)
@@ -143,6 +146,19 @@ class SQLCredentialRepository:
                 raise
             raise self._unavailable(exc) from loggable(exc)
 
+    def delete_with(self, model: type, user_id: Callable[[Any], str]) -> None:
+        """Have passkeys go with their account's row, where a model of SQLAlchemy's stands for that.
+
+        It makes no difference where the accounts are in another database.
+
+        :param model: the class of the app's users, which may be any.
+        :param user_id: gives the id of one of them.
+        """
+        if model not in self._models:
+            self._models.add(model)
+            if (base := mapped_base(model)) is not None:
+                delete_with(base, user_id=user_id)
+
     def get_user_handle(self, user_id: str) -> bytes | None:
         return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
 
@@ -160,14 +176,11 @@ class SQLCredentialRepository:
         return handle
 
     def delete_user(self, user_id: str) -> None:
-        def delete(connection: Connection) -> None:
-            connection.execute(statements.LOCK, {"owner": user_id})
-            handles = connection.execute(statements.HANDLES, {"owner": user_id}).scalars().all()
-            # The database cascades, but not SQLite on an engine that has not switched foreign keys on.
-            connection.execute(statements.DELETE_ALL, {"handles": handles})
-            connection.execute(statements.DELETE_USER, {"owner": user_id})
+        self._call(lambda connection: statements.delete_account(connection, user_id))
 
-        self._call(delete)
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+        wanted = {"owner": after, "limit": limit}
+        return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
 
     def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         owner = {"owner": record.user_id}

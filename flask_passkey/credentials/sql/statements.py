@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Connection,
     DateTime,
+    Integer,
     LargeBinary,
     Row,
     Select,
@@ -59,6 +60,9 @@ DELETE = delete(credential).where(credential.c.id == _key)
 DELETE_ALL = delete(credential).where(credential.c.user_handle.in_(bindparam("handles", expanding=True)))
 DELETE_USER = delete(user).where(user.c.user_id == _owner)
 RENAME = update(credential).where(credential.c.id == _key, _of_owner).values(label=bindparam("new_label"))
+
+_account = user.c.primary_for
+USER_IDS = select(_account).where(_account > _owner).order_by(_account).limit(bindparam("limit", type_=Integer))
 
 _count = bindparam("new_count", type_=BigInteger)
 _time = bindparam("new_time", type_=DateTime(timezone=True))
@@ -162,6 +166,16 @@ ADD_USER = InsertIfNew(user, "primary_for", GET_HANDLE)
 #: One more handle of an account that has one.
 ADD_HANDLE = insert(user)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
+
+
+def delete_account(connection: Connection, user_id: str) -> None:
+    """Delete an account's credentials and user handles."""
+    owner = {"owner": user_id}
+    connection.execute(LOCK, owner)
+    handles = connection.execute(HANDLES, owner).scalars().all()
+    # The database cascades, but not SQLite on an engine that has not switched foreign keys on.
+    connection.execute(DELETE_ALL, {"handles": handles})
+    connection.execute(DELETE_USER, owner)
 
 
 def record_of(row: Row[Any]) -> CredentialRecord:

@@ -93,6 +93,7 @@ passkey_credential = Table(
     Column("algorithm", Integer, nullable=False),
     Column("attestation_object", LargeBinary(_LONG)),
     Column("attestation_client_data_json", LargeBinary(_LONG)),
+    Column("identity", String(255)),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
