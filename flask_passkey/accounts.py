@@ -178,11 +178,22 @@ def _is_active(user: Any) -> bool:
     return bool(active() if callable(active) else active)  # a method would be true whatever it returns
 
 
+def _primary_key(user: Any) -> Any:
+    if not hasattr(user, "id"):
+        raise Misconfigured(
+            "the user's get_id() is Flask-Security's fs_uniquifier, which changes with the password, and there is no "
+            "id: write hooks @passkey.describe_user and @passkey.load_user"
+        )
+    return user.id
+
+
 def _describe(user: Any) -> UserInfo:
     """Read the usual attributes of a user object."""
     if not hasattr(user, "get_id") and not hasattr(user, "id"):
         raise Misconfigured("the user object has neither get_id() nor id: write a @passkey.describe_user hook")
     user_id = user.get_id() if hasattr(user, "get_id") else user.id
+    if user_id == getattr(user, "fs_uniquifier", None):  # Flask-Security's, which changes with the password
+        user_id = _primary_key(user)
     names = (getattr(user, attribute, None) for attribute in ("name", "username", "email"))
     name = next((str(value) for value in names if value), str(user_id))
     return UserInfo(user_id, name, getattr(user, "display_name", None) or "")

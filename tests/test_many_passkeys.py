@@ -28,8 +28,7 @@ def code(call: Any, *arguments: Any) -> int:
     try:
         call(*arguments)
     except Refused as refused:
-        found: int = refused.code
-        return found
+        return refused.code or -1
     return 0
 
 

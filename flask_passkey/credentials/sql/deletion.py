@@ -42,7 +42,7 @@ def delete_with(model: type, *, user_id: UserId | None = None) -> None:
 def mapped_base(model: type) -> type | None:
     """Return the topmost mapped class above this one, ``None`` for one that SQLAlchemy's ORM does not know."""
     mapper = getattr(model, "__mapper__", None)
-    return None if mapper is None else mapper.base_mapper.class_  # type: ignore[no-any-return]
+    return None if mapper is None else mapper.base_mapper.class_
 
 
 def _primary_key(row: Any) -> str:
