@@ -13,7 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from . import signals
+from blinker import NamedSignal
+
+from . import audit, signals
 from .accounts import Accounts, UserInfo
 from .ceremonies import authentication, registration
 from .ceremonies.attestation import Trust
@@ -151,7 +153,7 @@ class RelyingParty:
         if ids is None:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
         for event in verified.events:
-            signals.send(_EVENTS[event], self._sender, user=user, credential=verified.record)
+            self._tell(_EVENTS[event], info, user=user, credential=verified.record)
         account = AccountState(info, record.user_handle, ids, self.config.rp_id)
         return SignedIn(user, info, verified.record, account, pending.purpose, visitor)
 
@@ -249,9 +251,9 @@ class RelyingParty:
         record = replace(record, label=label or self._label_for(record, user_agent))
         add = self._add if pending.user_id else self._create_account
         registered = add(visitor, pending, record)
-        signals.send(
+        self._tell(
             signals.registered,
-            self._sender,
+            registered.info,
             user=registered.new_user or visitor.user,
             credential=registered.credential,
             purpose=pending.purpose,
@@ -332,7 +334,7 @@ class RelyingParty:
         """
         info = self._require_step_up(visitor)
         record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
-        signals.send(signals.renamed, self._sender, user=visitor.user, credential=record)
+        self._tell(signals.renamed, info, user=visitor.user, credential=record)
         return record
 
     def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
@@ -356,7 +358,7 @@ class RelyingParty:
             records = self._records_of(info)
             result = Deleted(deleted, refused, self._account_state(info, records, handles_of=before))
         if deleted:
-            signals.send(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
+            self._tell(signals.deleted, info, user=visitor.user, credential_ids=deleted)
         return result
 
     def forget_user(self, user_id: str) -> None:
@@ -365,6 +367,7 @@ class RelyingParty:
         :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
         """
         self.credentials.delete_user(user_id)
+        audit.write("forgotten", {}, user_id=user_id)
 
     def try_ceremony_store(self) -> None:
         """Find out whether the store of pending ceremonies answers.
@@ -374,6 +377,13 @@ class RelyingParty:
         self._pending.try_store()
 
     # Parts
+
+    def _tell(self, signal: NamedSignal, info: UserInfo, **about: Any) -> None:
+        signals.send(signal, self._sender, audit=self.audit_of(info), **about)
+
+    def audit_of(self, info: UserInfo) -> dict[str, str]:
+        """Return what the audit log says of an account."""
+        return {"user_id": info.id, "name": info.name if self.config.audit_names else ""}
 
     def _begin(self, visitor: Visitor, options: dict[str, Any], pending: PendingCeremony) -> Begun:
         ceremony_id = self._pending.put(pending, secret=visitor.secrets[0], lifetime=self.config.lifetime)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from blinker import NamedSignal, Namespace
 
+from .audit import write
 from .logs import loggable
 
 log = logging.getLogger(__name__)
@@ -30,8 +32,14 @@ backup_eligibility_changed = _signals.signal("passkey-backup-eligibility-changed
 refused = _signals.signal("passkey-refused")
 
 
-def send(signal: NamedSignal, sender: object, **about: Any) -> None:
-    """Send a signal of something that has happened; a receiver that fails cannot undo it, and is logged."""
+def send(signal: NamedSignal, sender: object, *, audit: Mapping[str, str] | None = None, **about: Any) -> None:
+    """Send a signal of something that has happened, after a line in the audit log.
+
+    A receiver that fails cannot undo it, and is logged.
+
+    :param audit: more for the audit log: see :func:`flask_passkey.audit.write`.
+    """
+    write(signal.name.removeprefix("passkey-"), about, **(audit or {}))
     try:
         signal.send(sender, **about)
     except Exception as exc:  # whatever the app's receivers do

@@ -24,7 +24,7 @@ FLOORS = (
     ("logs",),
     ("errors",),
     ("encoding", "credentials", "names"),
-    ("config",),
+    ("audit", "config"),
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),
     ("contracts", "visitor"),
@@ -58,7 +58,7 @@ LIBRARIES = {
     "webauthn": {"ceremonies"},
     "cryptography": {"ceremonies", "testing", "trust"},
     "fido2": {"trust"},
-    "blinker": {"signals"},
+    "blinker": {"relying_party", "signals"},
     "flask_login": {"web"},
     "pytest": {"contracts"},
 }
