@@ -85,9 +85,9 @@ class SQLCredentialRepository:
     def from_uri(cls, uri: str, *, create_tables: bool = True) -> SQLCredentialRepository:
         """Return a repository with an engine of its own for this database URL.
 
-        A folder that a SQLite file is to be in is created when it is missing. On SQLite the statements of a sign-in
-        are run by its driver, without SQLAlchemy's execution, unless somebody listens to the engine's events or has
-        the log ``sqlalchemy.engine`` on, and then sees them all.
+        A SQLite file that is missing is created for its owner only, and so is the folder it is to be in. On SQLite the
+        statements of a sign-in are run by its driver, without SQLAlchemy's execution, unless somebody listens to the
+        engine's events or has the log ``sqlalchemy.engine`` on, and then sees them all.
 
         :raises ConfigurationError: the URL is not one, or its driver is not installed.
         """
