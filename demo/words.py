@@ -28,6 +28,7 @@ SENTENCES = {
     "invalid": _("Please check what you entered."),
     "not_found": _("This passkey is no longer in your list. Please reload the page."),
     "name_taken": _("This name is taken. Please choose another one."),
+    "too_many_passkeys": _("You have as many passkeys as you can have here. Delete one first."),
     "last_passkey": _("This is your only passkey. Add another one before you delete it."),
     "switched_off": _("This is switched off here."),
     "rejected": _("The passkey could not be verified. Please try again."),

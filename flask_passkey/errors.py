@@ -39,6 +39,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .logs import one_line
+
 
 class PasskeyError(Exception):
     """Base of every error this package raises. Never raised itself."""
@@ -62,8 +64,8 @@ class Refusal(PasskeyError):
     message: str
 
     def __init__(self, reason: str = "") -> None:
-        super().__init__(reason or self.message)
-        self.reason = reason or self.message
+        self.reason = one_line(reason or self.message)
+        super().__init__(self.reason)
 
 
 class MalformedRequest(Refusal):

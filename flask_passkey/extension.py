@@ -40,6 +40,7 @@ LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any])
 FindUser = TypeVar("FindUser", bound=Callable[[str], Any])
 CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any])
 NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[bool]])
+CanonicalName = TypeVar("CanonicalName", bound=Callable[[str], str | Awaitable[str]])
 DescribeUser = TypeVar("DescribeUser", bound=Callable[[Any], UserInfo | Awaitable[UserInfo]])
 CheckAccount = TypeVar("CheckAccount", bound=Callable[[Any], bool | Awaitable[bool]])
 OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
@@ -103,11 +104,14 @@ class Passkey:
         credentials: CredentialRepository | None,
         store: Callable[[], CeremonyStore],
     ) -> State:
-        accounts = Accounts(self._hooks, lambda: flask_login.hooks_of(app))
+        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app))
+        accounts = Accounts(
+            self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
+        )
         party = RelyingParty(
             config=config,
             accounts=accounts,
-            credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
+            credentials=credentials,
             pending=PendingCeremonies(store, rp_id=config.rp_id),
             trust=load_trust(config),
             secret=_secret(app, config),
@@ -367,6 +371,14 @@ class Passkey:
     def find_user(self, function: FindUser) -> FindUser:
         """Set ``(name: str) -> user | None``, for ``PASSKEY_USERNAME_FIRST``."""
         return self._set("find_user", function)
+
+    def canonical_name(self, function: CanonicalName) -> CanonicalName:
+        """Set ``(name: str) -> str``: what all spellings of an account's name have in common.
+
+        It must make the same of two names whenever ``find_user`` finds the same account by them. Set it where that does
+        not compare names as they are, but without case, say: else the spellings tell whether there is an account.
+        """
+        return self._set("canonical_name", function)
 
     def create_user(self, function: CreateUser) -> CreateUser:
         """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.

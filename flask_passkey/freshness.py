@@ -10,6 +10,7 @@ from .accounts import Accounts, UserInfo
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
 from .errors import AccountRefused, SignInRequired, StepUpRequired
+from .holders import records_of
 from .visitor import LastSignIn, Visitor
 
 
@@ -60,7 +61,7 @@ class Freshness:
         :raises StepUpRequired: there is no fresh sign-in.
         """
         info = self.require_sign_in(visitor)
-        records = self._credentials.of_user(info.id)
+        records = records_of(self._credentials, info)
         if self._is_recent(visitor, self._config.step_up_age) and _rests_on(visitor.own_last_sign_in, records):
             return StepUp(info, records, True)
         if records:

@@ -13,17 +13,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from . import signals
+from blinker import NamedSignal
+
+from . import audit, signals
 from .accounts import Accounts, UserInfo
 from .ceremonies import authentication, registration
 from .ceremonies.attestation import Trust
-from .ceremonies.decoys import decoys
+from .ceremonies.decoys import decoys, is_decoy
 from .ceremonies.pending import ENROLMENT, REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
 from .ceremonies.registration import new_user_handle
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
 from .encoding import base64url_decode
 from .errors import (
+    AccountRefused,
     CeremonyNotFound,
     CredentialExists,
     CredentialNotFound,
@@ -41,7 +44,8 @@ from .errors import (
 )
 from .freshness import Freshness, StepUp
 from .grants import Grants
-from .names import clean_display_name, clean_label, clean_name
+from .holders import is_holder, records_of
+from .names import clean_display_name, clean_label, clean_name, clean_user_name
 from .outcomes import AccountState, Begun, CredentialList, Deleted, Registered, SignedIn
 from .pending.ceremonies import PendingCeremonies
 from .providers import automatic_label
@@ -107,7 +111,7 @@ class RelyingParty:
         :raises FeatureOff: a name is given, and the app does not want that.
         :raises MalformedRequest: the name cannot be one.
         """
-        allowed = () if user_name is None else self._passkeys_of(clean_name(user_name, field="user_name"))
+        allowed = () if user_name is None else self._passkeys_of(clean_user_name(user_name))
         return self._begin(visitor, *authentication.begin(config=self.config, allowed=allowed))
 
     def _passkeys_of(self, user_name: str) -> list[dict[str, Any]]:
@@ -115,9 +119,11 @@ class RelyingParty:
         if not self.config.username_first:
             raise FeatureOff("sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True")
         user = self.accounts.find(user_name)
-        user_id = "" if user is None else self.accounts.describe(user).id
-        real = [authentication.descriptor(record) for record in self.credentials.of_user(user_id)]
-        invented = decoys(user_name, secret=self._secret)
+        info = None if user is None else self.accounts.describe(user)
+        records = records_of(self.credentials, info)
+        # Decoys have transports, so all have.
+        real = [authentication.descriptor(record) | {"transports": list(record.transports)} for record in records]
+        invented = decoys(self.accounts.canonical_name(user_name), secret=self._secret)
         return real or invented
 
     def begin_step_up(self, visitor: Visitor) -> Begun:
@@ -128,7 +134,7 @@ class RelyingParty:
         :raises CredentialNotFound: the account has no passkey.
         """
         info = self._freshness.require_sign_in(visitor)
-        allowed = [authentication.descriptor(record) for record in self.credentials.of_user(info.id)]
+        allowed = [authentication.descriptor(record) for record in records_of(self.credentials, info)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
         return self._begin(visitor, *authentication.begin(config=self.config, user_id=info.id, allowed=allowed))
@@ -141,22 +147,29 @@ class RelyingParty:
         :param ceremony_id: of :class:`~flask_passkey.outcomes.Begun`; ``session_id`` on the wire.
         :param response: an ``AuthenticationResponseJSON`` (section 5.1), as a ``dict`` or as JSON text of one.
         :raises CeremonyNotFound: no such ceremony is pending for this visitor.
-        :raises UnknownCredential: its credential is not registered.
+        :raises UnknownCredential: its credential is not registered, and any could have answered.
         :raises ResponseRejected: it did not verify.
         :raises AccountRefused: the app does not let this account in.
         """
         pending = self._take(visitor, ceremony_id, (SIGN_IN, STEP_UP))
         read = authentication.read(pending, response, config=self.config)
         record = self.credentials.get(read.credential_id)
+        if record is None and pending.allowed:
+            authentication.refuse_unknown(pending, read)
         if record is None:
             raise UnknownCredential("no credential has this ID")
         verified = authentication.finish(pending, read, record, config=self.config, now=self._clock())
         user, info = self.accounts.load(record.user_id)
+        if not is_holder(info, record):
+            raise AccountRefused(
+                "this id belonged to another account when the passkey was made, by UserInfo.identity: call "
+                "passkey.forget_user() when an account is deleted"
+            )
         ids = self.credentials.record_use(verified.record, counter_must_grow=verified.counter_must_grow)
         if ids is None:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
         for event in verified.events:
-            signals.send(_EVENTS[event], self._sender, user=user, credential=verified.record)
+            self._tell(_EVENTS[event], info, user=user, credential=verified.record)
         account = AccountState(info, record.user_handle, ids, self.config.rp_id)
         return SignedIn(user, info, verified.record, account, pending.purpose, visitor)
 
@@ -173,6 +186,7 @@ class RelyingParty:
         :raises SignedInAlready: ``user_id`` is another account.
         :raises StepUpRequired: there is no fresh sign-in.
         :raises FeatureOff: ``conditional``, and the app has not offered that.
+        :raises TooManyCredentials: the account has ``PASSKEY_MAX_CREDENTIALS`` passkeys.
         """
         if user_id is not None and visitor.info is not None and visitor.info.id != user_id:
             raise SignedInAlready("the page was made for another account than the one that is signed in")
@@ -193,7 +207,7 @@ class RelyingParty:
         found = self.grants.find(grant)
         _require_same_account(visitor, found.user_id)
         _, info = self.accounts.load(found.user_id)
-        return self._begin_adding(visitor, info, self.credentials.of_user(info.id), grant=found.token_hash)
+        return self._begin_adding(visitor, info, records_of(self.credentials, info), grant=found.token_hash)
 
     def _begin_adding(
         self,
@@ -205,6 +219,8 @@ class RelyingParty:
         grant: bytes = b"",
     ) -> Begun:
         """Begin to add a passkey to an account that is there."""
+        if len(records) >= self.config.max_credentials:
+            raise TooManyCredentials(f"the account has {len(records)} passkeys; see PASSKEY_MAX_CREDENTIALS")
         handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, new_user_handle())
         begun = registration.begin(
             config=self.config,
@@ -267,6 +283,7 @@ class RelyingParty:
         :raises MalformedRequest: the label cannot be one; the ceremony is still pending.
         :raises RegistrationRejected: it did not verify.
         :raises CredentialExists: its credential ID is registered already.
+        :raises TooManyCredentials: the account has ``PASSKEY_MAX_CREDENTIALS`` passkeys.
         :raises NameTaken: the account's name was taken in the meantime.
         :raises GrantNotFound: the grant was used, withdrawn or expired in the meantime, or somebody else is signed in.
         """
@@ -291,9 +308,9 @@ class RelyingParty:
         else:
             registered = self._create_account(visitor, pending, record)
         registered = replace(registered, attestation_verified=verified.attestation_verified)
-        signals.send(
+        self._tell(
             signals.registered,
-            self._sender,
+            registered.info,
             user=registered.user,
             credential=registered.credential,
             purpose=pending.purpose,
@@ -320,34 +337,45 @@ class RelyingParty:
     def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Spend the grant and add the credential, both or neither."""
         _require_same_account(visitor, pending.user_id)
+        self._refuse_taken(record.id)
         with self.credentials.transaction():
             grant = self.grants.claim(base64url_decode(pending.grant))
             user, info = self.accounts.load(pending.user_id)
-            self.credentials.add(record)
-        signals.send(signals.enrolled, self._sender, user=user, credential=record, grant=grant)
+            record = replace(record, identity=info.identity or None)
+            self.credentials.add(record, limit=self.config.max_credentials)
+        self._tell(signals.enrolled, info, user=user, credential=record, grant=grant)
         return Registered(record, info, visitor, user=user)
 
     def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:
         """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
+        record = replace(record, identity=allowed.info.identity or None)
+        self._refuse_taken(record.id)
         try:
-            self.credentials.add(record, limit=None if allowed.is_fresh else 1)
+            self.credentials.add(record, limit=self.config.max_credentials if allowed.is_fresh else 1)
         except TooManyCredentials as exc:
+            if allowed.is_fresh:
+                raise
             raise StepUpRequired("another request has added the account's first passkey") from exc
         return Registered(record, allowed.info, visitor, user=visitor.user)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
-        if self.credentials.get(record.id) is not None:  # before an account is made that may live elsewhere
-            raise CredentialExists("the credential ID is already registered")
+        self._refuse_taken(record.id)  # before an account is made that may live elsewhere
         with self.credentials.transaction():
             user = self.accounts.create(pending.name, pending.display_name)
             info = self.accounts.describe(user)
-            record = replace(record, user_id=info.id)
+            record = replace(record, user_id=info.id, identity=info.identity or None)
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
         return Registered(record, info, visitor, user, self.accounts.may_sign_in(user), user=user)
+
+    def _refuse_taken(self, credential_id: bytes) -> None:
+        """Refuse an ID that is registered, or that we invented: the answer must not tell which of both it is."""
+        invented = self.config.username_first and is_decoy(credential_id, secret=self._secret)
+        if self.credentials.get(credential_id) is not None or invented:
+            raise CredentialExists("the credential ID is already registered, or one of our decoys")
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
         """Require a fresh sign-in by the signed-in user, for anything that needs care.
@@ -364,13 +392,21 @@ class RelyingParty:
 
     # The user's own credentials
 
+    def require_sign_in(self, visitor: Visitor) -> UserInfo:
+        """Require that somebody is signed in who may be, and return what the app tells of them.
+
+        :raises SignInRequired: nobody is signed in.
+        :raises AccountRefused: the app's account check says no.
+        """
+        return self._freshness.require_sign_in(visitor)
+
     def list_credentials(self, visitor: Visitor) -> CredentialList:
         """Return the signed-in user's credentials.
 
         :raises SignInRequired: nobody is signed in.
         """
         info = self._freshness.require_sign_in(visitor)
-        records = self.credentials.of_user(info.id)
+        records = records_of(self.credentials, info)
         return CredentialList(records, self._account_state(info, records), visitor.current)
 
     def rename(self, visitor: Visitor, credential_id: bytes, label: str) -> CredentialRecord:
@@ -384,7 +420,7 @@ class RelyingParty:
         """
         info = self._freshness.require_step_up(visitor).info
         record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
-        signals.send(signals.renamed, self._sender, user=visitor.user, credential=record)
+        self._tell(signals.renamed, info, user=visitor.user, credential=record)
         return record
 
     def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
@@ -398,16 +434,17 @@ class RelyingParty:
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
         with self.credentials.transaction():
-            known = {record.id: record for record in self.credentials.of_user(info.id)}
+            before = {record.id: record for record in records_of(self.credentials, info)}
             for credential_id in dict.fromkeys(credential_ids):
                 try:
                     self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
                     deleted.append(credential_id)
                 except (CredentialNotFound, LastCredential) as refusal:
                     refused[credential_id] = refusal
-            result = Deleted(deleted, refused, self._account_state(info, self.credentials.of_user(info.id)))
+            records = records_of(self.credentials, info)
+            result = Deleted(deleted, refused, self._account_state(info, records, handles_of=[*before.values()]))
         if deleted:
-            self._tell_deleted(visitor.user, deleted, known)
+            self._tell_deleted(visitor.user, deleted, before, audit=self.audit_of(info))
         return result
 
     def delete_of(self, user_id: str, credential_id: bytes) -> None:
@@ -420,11 +457,13 @@ class RelyingParty:
         with self.credentials.transaction():
             known = {record.id: record for record in self.credentials.of_user(user_id)}
             self.credentials.delete(credential_id, user_id=user_id, keep_last=False)
-        self._tell_deleted(self.accounts.get(user_id), [credential_id], known)
+        self._tell_deleted(self.accounts.get(user_id), [credential_id], known, audit={"user_id": user_id})
 
-    def _tell_deleted(self, user: Any, ids: list[bytes], known: Mapping[bytes, CredentialRecord]) -> None:
+    def _tell_deleted(
+        self, user: Any, ids: list[bytes], known: Mapping[bytes, CredentialRecord], *, audit: Mapping[str, str]
+    ) -> None:
         credentials = [known[id_] for id_ in ids if id_ in known]
-        signals.send(signals.deleted, self._sender, user=user, credential_ids=ids, credentials=credentials)
+        signals.send(signals.deleted, self._sender, audit=audit, user=user, credential_ids=ids, credentials=credentials)
 
     def forget_user(self, user_id: str) -> None:
         """Forget an account's passkeys and enrolment grants, as the app deletes the account.
@@ -432,6 +471,7 @@ class RelyingParty:
         :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
         """
         self.credentials.delete_user(user_id)
+        audit.write("forgotten", {}, user_id=user_id)
 
     def try_ceremony_store(self) -> None:
         """Find out whether the store of pending ceremonies answers.
@@ -441,6 +481,13 @@ class RelyingParty:
         self._pending.try_store()
 
     # Parts
+
+    def _tell(self, signal: NamedSignal, info: UserInfo, **about: Any) -> None:
+        signals.send(signal, self._sender, audit=self.audit_of(info), **about)
+
+    def audit_of(self, info: UserInfo) -> dict[str, str]:
+        """Return what the audit log says of an account."""
+        return {"user_id": info.id, "name": info.name if self.config.audit_names else ""}
 
     def _begin(self, visitor: Visitor, options: dict[str, Any], pending: PendingCeremony) -> Begun:
         ceremony_id = self._pending.put(pending, secret=visitor.secrets[0], lifetime=self.config.lifetime)
@@ -455,9 +502,16 @@ class RelyingParty:
         if not wanted:
             raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
 
-    def _account_state(self, info: UserInfo, records: Sequence[CredentialRecord]) -> AccountState:
-        handle = records[0].user_handle if records else self.credentials.get_user_handle(info.id)
-        return AccountState(info, handle or b"", [record.id for record in records], self.config.rp_id)
+    def _account_state(
+        self, info: UserInfo, records: Sequence[CredentialRecord], *, handles_of: Sequence[CredentialRecord] = ()
+    ) -> AccountState:
+        """Describe an account to password managers.
+
+        :param handles_of: records whose user handles count, those that were deleted among them.
+        """
+        found = dict.fromkeys(record.user_handle for record in handles_of or records)
+        handle, *others = found or [self.credentials.get_user_handle(info.id) or b""]
+        return AccountState(info, handle, [record.id for record in records], self.config.rp_id, others)
 
 
 def _require_same_account(visitor: Visitor, user_id: str) -> None:

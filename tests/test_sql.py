@@ -577,8 +577,8 @@ def test_statements_use_indexes(
         (lambda repository: repository.of_user("ada"), 1),
         (lambda repository: repository.get_user_handle("ada"), 1),
         (lambda repository: repository.record_use(new_record(b"1", sign_count=9), counter_must_grow=True), 1),
-        (lambda repository: repository.add(new_record(b"2")), 2),  # the account is locked first
-        (lambda repository: repository.add(new_record(b"2"), limit=9), 3),  # and its credentials counted
+        (lambda repository: repository.add(new_record(b"2")), 3),  # the account is locked first, its handle looked at
+        (lambda repository: repository.add(new_record(b"2"), limit=9), 4),  # and its credentials counted
         (lambda repository: repository.add_user("bob", b"b" * 64), 1),
     ],
 )
@@ -668,7 +668,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_reasons_hold_no_values(tmp_path: Path) -> None:
-    """The reason of a failure, which is logged with its cause, holds nothing of the credential."""
+    """The reason of a failure, which is logged with its cause, holds nothing of the account or credential."""
     repository = SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/passkey.sqlite3")
     repository.create_tables()
     with repository.transaction() as connection:
@@ -677,7 +677,7 @@ def test_reasons_hold_no_values(tmp_path: Path) -> None:
         )
     repository.add_user("ada", new_record().user_handle)
     with pytest.raises(CredentialStoreUnavailable) as caught:
-        repository.add(new_record(label="Secret phone"))
+        repository.add_user("Secret", b"Secret" * 9)
     assert "Secret" not in f"{caught.value} {caught.value.__cause__}"
     repository.close()
 

@@ -290,6 +290,20 @@ def test_rename(client: FlaskClient, ada: VirtualAuthenticator) -> None:
     assert client.get("/user/authn").get_json()["data"]["credentials"][0]["name"] == "My  phone"
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b'{"name": "' + b"a\xcc\x81" * 10_000 + b'"}', b"x" * 70_000])
+def test_rename_asks_who_is_signed_in_first(client: FlaskClient, body: bytes) -> None:
+    """Whatever a stranger sends, no body is read before somebody is signed in."""
+    answer = client.patch("/user/authn/AAAA", data=body, content_type="application/json")
+    assert_refused(answer, 401, 401)
+
+
+@pytest.mark.parametrize(("count", "status"), [(100, 207), (101, 400)])
+def test_a_batch_has_an_end(client: FlaskClient, ada: VirtualAuthenticator, count: int, status: int) -> None:
+    """One request deletes at most 100 passkeys."""
+    answer = client.delete("/user/authn", query_string=[("id", f"AA{number:02}") for number in range(count)])
+    assert answer.status_code == status
+
+
 def test_other_peoples_passkeys_are_not_found(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """Renaming or deleting what is not one's own, or is no credential ID, is 404."""
     eve = site.app.test_client()

@@ -78,6 +78,10 @@ class PasskeyConfig:
     #: The first passkey of an account takes a fresh sign-in, too: ``passkey.confirm_user()``. Without it, being signed
     #: in is enough.
     fresh_first: bool = False
+    #: The most passkeys that an account can have, at most 1000. One more is refused.
+    max_credentials: int = 20
+    #: Put names of accounts into the audit log, too; their ids are in it anyway.
+    audit_names: bool = False
     #: ``False`` answers HTTP 200 to everything, for clients that read only the envelope.
     http_status: bool = True
     #: Longest accepted request body in bytes.

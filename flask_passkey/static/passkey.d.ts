@@ -110,6 +110,7 @@ export type PasskeyErrorCode =
   | "invalid"
   | "not_found"
   | "name_taken"
+  | "too_many_passkeys"
   | "last_passkey"
   | "switched_off"
   | "rejected"
@@ -204,6 +205,8 @@ export interface SignedIn extends FromBrowser {
 export interface Signals {
   rpId: string;
   userId: string;
+  /** More user handles, where the account was brought along from another system. */
+  otherUserIds?: string[];
   allAcceptedCredentialIds: string[];
   name: string;
   displayName: string;

@@ -40,6 +40,7 @@ export const MESSAGES = Object.freeze({
   invalid: "Please check what you entered.",
   not_found: "This passkey is no longer in your list. Please reload the page.",
   name_taken: "This name is taken. Please choose another one.",
+  too_many_passkeys: "You have as many passkeys as you can have here. Delete one first.",
   last_passkey: "This is your only passkey. Add another one before you delete it.",
   switched_off: "This is switched off here.",
   rejected: "The passkey could not be verified. Please try again.",
@@ -80,6 +81,7 @@ const SERVER_CODES = {
   40090: "unknown_credential",
   40091: "step_up_required",
   40092: "other_account",
+  40093: "too_many_passkeys",
   40094: "grant_not_found",
   50001: "unavailable",
   50006: "unavailable",
@@ -350,14 +352,15 @@ function signal(method, argument) {
 function isOrphan(action, code, { rp, excludeCredentials }, id) {
   if (!rp) return code === 40090;
   if (excludeCredentials?.some((known) => known.id === id)) return false;
-  return code === 40025 || code === 40019 || code === 40094 || (code === 40001 && action === "register");
+  return [40025, 40019, 40093, 40094].includes(code) || (code === 40001 && action === "register");
 }
 
-function sendSignals({ rpId, userId, allAcceptedCredentialIds, name, displayName }) {
-  return Promise.all([
+function sendSignals({ rpId, userId, otherUserIds = [], allAcceptedCredentialIds, name, displayName }) {
+  const both = (userId) => [
     signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds }),
     signal("signalCurrentUserDetails", { rpId, userId, name, displayName }),
-  ]);
+  ];
+  return Promise.all([userId, ...otherUserIds].flatMap(both));
 }
 
 /* ---- the blueprint's routes ---- */
@@ -701,7 +704,8 @@ function dispatch(element, name, detail) {
 function go(next) {
   try {
     const url = new URL(next, location.href);
-    if (next && url.origin === location.origin) return location.assign(url);
+    const isPage = /^https?:$/.test(url.protocol) && !url.username && !url.password; // blob: has our origin, too
+    if (next && isPage && url.origin === location.origin) return location.assign(url);
   } catch {
     // not an address
   }

@@ -76,7 +76,7 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
 def _tell(outcome: SignedIn) -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
-    signals.send(signals.signed_in, app, **about)
+    signals.send(signals.signed_in, app, audit=current().relying_party.audit_of(outcome.info), **about)
 
 
 @contextmanager

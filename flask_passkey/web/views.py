@@ -14,6 +14,9 @@ from ..visitor import Visitor
 from . import browsers, http, outage, schemas, sessions
 from .rows import icon_url
 
+#: The most passkeys that can be deleted by one request.
+MAX_BATCH = 100
+
 blueprint = Blueprint("passkey", __name__, static_folder="../static", static_url_path="/passkey/static")
 
 
@@ -94,8 +97,9 @@ def list_credentials() -> Response:
 def rename_credential(credential_id: str) -> Response:
     """Give one of the signed-in user's passkeys another name."""
     state = current()
-    body = schemas.RenameRequest.read(http.body(state.config))
     visitor = sessions.visitor()
+    state.relying_party.require_sign_in(visitor)  # before the body is read
+    body = schemas.RenameRequest.read(http.body(state.config))
     record = state.relying_party.rename(visitor, schemas.known_id(credential_id), body["name"])
     return http.succeed(schemas.credential(record, current=visitor.current, icon_url=icon_url))
 
@@ -115,6 +119,8 @@ def delete_credentials() -> Response:
     texts = request.args.getlist("id")
     if not texts:
         raise MalformedRequest("id", "no id in the query")
+    if len(texts) > MAX_BATCH:
+        raise MalformedRequest("id", f"more than {MAX_BATCH} ids in the query")
     ids = {text: schemas.read_credential_id(text) for text in texts}
     outcome = sessions.delete([item for item in ids.values() if item])
     refused = {
