@@ -70,7 +70,14 @@ def sign_out() -> Response:
 @login_required  # type: ignore[untyped-decorator]
 def passkeys() -> str:
     """List the visitor's passkeys."""
-    return render_template("passkeys.html", rows=_passkey().list_passkeys(), sync=session.pop("sync", False))
+    grants = _passkey().grants_of(current_user)
+    return render_template(
+        "passkeys.html",
+        rows=_passkey().list_passkeys(),
+        codes=[grant for grant in grants if grant.kind == "recovery-code"],
+        links=[grant for grant in grants if grant.kind == "invitation"],
+        sync=session.pop("sync", False),
+    )
 
 
 @blueprint.post("/passkeys/<credential_id>/rename")
@@ -97,6 +104,43 @@ def account() -> Response:
     accounts: Accounts = current_app.extensions["demo_accounts"]
     accounts.call(current_user.id, clean_display_name(request.form.get("display_name", "")))
     return _done(gettext("Your name was changed."))
+
+
+# When somebody loses their passkey
+
+
+@blueprint.get("/lost")
+def lost() -> str:
+    """Say what to do now. Nobody is asked for a name, so nobody learns who has an account."""
+    return render_template("lost.html")
+
+
+@blueprint.get("/enrol")
+def enrol() -> Response:
+    """Take a link or a recovery code. The link's token is behind the #, which browsers send to nobody."""
+    response = current_app.make_response(render_template("enrol.html"))
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@blueprint.post("/recovery-codes")
+@login_required  # type: ignore[untyped-decorator]
+def recovery_codes() -> str:
+    """Make new codes and show them, this once."""
+    passkey = _passkey()
+    passkey.relying_party.require_recent_sign_in(passkey.visitor())
+    codes = passkey.recovery_codes(current_user)
+    return render_template("recovery-codes.html", codes=codes, host=request.host)
+
+
+@blueprint.post("/links/withdraw")
+@login_required  # type: ignore[untyped-decorator]
+def withdraw_links() -> Response:
+    """Take back the links that were not used yet."""
+    passkey = _passkey()
+    passkey.relying_party.require_recent_sign_in(passkey.visitor())
+    passkey.withdraw(current_user, kind="invitation")
+    return _done(gettext("The link is good for nothing now."))
 
 
 def _done(text: str) -> Response:

@@ -69,9 +69,11 @@ def _number_of_proxies(value: object) -> int:
 
 
 def _publish_pages(app: Flask) -> None:
-    """Let password managers link to the list of passkeys, where its address is one they take: one with https."""
+    """Say where invitations lead, and let password managers link to the list of passkeys where it is at https."""
     given = {key: app.config.get(key) for key in ("PASSKEY_RP_ID", "PASSKEY_ORIGINS")}
     site = PasskeyConfig.from_mapping(given).origins[0]
+    if not app.config.get("PASSKEY_ENROL_URL"):
+        app.config["PASSKEY_ENROL_URL"] = f"{site}/enrol"
     if not app.config.get("PASSKEY_ENDPOINTS") and site.startswith("https://"):
         app.config["PASSKEY_ENDPOINTS"] = dict.fromkeys(("enroll", "manage"), f"{site}/passkeys")
 

@@ -65,12 +65,16 @@ class Accounts:
         user = self._required("get_current_user")()
         return user if user is not None and getattr(user, "is_authenticated", True) else None
 
+    def get(self, user_id: str) -> Any:
+        """Return the user with this id, also one that may not sign in; ``None`` where there is none."""
+        return self._required("load_user")(user_id)
+
     def load(self, user_id: str) -> tuple[Any, UserInfo]:
         """Return the user with this id and what the app tells of them, refusing one that is gone or may not sign in.
 
         :raises AccountRefused: the app has no such user, or its account check says no.
         """
-        user = self._required("load_user")(user_id)
+        user = self.get(user_id)
         if user is None:
             raise AccountRefused("the app has no user with the credential's user_id")
         info = self.describe(user)

@@ -25,6 +25,7 @@
         ├── StepUpRequired          40091
         ├── SignedInAlready         40092
         ├── TooManyCredentials      40093
+        ├── GrantNotFound           40094
         ├── CredentialStoreUnavailable  50001
         ├── Misconfigured           50005
         └── CeremonyStoreUnavailable    50006
@@ -228,6 +229,14 @@ class TooManyCredentials(Refusal):
     code = 40093
     status = 409
     message = "This account has as many passkeys as it can have; please delete one first."
+
+
+class GrantNotFound(Refusal):
+    """The enrolment grant is unknown, used, expired, withdrawn, or for another account than the one signed in."""
+
+    code = 40094
+    status = 404
+    message = "This link or code cannot be used; it may have expired or been used already."
 
 
 class CredentialStoreUnavailable(Refusal):

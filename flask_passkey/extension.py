@@ -6,6 +6,7 @@ What belongs to one app is kept under that app, never on the extension, so one e
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app
 from flask.sessions import SecureCookieSessionInterface
 
-from . import signals
+from . import grants, signals
 from .accounts import Accounts, Hooks, UserInfo
 from .config import PasskeyConfig
-from .credentials import CredentialRepository
+from .credentials import CredentialRepository, GrantRecord
 from .credentials.sql import SQLCredentialRepository
 from .errors import ConfigurationError, CredentialStoreUnavailable, Refusal
+from .grants import Invitation
 from .outcomes import Registered, SignedIn
 from .pending import CeremonyStore, require_rotation, store_for
 from .pending.ceremonies import PendingCeremonies
@@ -286,8 +288,60 @@ class Passkey:
         for refusal in outcome.refused.values():
             raise refusal
 
+    # Enrolment grants, and what administrators do
+
+    def invite(self, user: Any, *, lifetime: timedelta | float = grants.LIFETIME, url: str | None = None) -> Invitation:
+        """Make a one-time link, or a token for one, whose bearer may add one passkey to this user's account.
+
+        Opening the link spends nothing, and using it signs nobody in. Nobody need be signed in to use it.
+
+        :param user: the app's user object. Make sure that it is they who get the link.
+        :param lifetime: how long it is good, as a ``timedelta`` or in seconds; 24 hours unless given.
+        :param url: the app's page that takes it; ``PASSKEY_ENROL_URL`` unless given.
+        :raises ValueError: the lifetime is not longer than nothing.
+        :raises ConfigurationError: the app's own credential repository keeps no grants; names what to add.
+        """
+        page = self.config.enrol_url if url is None else url
+        return self.relying_party.grants.invite(user, lifetime=lifetime, page=page)
+
+    def recovery_codes(self, user: Any, *, count: int = 8) -> list[str]:
+        """Make codes to be printed: each lets its bearer add one passkey, at any time. Earlier ones are good no more.
+
+        Show them once, to the user alone, and only after ``@passkey.required()``: they are as good as a passkey.
+
+        :param user: the app's user object.
+        :param count: 1 to 50.
+        :raises ConfigurationError: the app's own credential repository keeps no grants; names what to add.
+        """
+        return self.relying_party.grants.recovery_codes(user, count=count)
+
+    def grants_of(self, user: Any) -> list[GrantRecord]:
+        """Return the links and codes of a user that were not used yet, oldest first; what opens them is not in them.
+
+        :param user: the app's user object.
+        """
+        state = self._state()
+        return state.relying_party.grants.of_user(state.accounts.describe(user).id)
+
+    def withdraw(self, user: Any, *, kind: str | None = None) -> int:
+        """Take back a user's links and codes that were not used yet, and return how many.
+
+        :param user: the app's user object.
+        :param kind: only ``invitation`` (links) or ``recovery-code``.
+        """
+        return self.relying_party.grants.withdraw(user, kind=kind)
+
+    def delete_passkey_of(self, user_id: str, passkey_id: str) -> None:
+        """Delete one passkey of somebody else, as an administrator does: also the last one, and without a step-up.
+
+        :param user_id: the id as in :class:`UserInfo`.
+        :param passkey_id: the credential's ID as base64url text, as ``flask passkey list`` prints it.
+        :raises CredentialNotFound: the account has no such passkey.
+        """
+        self.relying_party.delete_of(user_id, schemas.known_id(passkey_id))
+
     def forget_user(self, user_id: str) -> None:
-        """Forget an account's passkeys; call it when the app deletes the account.
+        """Forget an account's passkeys and enrolment grants; call it when the app deletes the account.
 
         :param user_id: the id as in :class:`UserInfo`.
         """

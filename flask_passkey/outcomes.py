@@ -64,6 +64,8 @@ class Registered:
     #: Did the attestation statement verify? Without roots and metadata it still says nothing of the maker. ``None`` if
     #: ``PASSKEY_ATTESTATION`` is ``none``, so that it was not looked at.
     attestation_verified: bool | None = None
+    #: Whose passkey it is: the app's user object.
+    user: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The use cases: begin and finish sign-in, step-up, registration and sign-up; list, rename, delete.
+"""The use cases: begin and finish sign-in, step-up, registration, sign-up and enrolment; list, rename, delete.
 
 They know no HTTP, so an app's own views and commands can call them too. Each goes one way: claim the pending
 ceremony, look up, verify, ask the app, store, send the signal. Whatever is refused on the way has changed nothing but
@@ -7,10 +7,11 @@ the ceremony, which is spent.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from . import signals
@@ -18,13 +19,17 @@ from .accounts import Accounts, UserInfo
 from .ceremonies import authentication, registration
 from .ceremonies.attestation import Trust
 from .ceremonies.decoys import decoys
-from .ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
+from .ceremonies.pending import ENROLMENT, REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
+from .ceremonies.registration import new_user_handle
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
+from .encoding import base64url_decode
 from .errors import (
+    CeremonyNotFound,
     CredentialExists,
     CredentialNotFound,
     FeatureOff,
+    GrantNotFound,
     LastCredential,
     Misconfigured,
     NameTaken,
@@ -36,6 +41,7 @@ from .errors import (
     UnknownCredential,
 )
 from .freshness import Freshness, StepUp
+from .grants import Grants
 from .names import clean_display_name, clean_label, clean_name
 from .outcomes import AccountState, Begun, CredentialList, Deleted, Registered, SignedIn
 from .pending.ceremonies import PendingCeremonies
@@ -46,6 +52,8 @@ _EVENTS = {
     "counter-regressed": signals.counter_regressed,
     "backup-eligibility-changed": signals.backup_eligibility_changed,
 }
+
+_Add = Callable[[Visitor, PendingCeremony, CredentialRecord], Registered]
 
 
 def _utc_now() -> datetime:
@@ -83,6 +91,14 @@ class RelyingParty:
         self._sender = sender
         self._clock = clock
         self._freshness = Freshness(config=config, accounts=accounts, credentials=credentials, clock=clock)
+        #: Enrolment grants: ways to a passkey for people who cannot sign in.
+        self.grants = Grants(
+            accounts=accounts,
+            credentials=credentials,
+            rp_id=config.rp_id,
+            sender=sender,
+            clock=lambda: self._clock(),
+        )
 
     # Sign-in and step-up
 
@@ -167,15 +183,41 @@ class RelyingParty:
         info = allowed.info
         if conditional and visitor.conditional_user_id != info.id:
             raise FeatureOff("no passkey is on offer: call passkey.offer_passkey() after a password sign-in")
-        handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, _new_user_handle())
+        return self._begin_adding(visitor, info, allowed.records, conditional=conditional)
+
+    def begin_enrolment(self, visitor: Visitor, *, grant: str) -> Begun:
+        """Begin to add a passkey to the account of an enrolment grant (section 7.1). The grant is not spent by that.
+
+        :param grant: the token of a link, or a recovery code as somebody typed it.
+        :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
+        :raises GrantNotFound: it is unknown, used, expired, withdrawn, or for another account than the visitor's.
+        :raises AccountRefused: the app does not let this account in.
+        """
+        found = self.grants.find(grant)
+        _require_same_account(visitor, found.user_id)
+        _, info = self.accounts.load(found.user_id)
+        return self._begin_adding(visitor, info, self.credentials.of_user(info.id), grant=found.token_hash)
+
+    def _begin_adding(
+        self,
+        visitor: Visitor,
+        info: UserInfo,
+        records: Sequence[CredentialRecord],
+        *,
+        conditional: bool = False,
+        grant: bytes = b"",
+    ) -> Begun:
+        """Begin to add a passkey to an account that is there."""
+        handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, new_user_handle())
         begun = registration.begin(
             config=self.config,
             name=info.name,
             display_name=info.display_name,
             user_handle=handle,
             user_id=info.id,
-            exclude=allowed.records,
+            exclude=records,
             conditional=conditional,
+            grant=grant,
         )
         return self._begin(visitor, *begun)
 
@@ -207,16 +249,17 @@ class RelyingParty:
         if not self.accounts.is_available(name):
             raise NameTaken("the app's name_available hook says no")
         begun = registration.begin(
-            config=self.config, name=name, display_name=display_name, user_handle=_new_user_handle()
+            config=self.config, name=name, display_name=display_name, user_handle=new_user_handle()
         )
         return self._begin(visitor, *begun)
 
     def finish_registration(
         self, visitor: Visitor, ceremony_id: str, response: object, *, label: str = "", user_agent: str = ""
     ) -> Registered:
-        """Verify the response to a registration or sign-up and store the credential, with its account (section 7.1).
+        """Verify the response to a registration, sign-up or enrolment and store the credential (section 7.1).
 
-        After a sign-up ``passkey.sign_in(outcome)`` signs the new user in at the app.
+        With it a sign-up's account is stored, and an enrolment's grant is spent. After a sign-up
+        ``passkey.sign_in(outcome)`` signs the new user in at the app; an enrolment signs nobody in.
 
         :param ceremony_id: of :class:`~flask_passkey.outcomes.Begun`; ``session_id`` on the wire.
         :param response: a ``RegistrationResponseJSON`` (section 5.1), as a ``dict`` or as JSON text of one.
@@ -228,11 +271,10 @@ class RelyingParty:
         :raises RegistrationRejected: it did not verify.
         :raises CredentialExists: its credential ID is registered already.
         :raises NameTaken: the account's name was taken in the meantime.
+        :raises GrantNotFound: the grant was used, withdrawn or expired in the meantime, or somebody else is signed in.
         """
         label = clean_label(label)
-        # Before the claim, so that the browser can step up and repeat.
-        allowed = None if visitor.info is None else self._freshness.require_step_up(visitor)
-        pending = self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP))
+        allowed, pending = self._take_registration(visitor, ceremony_id)
         verified = registration.finish(
             pending,
             response,
@@ -242,30 +284,60 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        others = allowed.records if allowed and pending.user_id else []
+        records = allowed.records if allowed and pending.purpose == REGISTRATION else None
+        others = self.credentials.of_user(pending.user_id) if records is None else records
         record = replace(verified.record, label=label or _label_for(verified.record, user_agent, others))
-        if allowed and pending.user_id:
-            registered = self._add(visitor, allowed, record)
-        else:
-            registered = self._create_account(visitor, pending, record)
+        is_fresh = allowed is not None and allowed.is_fresh
+        add: dict[str, _Add] = {
+            REGISTRATION: partial(self._add, is_fresh),
+            SIGN_UP: self._create_account,
+            ENROLMENT: self._enrol,
+        }
+        registered = add[pending.purpose](visitor, pending, record)
         registered = replace(registered, attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
             self._sender,
-            user=registered.new_user or visitor.user,
+            user=registered.user,
             credential=registered.credential,
             purpose=pending.purpose,
             attestation_verified=registered.attestation_verified,
         )
         return registered
 
-    def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:
+    def _take_registration(self, visitor: Visitor, ceremony_id: str) -> tuple[StepUp | None, PendingCeremony]:
+        """Claim a ceremony that makes a passkey.
+
+        Where a step-up is needed that is told before the claim, so that the browser can step up and repeat. Whoever
+        is signed in and has a grant needs none.
+        """
+        if visitor.info is None:
+            return None, self._take(visitor, ceremony_id, (SIGN_UP, ENROLMENT))
+        try:
+            allowed = self._freshness.require_step_up(visitor)
+        except StepUpRequired:
+            with suppress(CeremonyNotFound):
+                return None, self._take(visitor, ceremony_id, (ENROLMENT,))
+            raise
+        return allowed, self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
+
+    def _add(self, is_fresh: bool, visitor: Visitor, _: PendingCeremony, record: CredentialRecord) -> Registered:
         """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
         try:
-            self.credentials.add(record, limit=None if allowed.is_fresh else 1)
+            self.credentials.add(record, limit=None if is_fresh else 1)
         except TooManyCredentials as exc:
             raise StepUpRequired("another request has added the account's first passkey") from exc
-        return Registered(record, allowed.info, visitor)
+        return Registered(record, self._freshness.require_sign_in(visitor), visitor, user=visitor.user)
+
+    def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
+        """Spend the grant and add the credential, both or neither."""
+        _require_same_account(visitor, pending.user_id)
+        with self.credentials.transaction():
+            grant = self.grants.claim(base64url_decode(pending.grant))
+            user, info = self.accounts.load(pending.user_id)
+            self.credentials.add(record)
+        signals.send(signals.enrolled, self._sender, user=user, credential=record, grant=grant)
+        return Registered(record, info, visitor, user=user)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
@@ -279,7 +351,7 @@ class RelyingParty:
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
-        return Registered(record, info, visitor, user, self.accounts.may_sign_in(user))
+        return Registered(record, info, visitor, user, self.accounts.may_sign_in(user), user=user)
 
     def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
         """Require a fresh sign-in by the signed-in user, for anything that needs care.
@@ -330,6 +402,7 @@ class RelyingParty:
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
         with self.credentials.transaction():
+            known = {record.id: record for record in self.credentials.of_user(info.id)}
             for credential_id in dict.fromkeys(credential_ids):
                 try:
                     self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
@@ -338,11 +411,27 @@ class RelyingParty:
                     refused[credential_id] = refusal
             result = Deleted(deleted, refused, self._account_state(info, self.credentials.of_user(info.id)))
         if deleted:
-            signals.send(signals.deleted, self._sender, user=visitor.user, credential_ids=deleted)
+            self._tell_deleted(visitor.user, deleted, known)
         return result
 
+    def delete_of(self, user_id: str, credential_id: bytes) -> None:
+        """Delete one credential of somebody else, for an administrator; it may be the last one.
+
+        :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
+        :param credential_id: raw bytes.
+        :raises CredentialNotFound: the account has no such credential.
+        """
+        with self.credentials.transaction():
+            known = {record.id: record for record in self.credentials.of_user(user_id)}
+            self.credentials.delete(credential_id, user_id=user_id, keep_last=False)
+        self._tell_deleted(self.accounts.get(user_id), [credential_id], known)
+
+    def _tell_deleted(self, user: Any, ids: list[bytes], known: Mapping[bytes, CredentialRecord]) -> None:
+        credentials = [known[id_] for id_ in ids if id_ in known]
+        signals.send(signals.deleted, self._sender, user=user, credential_ids=ids, credentials=credentials)
+
     def forget_user(self, user_id: str) -> None:
-        """Forget an account's passkeys, as the app deletes the account.
+        """Forget an account's passkeys and enrolment grants, as the app deletes the account.
 
         :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
         """
@@ -379,5 +468,7 @@ def _label_for(record: CredentialRecord, user_agent: str, others: Sequence[Crede
     return automatic_label(record.aaguid, user_agent, taken={other.label for other in others})
 
 
-def _new_user_handle() -> bytes:
-    return secrets.token_bytes(64)
+def _require_same_account(visitor: Visitor, user_id: str) -> None:
+    """Refuse a grant of another account than the visitor's; nobody need be signed in."""
+    if visitor.user_id not in ("", user_id):
+        raise GrantNotFound("the grant is for another account than the one that is signed in")

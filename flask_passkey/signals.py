@@ -14,13 +14,22 @@ _signals = Namespace()
 #: A user signed in. ``user``, ``credential`` (:class:`~flask_passkey.CredentialRecord`), ``purpose``
 #: (``sign-in`` or ``step-up``).
 signed_in = _signals.signal("passkey-signed-in")
-#: A passkey was added. ``user``, ``credential``, ``purpose`` (``registration`` or ``sign-up``),
+#: A passkey was added. ``user``, ``credential``, ``purpose`` (``registration``, ``sign-up`` or ``enrolment``),
 #: ``attestation_verified`` (as in :class:`~flask_passkey.outcomes.Registered`).
 registered = _signals.signal("passkey-registered")
 #: A passkey was renamed. ``user``, ``credential``.
 renamed = _signals.signal("passkey-renamed")
-#: Passkeys were deleted. ``user``, ``credential_ids`` (a list of ``bytes``).
+#: Passkeys were deleted, by their owner or an administrator. ``user`` (``None`` where the app has no such user any
+#: more), ``credentials`` (what was known of them), ``credential_ids`` (a list of ``bytes``).
 deleted = _signals.signal("passkey-deleted")
+#: Enrolment grants were made. ``user``, ``kind`` (``invitation`` or ``recovery-code``), ``count``, ``expires_at``
+#: (``None`` without a time limit). Never what opens them.
+invited = _signals.signal("passkey-invited")
+#: A passkey was added with a grant, which is spent; ``registered`` is sent as well. ``user``, ``credential``,
+#: ``grant`` (:class:`~flask_passkey.GrantRecord`).
+enrolled = _signals.signal("passkey-enrolled")
+#: Grants were taken back. ``user``, ``kind`` (``None`` for all kinds), ``count``.
+withdrawn = _signals.signal("passkey-withdrawn")
 #: A sign-in was accepted whose counter did not grow: the key may have been copied. ``user``, ``credential``.
 counter_regressed = _signals.signal("passkey-counter-regressed")
 #: A sign-in was accepted that changed its passkey's "can be synced" flag. ``user``, ``credential``.

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .ceremonies.attestation import Trust
 from .ceremonies.attestation.certificates import extension, has_path
-from .ceremonies.attestation.signatures import check_signature
+from .ceremonies.signatures import check_signature
 from .config import PasskeyConfig
 from .encoding import base64url_decode
 from .errors import ConfigurationError, ResponseRejected

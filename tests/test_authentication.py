@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from rehearsal import (
     ADA,
     BOB,
@@ -27,6 +31,7 @@ from rehearsal import (
 
 from flask_passkey.ceremonies import authentication
 from flask_passkey.ceremonies.authentication import Authenticated
+from flask_passkey.ceremonies.keys import check_public_key
 from flask_passkey.ceremonies.pending import SIGN_IN, STEP_UP
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.credentials import CredentialRecord
@@ -38,6 +43,7 @@ from flask_passkey.testing import (
     as_json_text,
     b64url_decode,
     b64url_encode,
+    encode_cbor,
     generate_key,
 )
 
@@ -602,3 +608,29 @@ def test_padded_members_are_refused(refused: Any, member: str) -> None:
 def padded(text: str) -> str:
     """Return base64url text with all the padding it can have."""
     return text + ("=" * (-len(text) % 4) or "====")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "digest"), [(-37, hashes.SHA256()), (-38, hashes.SHA384()), (-39, hashes.SHA512())]
+)
+def test_rsa_pss_has_a_salt_as_long_as_its_hash(algorithm: int, digest: hashes.HashAlgorithm) -> None:
+    """Step 21: PS256 and its like are registered and sign in by RFC 8230; a longer salt and another key are refused."""
+    config = configured(algorithms=(algorithm,))
+    private, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    numbers = private.public_key().public_numbers()
+    key = {1: 3, 3: algorithm, -1: numbers.n.to_bytes(256, "big"), -2: numbers.e.to_bytes(3, "big")}
+    authenticator = browser()
+    record = replace(register(authenticator), public_key=encode_cbor(key), algorithm=algorithm)
+
+    def signs(with_key: rsa.RSAPrivateKey, salt: int) -> Any:
+        def tamper(c: AuthenticationCeremony) -> None:
+            message = (c.authenticator_data or b"") + sha256(c.client_data_json or b"").digest()
+            c.signature = with_key.sign(message, padding.PSS(padding.MGF1(digest), salt), digest)
+
+        return sign_in(authenticator, record, config=config, tamper=tamper)
+
+    assert check_public_key(record.public_key) == algorithm
+    assert signs(private, digest.digest_size).record.id == record.id
+    for wrong in ((private, padding.calculate_max_pss_salt_length(private, digest)), (other, digest.digest_size)):
+        with pytest.raises(ResponseRejected, match="Could not verify"):
+            signs(*wrong)

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import stat
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +26,9 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 
 from demo import create_app, settings
 from demo.accounts import Accounts, demo_account, name_key
-from flask_passkey import NameTaken
+from flask_passkey import NameTaken, Passkey
 from flask_passkey.errors import ConfigurationError
-from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, enrol, sign_in, sign_up
 
 SITE = "http://localhost:5000"
 DEAD_REDIS = "redis://127.0.0.1:1/0"
@@ -77,6 +78,12 @@ def client(app: Flask) -> FlaskClient:
 def authenticator() -> VirtualAuthenticator:
     """An authenticator at the demo's address."""
     return VirtualAuthenticator(SITE)
+
+
+def passkey_of(app: Flask) -> Passkey:
+    """Return the app's extension."""
+    extension: Passkey = app.extensions["passkey"]
+    return extension
 
 
 def rows(app: Flask) -> list[Any]:
@@ -359,6 +366,21 @@ def test_limits_say_how_long_to_wait_without_a_status_too(config: dict[str, Any]
     )
 
 
+def test_wrong_codes_are_limited(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """After five wrong links or codes in a minute the right one has to wait too; right ones do not count."""
+    sign_up(client_of(app), authenticator, "ada")
+    with app.app_context():
+        codes = passkey_of(app).recovery_codes(app.extensions["demo_accounts"].get(rows(app)[0].id))
+    assert {client.put("/user/authn", json={"grant": code}).status_code for code in codes} == {200}
+    answers = [client.put("/user/authn", json={"grant": "0000-0000-0000-0000"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [404] * 5 + [429]
+    assert answers[5].get_json()["code"] == 429 and "Retry-After" in answers[5].headers
+    assert client.put("/user/authn", json={"grant": codes[0]}).status_code == 429
+    other = client_of(app)
+    other.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    assert other.put("/user/authn", json={"grant": codes[0]}).status_code == 200
+
+
 def test_limits_can_be_switched_off(config: dict[str, Any]) -> None:
     """With ``RATELIMIT_ENABLED = False`` nobody is counted."""
     client = client_of(create_app(config | {"RATELIMIT_ENABLED": False}))
@@ -503,3 +525,94 @@ def test_only_this_machines_address_is_redirected(app: Flask, url: str, location
     assert response.headers.get("Location") == location
     if location is None:
         assert "Passkeys do not work at this address" in response.text
+
+
+# When somebody loses their passkey
+
+
+CODE = re.compile(r"<code>([0-9A-Z]{4}(?:-[0-9A-Z]{4}){3})</code>")
+
+
+def test_recovery_codes_are_shown_once(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """After a sign-up eight codes can be made; the list says how many are left, and never shows them again."""
+    sign_up(client, authenticator, "ada")
+    assert "Print recovery codes now" in client.get("/passkeys").text
+    made = client.post("/recovery-codes")
+    codes = CODE.findall(made.text)
+    assert len(codes) == 8 and made.headers["Cache-Control"] == "no-store"
+    phone = VirtualAuthenticator(SITE)
+    enrol(client_of(app), phone, codes[3])
+    page = client.get("/passkeys").text
+    assert "You have 7 recovery codes that were not used yet." in page
+    assert not any(code in page for code in codes) and client.get("/recovery-codes").status_code == 405
+    assert sign_in(client_of(app), phone)["user"]["name"] == "ada"
+
+
+def test_the_last_code_is_one(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """The number of codes stands in a sentence that fits it."""
+    sign_up(client, authenticator, "ada")
+    codes = CODE.findall(client.post("/recovery-codes").text)
+    for code in codes[1:]:
+        enrol(client_of(app), VirtualAuthenticator(SITE), code)
+    assert "You have 1 recovery code that was not used yet." in client.get("/passkeys").text
+
+
+def test_codes_and_links_need_a_fresh_sign_in(config: dict[str, Any], authenticator: VirtualAuthenticator) -> None:
+    """At an unlocked computer nobody can make codes for the owner's account, or take back the owner's links."""
+    app = create_app(config | {"PASSKEY_STEP_UP_AGE": 0})
+    client = client_of(app)
+    sign_up(client, authenticator, "ada")
+    time.sleep(0.01)  # older than no time at all
+    with app.app_context():
+        account = app.extensions["demo_accounts"].get(rows(app)[0].id)
+        passkey_of(app).invite(account)
+        for path in ("/recovery-codes", "/links/withdraw"):
+            assert client.post(path).headers["Location"] == "/passkeys"
+            assert "First confirm that it is you" in client.get("/passkeys").text
+        assert [grant.kind for grant in passkey_of(app).grants_of(account)] == ["invitation"]
+    close(app)
+
+
+@pytest.mark.parametrize("path", ["/recovery-codes", "/links/withdraw"])
+def test_codes_are_for_those_who_are_signed_in(client: FlaskClient, path: str) -> None:
+    """A stranger is sent to sign in, and another site's form is refused."""
+    assert client.post(path).headers["Location"].startswith("/sign-in")
+    assert client.post(path, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_links_are_told_and_taken_back(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """A link that the owner did not ask for is on the list, and is good for nothing after one press."""
+    sign_up(client, authenticator, "ada")
+    assert "was not used yet, good until" not in client.get("/passkeys").text
+    with app.app_context():
+        account = app.extensions["demo_accounts"].get(rows(app)[0].id)
+        invitation = passkey_of(app).invite(account)
+    assert invitation.url == f"http://localhost:5000/enrol#{invitation.token}"
+    assert "There is 1 link for a new passkey" in client.get("/passkeys").text
+    client.post("/links/withdraw")
+    assert "The link is good for nothing now." in client.get("/passkeys").text
+    with pytest.raises(Refused) as refused:
+        enrol(client_of(app), VirtualAuthenticator(SITE), invitation.token)
+    assert refused.value.code == 40094
+
+
+def test_nobody_learns_who_has_an_account(client: FlaskClient) -> None:
+    """The pages for lost passkeys ask for no name, and are the same for everybody; a link sends no referrer."""
+    lost, enrolling = client.get("/lost"), client.get("/enrol", base_url=SITE)
+    assert "<input" not in lost.text and re.findall(r'<input[^>]* name="(\w+)"', enrolling.text) == ["grant"]
+    assert enrolling.headers["Referrer-Policy"] == "no-referrer"
+    assert client.get("/lost").text == lost.text and client.get("/enrol?name=ada", base_url=SITE).text == enrolling.text
+    assert 'href="/lost"' in client.get("/sign-in").text
+
+
+def test_invitations_lead_to_the_demos_address(config: dict[str, Any]) -> None:
+    """The link is at the site's first address unless the app says otherwise."""
+    for given, url in (
+        ({}, "http://localhost:5000/enrol"),
+        ({"PASSKEY_RP_ID": "a.example"}, "https://a.example/enrol"),
+        ({"PASSKEY_ENROL_URL": "http://localhost:5000/in"}, "http://localhost:5000/in"),
+    ):
+        app = create_app(config | given)
+        with app.app_context():
+            assert passkey_of(app).config.enrol_url == url
+        close(app)

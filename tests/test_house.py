@@ -28,7 +28,7 @@ FLOORS = (
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),
     ("contracts", "visitor"),
-    ("freshness", "outcomes"),
+    ("freshness", "grants", "outcomes"),
     ("relying_party",),
     ("state",),
     ("web",),

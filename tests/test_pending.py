@@ -13,7 +13,7 @@ from flask_passkey.ceremonies.pending import PendingCeremony
 
 PENDING = st.builds(
     PendingCeremony,
-    purpose=st.sampled_from(["sign-in", "step-up", "registration", "sign-up"]),
+    purpose=st.sampled_from(["sign-in", "step-up", "registration", "sign-up", "enrolment"]),
     rp_id=st.text(min_size=1),
     challenge=st.text(min_size=1),
     user_verification=st.sampled_from(["required", "preferred", "discouraged"]),

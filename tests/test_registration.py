@@ -73,6 +73,16 @@ def test_options_are_exactly_these() -> None:
     }
 
 
+def test_by_name_security_keys_without_room_will_do() -> None:
+    """Where a name is typed, authenticators that keep no passkeys can be registered; else they cannot."""
+    by_name, _ = begin_registration(configured(username_first=True))
+    selection = by_name["authenticatorSelection"]
+    assert (selection["residentKey"], selection["requireResidentKey"]) == ("preferred", False)
+    usual, _ = begin_registration()
+    selection = usual["authenticatorSelection"]
+    assert (selection["residentKey"], selection["requireResidentKey"]) == ("required", True)
+
+
 def test_options_are_json() -> None:
     """Options are plain JSON, so that every framework can send them."""
     options, _ = begin_registration()

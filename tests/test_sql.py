@@ -24,7 +24,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.schema import CreateTable
 
-from flask_passkey.contracts import CredentialRepositoryContract, new_record
+from flask_passkey.contracts import CredentialRepositoryContract, GrantRepositoryContract, new_record
 from flask_passkey.contracts.repository import Adding, Deleting
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
 from flask_passkey.errors import (
@@ -98,7 +98,7 @@ def statements_of(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
     event.remove(engine, "before_cursor_execute", remember)
 
 
-class TestOnSQLite(CredentialRepositoryContract):
+class TestOnSQLite(CredentialRepositoryContract, GrantRepositoryContract):
     @pytest.fixture
     def repository(self, tmp_path: Path) -> Iterator[SQLCredentialRepository]:
         repository = SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/passkey.sqlite3")
@@ -106,7 +106,7 @@ class TestOnSQLite(CredentialRepositoryContract):
         repository.close()
 
 
-class TestInMemory(CredentialRepositoryContract):
+class TestInMemory(CredentialRepositoryContract, GrantRepositoryContract):
     @pytest.fixture
     def repository(self) -> Iterator[SQLCredentialRepository]:
         repository = SQLCredentialRepository.from_uri("sqlite://")
@@ -115,7 +115,7 @@ class TestInMemory(CredentialRepositoryContract):
 
 
 @pytest.mark.services
-class TestOnPostgreSQL(CredentialRepositoryContract):
+class TestOnPostgreSQL(CredentialRepositoryContract, GrantRepositoryContract):
     @pytest.fixture
     def repository(self, postgresql: Engine) -> SQLCredentialRepository:
         return SQLCredentialRepository(postgresql)
@@ -131,7 +131,7 @@ class TestOnSerializablePostgreSQL(Adding, Deleting):
 
 
 @pytest.mark.services
-class TestOnMariaDB(CredentialRepositoryContract):
+class TestOnMariaDB(CredentialRepositoryContract, GrantRepositoryContract):
     @pytest.fixture
     def repository(self, mariadb: str) -> Iterator[SQLCredentialRepository]:
         repository = SQLCredentialRepository.from_uri(mariadb)
@@ -139,7 +139,7 @@ class TestOnMariaDB(CredentialRepositoryContract):
         repository.close()
 
 
-class TestInSession(CredentialRepositoryContract):
+class TestInSession(CredentialRepositoryContract, GrantRepositoryContract):
     @pytest.fixture
     def repository(self, tmp_path: Path) -> Iterator[SQLCredentialRepository]:
         self.app = Flask(__name__)
@@ -454,7 +454,7 @@ def test_alembic_makes_the_same_tables(database: str, engine: Engine, request: p
         upgrade = produce_migrations(context, metadata).upgrade_ops
         assert upgrade is not None
         code = render_python_code(upgrade, migration_context=context)
-        assert code.count("op.create_table(") == 2
+        assert code.count("op.create_table(") == 3
         assert "flask_passkey" not in code
         assert "pk_passkey_user" in code
         assert "fk_passkey_credential_user_handle" in code

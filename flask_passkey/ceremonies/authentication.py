@@ -13,14 +13,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography, verify_signature
+from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
 from ..credentials import CredentialRecord
 from ..encoding import base64url_encode
 from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
+from .keys import known_algorithm
 from .pending import SIGN_IN, STEP_UP, PendingCeremony
 from .policies import (
     AuthenticatorState,
@@ -29,6 +29,7 @@ from .policies import (
     counter_regressed,
 )
 from .responses import AuthenticatorResponse, check_client_data, check_rp_id, quoted
+from .signatures import check_signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,17 +158,18 @@ def _verify(pending: PendingCeremony, response: AuthenticatorResponse, record: C
 
 
 def _check_signature(response: AuthenticatorResponse, record: CredentialRecord) -> None:
-    """Let the library load the key and verify.
+    """Let the library load the key, and verify.
 
-    Its function for whole responses reads extension outputs that nobody asked for, and judges ``tokenBinding``.
+    Its function for whole responses reads extension outputs that nobody asked for, and judges ``tokenBinding``; the one
+    for signatures does not know the salts of RFC 8230.
     """
     signature = response.field("signature")
     signed = response.field("authenticatorData") + sha256(response.client_data_json).digest()
     try:
         key = decode_credential_public_key(record.public_key)
         public_key = decoded_public_key_to_cryptography(key)
-        verify_signature(public_key=public_key, signature_alg=key.alg, signature=signature, data=signed)
-    except InvalidSignature as exc:
+        check_signature(public_key, known_algorithm(key.alg), signature, signed)
+    except ResponseRejected as exc:
         raise ResponseRejected("Could not verify authentication signature") from exc
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected(f"the assertion did not verify: {quoted(exc)}") from exc

@@ -16,6 +16,16 @@ _SHAPES: dict[int, tuple[int, int | None]] = {
 RSA_BITS = range(2048, 8193)
 
 
+def known_algorithm(algorithm: int) -> int:
+    """Return the COSE number of an algorithm that passkeys may have.
+
+    :raises ValueError: it is another.
+    """
+    if algorithm not in _SHAPES:
+        raise ValueError(f"no passkey has the algorithm {int(algorithm)}")
+    return int(algorithm)
+
+
 def check_public_key(cose_key: bytes) -> int:
     """Return the algorithm of a key that loads and has the shape of its algorithm, so that it can verify.
 

@@ -12,6 +12,7 @@ SIGN_IN: Final = "sign-in"
 STEP_UP: Final = "step-up"
 REGISTRATION: Final = "registration"
 SIGN_UP: Final = "sign-up"
+ENROLMENT: Final = "enrolment"
 
 CONDITIONAL: Final = "conditional"
 
@@ -23,7 +24,7 @@ class PendingCeremony:
     Binary values are unpadded base64url text.
     """
 
-    #: ``sign-in``, ``step-up``, ``registration`` or ``sign-up``.
+    #: ``sign-in``, ``step-up``, ``registration``, ``sign-up`` or ``enrolment``.
     purpose: str
     #: The RP ID it was begun for.
     rp_id: str
@@ -33,7 +34,7 @@ class PendingCeremony:
     user_verification: str
     #: The account, where it is known already.
     user_id: str = ""
-    #: The user handle of the account that gets a passkey, in a registration or sign-up.
+    #: The user handle of the account that gets a passkey, in a registration, sign-up or enrolment.
     user_handle: str = ""
     #: Name of the account to create, in a sign-up.
     name: str = ""
@@ -41,6 +42,8 @@ class PendingCeremony:
     display_name: str = ""
     #: ``conditional`` where the browser was told that it need not ask anybody, as after a password sign-in.
     mediation: str = ""
+    #: Hash of the enrolment grant, in an enrolment.
+    grant: str = ""
     #: Credential IDs that may answer; empty for any.
     allowed: tuple[str, ...] = ()
     #: End of life in seconds since 1970, set by the store.

@@ -241,3 +241,17 @@ def check_schemes(origins: Sequence[str], related: Sequence[str]) -> None:
             "PASSKEY_RELATED_ORIGINS has an origin on http, for which no cookie could be kept to https. "
             f"Write PASSKEY_RELATED_ORIGINS = {kept}, and give a developer's machine settings for itself."
         )
+
+
+def check_page(key: str, url: str, origins: Sequence[str]) -> None:
+    """Check that a page of the app is where a passkey can be made; no page is fine.
+
+    :param key: named in the error.
+    :raises ConfigurationError: it is at none of the origins.
+    """
+    if url and _canonical(url) not in origins:
+        page = re.sub(r"^\w+://[^/]*", "", url)
+        raise ConfigurationError(
+            f"{key} is {url!r}, which is not a page at one of PASSKEY_ORIGINS. "
+            f"Write {key} = {origins[0] + '/' + page.lstrip('/')!r}"
+        )

@@ -140,4 +140,5 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "max_body": partial(_number, low=4_096, high=1_048_576, usual=65_536),
     "database_uri": _database_uri,
     "endpoints": _endpoints,
+    "enrol_url": _text,
 }

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigurationError
-from .origins import check_below, check_related, check_schemes, default_origins
+from .origins import check_below, check_page, check_related, check_schemes, default_origins
 from .readers import READERS
 
 
@@ -89,6 +89,9 @@ class PasskeyConfig:
     #: ``{"enroll": "https://…", "manage": "https://…"}``.
     endpoints: Mapping[str, str] = field(default_factory=dict)
 
+    #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it.
+    enrol_url: str = ""
+
     @cached_property
     def all_origins(self) -> tuple[str, ...]:
         """Every origin a ceremony may run on."""
@@ -140,6 +143,7 @@ def _check_together(config: PasskeyConfig) -> None:
     check_below(config.origins, config.rp_id)
     check_related(config.related_origins)
     check_schemes(config.origins, config.related_origins)
+    check_page("PASSKEY_ENROL_URL", config.enrol_url, config.all_origins)
     if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
         raise ConfigurationError(
             "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "

@@ -1,4 +1,4 @@
-"""Credentials in this process's memory, for tests."""
+"""Credentials and enrolment grants in this process's memory, for tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
+from .grant import GrantRecord
 from .record import CredentialRecord, counter_grows
 
 
@@ -20,16 +22,19 @@ class MemoryCredentialRepository:
         self._handles: dict[str, bytes] = {}
         self._records: dict[bytes, CredentialRecord] = {}
         self._ids: dict[str, dict[bytes, None]] = {}  # by account; a dictionary, because it keeps the order
+        self._grants: dict[bytes, GrantRecord] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._lock:
             handles, records = dict(self._handles), dict(self._records)
             ids = {user_id: dict(ids_of_user) for user_id, ids_of_user in self._ids.items()}
+            grants = dict(self._grants)
             try:
                 yield
             except BaseException:
                 self._handles, self._records, self._ids = handles, records, ids
+                self._grants = grants
                 raise
 
     def get_user_handle(self, user_id: str) -> bytes | None:
@@ -44,6 +49,7 @@ class MemoryCredentialRepository:
             self._handles.pop(user_id, None)
             for credential_id in self._ids.pop(user_id, ()):
                 del self._records[credential_id]
+            self.delete_grants(user_id)
 
     def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         with self._lock:
@@ -96,3 +102,39 @@ class MemoryCredentialRepository:
         if record is None or record.user_id != user_id:
             raise CredentialNotFound("the account has no credential with this ID")
         return record
+
+    # Enrolment grants
+
+    def add_grant(self, grant: GrantRecord) -> None:
+        with self._lock:
+            for other in self.grants_of(grant.user_id):
+                if other.is_expired(grant.created_at):
+                    del self._grants[other.token_hash]
+            self._grants[grant.token_hash] = grant
+
+    def get_grant(self, token_hash: bytes) -> GrantRecord | None:
+        return self._grants.get(token_hash)
+
+    def claim_grant(self, token_hash: bytes, *, now: datetime) -> bool:
+        with self._lock:
+            grant = self._grants.get(token_hash)
+            if grant is None or grant.is_expired(now):
+                return False
+            del self._grants[token_hash]
+            return True
+
+    def grants_of(self, user_id: str) -> builtins.list[GrantRecord]:
+        with self._lock:
+            grants = [grant for grant in self._grants.values() if grant.user_id == user_id]
+            return sorted(grants, key=lambda grant: grant.created_at)
+
+    def delete_grants(self, user_id: str, *, kind: str | None = None, rp_id: str | None = None) -> int:
+        with self._lock:
+            unwanted = [
+                grant.token_hash
+                for grant in self.grants_of(user_id)
+                if kind in (None, grant.kind) and rp_id in (None, grant.rp_id)
+            ]
+            for token_hash in unwanted:
+                del self._grants[token_hash]
+            return len(unwanted)

@@ -113,7 +113,9 @@ export type PasskeyErrorCode =
   | "unknown_credential"
   /** Somebody is signed in, and it is not whom the page was made for. */
   | "other_account"
-  | "step_up_required";
+  | "step_up_required"
+  /** The link or code was used, has expired, or is for another account than the one signed in. */
+  | "grant_not_found";
 
 /** The form of every answer of the blueprint. */
 export interface Envelope<Data = unknown> {
@@ -143,7 +145,16 @@ export class PasskeyError extends Error {
 }
 
 /** What a client is asked to do, as in `data-passkey`. */
-export type Action = "authenticate" | "step-up" | "register" | "sign-up" | "conditional-create" | "rename" | "delete" | "list";
+export type Action =
+  | "authenticate"
+  | "step-up"
+  | "register"
+  | "sign-up"
+  | "enrol"
+  | "conditional-create"
+  | "rename"
+  | "delete"
+  | "list";
 
 /** What has a sentence: a code, a running action ("waiting"), a finished one ("done"). */
 export type Sayable = PasskeyErrorCode | "waiting" | "done";
@@ -245,6 +256,11 @@ export class PasskeyClient {
     preset?: Preset;
   }): Promise<PasskeyCredential & FromBrowser>;
   /**
+   * Add a passkey with a one-time link or a recovery code. Nobody is signed in by it: ask for a sign-in next.
+   * @param grant the token, which links have behind their `#`, or the code as somebody typed it
+   */
+  enrol(grant: string, options?: { name?: string; preset?: Preset }): Promise<PasskeyCredential & FromBrowser>;
+  /**
    * After a sign-in with a password: let the password manager make a passkey, without a dialog. Only if the browser can,
    * and the server has offered it (`passkey.offer_passkey()`). Never rejects, and ends when another ceremony begins.
    * @param options.timeout milliseconds that the browser has; 10,000 unless given
@@ -279,6 +295,8 @@ export class PasskeyClient {
  *   data-passkey-id         the passkey to rename or delete
  *   data-passkey-name       the name of a new one
  *   data-passkey-user       the account that the page was made for, by the app's id; another one gets nothing
+ *   data-passkey-grant      the token or code of an "enrol"; a form may have a field "grant" instead, else it is what the
+ *                           page's address has behind its #
  *   data-passkey-preset     where to keep a new one: see Preset
  *   data-passkey-immediate  look only on this device at the first press, if the browser can
  *   data-passkey-autofill   offer passkeys in the page's name field, and treat a picked one as this element's sign-in

@@ -20,6 +20,7 @@ export const MESSAGES = Object.freeze({
   cancelled: "No passkey was used. You can try again, or choose another way to sign in.",
   "register.cancelled": "No passkey was created. You can try again.",
   "sign-up.cancelled": "No passkey was created, and no account. You can try again.",
+  "enrol.cancelled": "No passkey was created. Your link or code is still good: you can try again.",
   "step-up.cancelled": "Nothing was changed. Please confirm with a passkey to go on.",
   expired: "That took too long. Please try again.",
   duplicate: "This device or password manager already has a passkey for your account.",
@@ -46,6 +47,7 @@ export const MESSAGES = Object.freeze({
   other_account: "Somebody else is signed in here by now. Please reload the page.",
   "sign-up.other_account": "You are signed in already. Sign out to create another account.",
   step_up_required: "Please sign in with your passkey again, then repeat.",
+  grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
   "conditional-create.done": "Your password manager made a passkey: next time you can sign in without the password.",
@@ -78,6 +80,7 @@ const SERVER_CODES = {
   40090: "unknown_credential",
   40091: "step_up_required",
   40092: "other_account",
+  40094: "grant_not_found",
   50001: "unavailable",
   50006: "unavailable",
 };
@@ -325,7 +328,7 @@ function signal(method, argument) {
 function isOrphan(action, code, { rp, excludeCredentials }, id) {
   if (!rp) return code === 40090;
   if (excludeCredentials?.some((known) => known.id === id)) return false;
-  return code === 40025 || code === 40019 || (code === 40001 && action === "register");
+  return code === 40025 || code === 40019 || code === 40094 || (code === 40001 && action === "register");
 }
 
 function sendSignals({ rpId, userId, allAcceptedCredentialIds, name, displayName }) {
@@ -411,6 +414,12 @@ export class PasskeyClient {
       return ceremony;
     };
     return this.#run("sign-up", () => this.#create("sign-up", begin, { name: passkeyName, preset }));
+  }
+
+  /** Nobody is signed in by it, and a code that was typed wrong can be typed again. */
+  enrol(grant, { name, preset } = {}) {
+    const begin = () => this.#begin("enrol", { grant });
+    return this.#run("enrol", () => this.#create("enrol", begin, { name, preset }));
   }
 
   /** Never rejects and shows nothing, as the user did not ask for it. */
@@ -619,7 +628,22 @@ export class PasskeyClient {
 
 /* ---- pages without a script ---- */
 
+/** What somebody typed, be it a whole link, comes before what the page was opened with. */
+function grantOf({ elements, dataset }) {
+  const given = elements?.grant?.value.trim() || dataset.passkeyGrant || location.hash;
+  return given.slice(given.lastIndexOf("#") + 1);
+}
+
+/** A spent link does not stay in the address bar. */
+async function enrol(client, element) {
+  const { passkeyName: name, passkeyPreset: preset } = element.dataset;
+  const made = await client.enrol(grantOf(element), { name, preset });
+  if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
+  return made;
+}
+
 const ACTIONS = {
+  enrol,
   authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
   "step-up": (client) => client.stepUp(),
   register: (client, { dataset }) => 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
 from .. import signals
 from ..config import PasskeyConfig
@@ -66,9 +67,10 @@ def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
 
 def _data(longest: int) -> bytes:
     """Read the body, which is kept, for the app's hooks may want to read it too."""
-    # Werkzeug cuts a chunked body off at the limit without an error, so leave room to see that it is too long.
-    request.max_content_length = longest + 1
+    # Werkzeug cuts a chunked body off at the limit without an error, so leave room to see that it is too long. In Flask
+    # 3.0 the limit of one request cannot be set in another way.
     try:
+        request.stream = get_input_stream(request.environ, max_content_length=longest + 1)
         data = request.get_data()
     except HTTPException:
         raise

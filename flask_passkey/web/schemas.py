@@ -73,6 +73,10 @@ class BeginRegistrationRequest(RequestSchema):
     user_id = fields.String(allow_none=True)
 
 
+class BeginEnrolmentRequest(RequestSchema):
+    grant = fields.String(required=True, validate=validate.Length(max=255))
+
+
 class BeginSignUpRequest(RequestSchema):
     name = Text(clean_name, required=True)
     display_name = Text(clean_display_name, load_default="")

@@ -49,11 +49,13 @@ def finish_sign_in() -> Response:
 
 @blueprint.put("/user/authn")
 def begin_registration() -> Response:
-    """Begin a passkey for the signed-in user or, with a name, for a new account."""
+    """Begin a passkey for the signed-in user, with a grant for its account or, with a name, for a new one."""
     state = current()
     body = http.body(state.config, optional=True)
     visitor = sessions.visitor(begins=True)
-    if schemas.is_sign_up(body, signed_in=visitor.info is not None):
+    if isinstance(body, dict) and "grant" in body:
+        begun = state.relying_party.begin_enrolment(visitor, **schemas.BeginEnrolmentRequest.read(body))
+    elif schemas.is_sign_up(body, signed_in=visitor.info is not None):
         begun = state.relying_party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
     else:
         wanted = schemas.BeginRegistrationRequest.read(body)
@@ -65,7 +67,7 @@ def begin_registration() -> Response:
 
 @blueprint.post("/user/authn")
 def finish_registration() -> Response:
-    """Add the passkey the browser made; after a sign-up its account is signed in."""
+    """Add the passkey the browser made; after a sign-up its account is signed in, after an enrolment nobody."""
     state = current()
     body = schemas.FinishRequest.read(http.body(state.config))
     visitor = sessions.visitor()

@@ -35,7 +35,7 @@ def assert_fine(npm: Path) -> Check:
     return check
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/nowhere"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/lost", "/enrol", "/enrol#x", "/nowhere"])
 def test_pages_for_everybody(
     page: Page, site: Site, watch: Watch, authenticator: Authenticator, assert_fine: Check, path: str
 ) -> None:

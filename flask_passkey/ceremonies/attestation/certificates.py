@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtensionOID
 
-from .signatures import is_strong
+from ..signatures import is_strong
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 

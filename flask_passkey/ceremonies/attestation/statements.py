@@ -20,10 +20,10 @@ from webauthn.helpers import decode_credential_public_key, decoded_public_key_to
 
 from ...errors import ResponseRejected
 from ..responses import quoted
+from ..signatures import check_signature, is_strong
 from . import android_key, tpm
 from .certificates import MOST_CERTIFICATES, extension, loaded, raw_extension
 from .claims import Claim
-from .signatures import check_signature, is_strong
 
 #: What AAGUID an authenticator has that has none.
 NO_AAGUID = "00000000-0000-0000-0000-000000000000"

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from ...errors import ResponseRejected
+from ..signatures import check_signature, digest
 from .certificates import extension
 from .claims import Claim
-from .signatures import check_signature, digest
 
 _GENERATED, _CERTIFY = b"\xffTCG", b"\x80\x17"  # TPM_GENERATED_VALUE, TPM_ST_ATTEST_CERTIFY
 _AIK = x509.ObjectIdentifier("2.23.133.8.3")

@@ -4,15 +4,16 @@
 
     repository.py    SQLCredentialRepository, what an app holds
     statements.py    every statement it runs, and the conversion between records and rows
+    grants.py        the same for enrolment grants
     connections.py   its sources of connections: an engine, or the app's session
     driver.py        single statements on SQLite, without SQLAlchemy's execution
     engines.py       our own engine for a database URL
-    tables.py        the two tables
+    tables.py        the three tables
 """
 
 from __future__ import annotations
 
 from .repository import SQLCredentialRepository
-from .tables import metadata, passkey_credential, passkey_user
+from .tables import metadata, passkey_credential, passkey_grant, passkey_user
 
-__all__ = ["SQLCredentialRepository", "metadata", "passkey_credential", "passkey_user"]
+__all__ = ["SQLCredentialRepository", "metadata", "passkey_credential", "passkey_grant", "passkey_user"]

@@ -1,4 +1,4 @@
-"""The credential repository on an SQL database."""
+"""The repository of credentials and enrolment grants on an SQL database."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -19,8 +20,8 @@ from ...errors import (
     LastCredential,
     TooManyCredentials,
 )
-from .. import CredentialRecord
-from . import statements
+from .. import CredentialRecord, GrantRecord
+from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
 from .engines import engine_for
 
@@ -162,7 +163,9 @@ class SQLCredentialRepository:
 
     def delete_user(self, user_id: str) -> None:
         def delete(connection: Connection) -> None:
-            # The database cascades, except SQLite on an engine that has not switched foreign keys on.
+            # The database cascades, except SQLite on an engine that has not switched foreign keys on. Grants come
+            # first: whoever is about to use one has claimed it, or comes too late to add a passkey.
+            connection.execute(grants.DELETE, {"owner": user_id})
             connection.execute(statements.DELETE_ALL, {"owner": user_id})
             connection.execute(statements.DELETE_USER, {"owner": user_id})
 
@@ -218,6 +221,33 @@ class SQLCredentialRepository:
             connection.execute(statements.DELETE, {"key": credential_id})
 
         self._call(delete)
+
+    # Enrolment grants
+
+    def add_grant(self, grant: GrantRecord) -> None:
+        def add(connection: Connection) -> None:
+            values = grants.values_of(grant)
+            connection.execute(grants.DELETE_EXPIRED, {"owner": grant.user_id, "now": values["new_created_at"]})
+            if connection.execute(grants.ADD, values).rowcount != 1:
+                raise CredentialStoreUnavailable("the account has no user handle: it was forgotten at the same moment")
+
+        self._call(add)
+
+    def get_grant(self, token_hash: bytes) -> GrantRecord | None:
+        row = self._read(lambda connection: connection.execute(grants.GET, {"key": token_hash}).one_or_none())
+        return None if row is None else grants.record_of(row)
+
+    def claim_grant(self, token_hash: bytes, *, now: datetime) -> bool:
+        claim = {"key": token_hash, "now": now.astimezone(UTC)}
+        return self._call(lambda connection: connection.execute(grants.CLAIM, claim).rowcount == 1, single=True)
+
+    def grants_of(self, user_id: str) -> builtins.list[GrantRecord]:
+        rows = self._read(lambda connection: connection.execute(grants.LIST, {"owner": user_id}).all())
+        return [grants.record_of(row) for row in rows]
+
+    def delete_grants(self, user_id: str, *, kind: str | None = None, rp_id: str | None = None) -> int:
+        delete = grants.delete_some(kind=kind, rp_id=rp_id)
+        return self._call(lambda connection: int(connection.execute(delete, {"owner": user_id}).rowcount))
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._call(work, write=False, single=True)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Connection,
     DateTime,
+    Executable,
     LargeBinary,
     Row,
     Select,
@@ -131,16 +132,22 @@ class InsertIfNew:
         self._find = find
         # A locking read sees what others have committed, even in an older snapshot (MySQL's default).
         self._find_now = find.with_for_update(read=True)
-        self._by_dialect = {
-            name: statement.on_conflict_do_nothing(index_elements=[column]).execution_options(preserve_rowcount=True)
-            for name, statement in (("sqlite", sqlite.insert(table)), ("postgresql", postgresql.insert(table)))
+        # Not by rowcount on PostgreSQL, where SQLAlchemy before 2.0.28 has none for an INSERT.
+        self._by_dialect: dict[str, Executable] = {
+            "sqlite": sqlite.insert(table)
+            .on_conflict_do_nothing(index_elements=[column])
+            .execution_options(preserve_rowcount=True),
+            "postgresql": postgresql.insert(table)
+            .on_conflict_do_nothing(index_elements=[column])
+            .returning(table.c[column]),
         }
         (self._parameter,) = find.compile().params
 
     def __call__(self, connection: Connection, values: dict[str, Any]) -> bool:
         """Insert the row; return whether it was new."""
         if (statement := self._by_dialect.get(connection.dialect.name)) is not None:
-            return connection.execute(statement, values).rowcount == 1
+            result = connection.execute(statement, values)
+            return result.first() is not None if result.returns_rows else result.rowcount == 1
         try:
             with connection.begin_nested():
                 connection.execute(self._plain, values)
@@ -165,9 +172,9 @@ def record_of(row: Row[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
     values = dict(zip(_NAMES, row, strict=True))
     values["transports"] = tuple(json.loads(values["transports"]))
-    values["created_at"] = _utc(values["created_at"])
+    values["created_at"] = utc(values["created_at"])
     if values["last_used_at"] is not None:
-        values["last_used_at"] = _utc(values["last_used_at"])
+        values["last_used_at"] = utc(values["last_used_at"])
     return CredentialRecord(**values)
 
 
@@ -193,6 +200,6 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
     }
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
     """Return a time in UTC: PostgreSQL answers in the session's time zone, other databases without one."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The two tables: one row for each account that has passkeys, one for each credential.
+"""The three tables: a row for each account that has passkeys, for each credential, for each enrolment grant.
 
 They are created on first use. To have Alembic create them instead, give it ``metadata`` beside yours
 (``target_metadata = [db.metadata, flask_passkey.metadata]``), and switch our creation off with
@@ -40,7 +40,7 @@ def _time() -> DateTime:
     return DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
-#: Holds both tables; every constraint has a name, so that migrations can refer to it.
+#: Holds the tables; every constraint has a name, so that migrations can refer to it.
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -90,6 +90,26 @@ passkey_credential = Table(
     Column("algorithm", Integer, nullable=False),
     Column("attestation_object", LargeBinary(_LONG)),
     Column("attestation_client_data_json", LargeBinary(_LONG)),
+    mysql_charset="utf8mb4",
+    mariadb_charset="utf8mb4",
+)
+
+#: The enrolment grants that were not used yet. What their bearers hold is not here, only its hash.
+passkey_grant = Table(
+    "passkey_grant",
+    metadata,
+    Column("token_hash", _key(32), primary_key=True),
+    Column(
+        "user_handle",
+        _key(64),
+        ForeignKey(passkey_user.c.user_handle, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("rp_id", String(255), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("created_at", _time(), nullable=False),
+    Column("expires_at", _time()),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )

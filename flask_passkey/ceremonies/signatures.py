@@ -1,7 +1,8 @@
-"""Signatures of attestation keys, by the number of their algorithm in the `COSE registry
+"""Signatures of passkeys and of attestation keys, by the number of their algorithm in the `COSE registry
 <https://www.iana.org/assignments/cose/cose.xhtml#algorithms>`_.
 
-A maker's key may be of another algorithm than any passkey's that an app offers.
+A maker's attestation key may be of another algorithm than any passkey that an app offers. PS256 and its like have a
+salt as long as the hash (`RFC 8230, section 2 <https://www.rfc-editor.org/rfc/rfc8230#section-2>`_).
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from ...errors import ResponseRejected
-from ..keys import RSA_BITS
-from ..responses import quoted
+from ..errors import ResponseRejected
+from .keys import RSA_BITS
+from .responses import quoted
 
 _SHA1, _SHA256, _SHA384, _SHA512 = hashes.SHA1(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 _ECDSA = {-7: _SHA256, -35: _SHA384, -36: _SHA512, -9: _SHA256, -51: _SHA384, -52: _SHA512}
@@ -46,11 +47,11 @@ def check_signature(key: Any, algorithm: int, signature: bytes, message: bytes) 
     """
     kind, *parameters = _ALGORITHMS.get(algorithm, (type(None),))
     if not isinstance(key, kind):
-        raise ResponseRejected(f"the attestation key is not one for the algorithm {quoted(algorithm)}")
+        raise ResponseRejected(f"the key is not one for the algorithm {quoted(algorithm)}")
     try:
         key.verify(signature, message, *parameters)
     except InvalidSignature as exc:
-        raise ResponseRejected("the signature of the attestation statement does not fit") from exc
+        raise ResponseRejected("the signature does not fit") from exc
 
 
 def digest(algorithm: int, message: bytes) -> bytes:
