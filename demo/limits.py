@@ -45,9 +45,10 @@ def init_app(app: Flask) -> None:
     )
     app.after_request(_retry_after_a_refusal_only)  # runs after the limiter's own, which was registered later
     limiter.init_app(app)
-    limiter.limit(WRONG_GRANTS, deduct_when=_was_wrong_grant, exempt_when=_changes_nothing, override_defaults=False)(
-        app.blueprints["passkey"]
+    wrong: Any = limiter.limit(
+        WRONG_GRANTS, deduct_when=_was_wrong_grant, exempt_when=_changes_nothing, override_defaults=False
     )
+    wrong(app.blueprints["passkey"])
     app.extensions["demo_limiter"] = limiter  # Flask holds it only weakly
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from . import signals
@@ -53,8 +52,6 @@ _EVENTS = {
     "backup-eligibility-changed": signals.backup_eligibility_changed,
 }
 
-_Add = Callable[[Visitor, PendingCeremony, CredentialRecord], Registered]
-
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -90,7 +87,6 @@ class RelyingParty:
         self._secret = secret
         self._sender = sender
         self._clock = clock
-        self._freshness = Freshness(config=config, accounts=accounts, credentials=credentials, clock=clock)
         #: Enrolment grants: ways to a passkey for people who cannot sign in.
         self.grants = Grants(
             accounts=accounts,
@@ -99,6 +95,7 @@ class RelyingParty:
             sender=sender,
             clock=lambda: self._clock(),
         )
+        self._freshness = Freshness(config=config, accounts=accounts, credentials=credentials, clock=clock)
 
     # Sign-in and step-up
 
@@ -274,6 +271,7 @@ class RelyingParty:
         :raises GrantNotFound: the grant was used, withdrawn or expired in the meantime, or somebody else is signed in.
         """
         label = clean_label(label)
+        # Before the claim, so that the browser can step up and repeat.
         allowed, pending = self._take_registration(visitor, ceremony_id)
         verified = registration.finish(
             pending,
@@ -284,16 +282,14 @@ class RelyingParty:
             now=self._clock(),
             trust=self._trust,
         )
-        records = allowed.records if allowed and pending.purpose == REGISTRATION else None
-        others = self.credentials.of_user(pending.user_id) if records is None else records
+        others = allowed.records if allowed else self.credentials.of_user(pending.user_id)
         record = replace(verified.record, label=label or _label_for(verified.record, user_agent, others))
-        is_fresh = allowed is not None and allowed.is_fresh
-        add: dict[str, _Add] = {
-            REGISTRATION: partial(self._add, is_fresh),
-            SIGN_UP: self._create_account,
-            ENROLMENT: self._enrol,
-        }
-        registered = add[pending.purpose](visitor, pending, record)
+        if pending.purpose == ENROLMENT:
+            registered = self._enrol(visitor, pending, record)
+        elif allowed and pending.purpose == REGISTRATION:
+            registered = self._add(visitor, allowed, record)
+        else:
+            registered = self._create_account(visitor, pending, record)
         registered = replace(registered, attestation_verified=verified.attestation_verified)
         signals.send(
             signals.registered,
@@ -321,14 +317,6 @@ class RelyingParty:
             raise
         return allowed, self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
 
-    def _add(self, is_fresh: bool, visitor: Visitor, _: PendingCeremony, record: CredentialRecord) -> Registered:
-        """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
-        try:
-            self.credentials.add(record, limit=None if is_fresh else 1)
-        except TooManyCredentials as exc:
-            raise StepUpRequired("another request has added the account's first passkey") from exc
-        return Registered(record, self._freshness.require_sign_in(visitor), visitor, user=visitor.user)
-
     def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Spend the grant and add the credential, both or neither."""
         _require_same_account(visitor, pending.user_id)
@@ -338,6 +326,14 @@ class RelyingParty:
             self.credentials.add(record)
         signals.send(signals.enrolled, self._sender, user=user, credential=record, grant=grant)
         return Registered(record, info, visitor, user=user)
+
+    def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:
+        """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
+        try:
+            self.credentials.add(record, limit=None if allowed.is_fresh else 1)
+        except TooManyCredentials as exc:
+            raise StepUpRequired("another request has added the account's first passkey") from exc
+        return Registered(record, allowed.info, visitor, user=visitor.user)
 
     def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
@@ -464,11 +460,11 @@ class RelyingParty:
         return AccountState(info, handle or b"", [record.id for record in records], self.config.rp_id)
 
 
-def _label_for(record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:
-    return automatic_label(record.aaguid, user_agent, taken={other.label for other in others})
-
-
 def _require_same_account(visitor: Visitor, user_id: str) -> None:
     """Refuse a grant of another account than the visitor's; nobody need be signed in."""
     if visitor.user_id not in ("", user_id):
         raise GrantNotFound("the grant is for another account than the one that is signed in")
+
+
+def _label_for(record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:
+    return automatic_label(record.aaguid, user_agent, taken={other.label for other in others})

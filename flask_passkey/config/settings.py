@@ -142,8 +142,8 @@ def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
 def _check_together(config: PasskeyConfig) -> None:
     check_below(config.origins, config.rp_id)
     check_related(config.related_origins)
-    check_schemes(config.origins, config.related_origins)
     check_page("PASSKEY_ENROL_URL", config.enrol_url, config.all_origins)
+    check_schemes(config.origins, config.related_origins)
     if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
         raise ConfigurationError(
             "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "

@@ -69,7 +69,7 @@ export const WebAuthnAbortService: {
   cancelCeremony(): void;
 };
 
-/** The browser's own parser, or the same in JavaScript; tolerates nulls. */
+/** The same as the browser's parser makes, without calling it; tolerates nulls, and base64 of both kinds. */
 export function parseCreationOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialCreationOptionsJSON>,
 ): PublicKeyCredentialCreationOptions;
@@ -77,7 +77,10 @@ export function parseRequestOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialRequestOptionsJSON>,
 ): PublicKeyCredentialRequestOptions;
 
-/** `credential.toJSON()`, even if a password manager broke it. */
+/**
+ * The same as `credential.toJSON()` makes, without calling it: from the bytes, in any form that password managers' scripts
+ * give them. What cannot be read is left out.
+ */
 export function credentialToJSON(credential: Credential): RegistrationResponseJSON | AuthenticationResponseJSON;
 
 /** Why passkeys cannot work on this page; `null` when they can. */
@@ -294,9 +297,9 @@ export class PasskeyClient {
  *                           server's answer is preferred
  *   data-passkey-id         the passkey to rename or delete
  *   data-passkey-name       the name of a new one
- *   data-passkey-user       the account that the page was made for, by the app's id; another one gets nothing
  *   data-passkey-grant      the token or code of an "enrol"; a form may have a field "grant" instead, else it is what the
  *                           page's address has behind its #
+ *   data-passkey-user       the account that the page was made for, by the app's id; another one gets nothing
  *   data-passkey-preset     where to keep a new one: see Preset
  *   data-passkey-immediate  look only on this device at the first press, if the browser can
  *   data-passkey-autofill   offer passkeys in the page's name field, and treat a picked one as this element's sign-in

@@ -146,99 +146,121 @@ function requireSupport() {
   if (why) throw new PasskeyError(why);
 }
 
-/* ---- JSON to options, credentials to JSON ---- */
+/* ---- JSON to options, credentials to JSON: by nobody's toJSON() or parse…FromJSON(), which other scripts replace ---- */
 
-function toBytes(text) {
-  const binary = atob(text.replace(/-/g, "+").replace(/_/g, "/").replace(/=+$/, ""));
-  return Uint8Array.from(binary, (char) => char.charCodeAt(0)).buffer;
+/** What `get` returns, or undefined if it throws or there is nothing. */
+function read(get) {
+  try {
+    return get() ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An object of what can be read; what throws costs its own value only. A name like "__proto__" is a name. */
+function gather(names, get) {
+  const found = names.map((name) => [name, read(() => get(name))]);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
+/** Bytes in any form that scripts give them: base64 of both kinds, buffers of any page, numbers, a Buffer made JSON. */
+function toBytes(data) {
+  if (typeof data === "string") {
+    const binary = atob(data.replace(/-/g, "+").replace(/_/g, "/").replace(/=+$/, ""));
+    return Uint8Array.from(binary, (char) => char.charCodeAt(0));
+  }
+  if (data.byteLength !== undefined) return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
+  if (data.data !== undefined) return toBytes(data.data);
+  const numbers = data.length === undefined ? Object.values(data) : Array.from(data);
+  if (!numbers.every((number) => number >= -128 && number <= 255)) throw new TypeError("not bytes");
+  return Uint8Array.from(numbers);
 }
 
 function toText(data) {
-  const bytes = new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
-  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  const binary = Array.from(toBytes(data), (byte) => String.fromCharCode(byte)).join("");
   return btoa(binary).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
+const toBuffer = (text) => toBytes(text).buffer;
 const mapValues = (object, change) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
-const decodeIds = (list) => (list ?? []).map((item) => ({ ...item, id: toBytes(item.id) }));
+const decodeIds = (list) => (list ?? []).map((item) => ({ ...item, id: toBuffer(item.id) }));
 /** A copy without nulls, which browsers read as "null", as 0, or not at all. */
 const withoutNulls = (json) => JSON.parse(JSON.stringify(json?.publicKey ?? json), (key, value) => value ?? undefined);
 
-function decodeExtensions({ prf, largeBlob, ...others }) {
+function decodeExtensions({ prf, largeBlob, credBlob, ...others }) {
   if (prf) {
     const { eval: forAll, evalByCredential: each } = prf;
     others.prf = { ...prf };
-    if (forAll) others.prf.eval = mapValues(forAll, toBytes);
-    if (each) others.prf.evalByCredential = mapValues(each, (values) => mapValues(values, toBytes));
+    if (forAll) others.prf.eval = mapValues(forAll, toBuffer);
+    if (each) others.prf.evalByCredential = mapValues(each, (values) => mapValues(values, toBuffer));
   }
-  if (largeBlob) others.largeBlob = { ...largeBlob, ...(largeBlob.write && { write: toBytes(largeBlob.write) }) };
+  if (largeBlob) others.largeBlob = { ...largeBlob, ...(largeBlob.write && { write: toBuffer(largeBlob.write) }) };
+  if (credBlob) others.credBlob = toBuffer(credBlob);
   return others;
 }
 
-function parseOptions(json, native, decode) {
+function parseOptions(json, decode) {
   const clean = withoutNulls(json);
-  const api = globalThis.PublicKeyCredential;
-  if (api?.[native]) return api[native](clean);
-  const options = { ...clean, challenge: toBytes(clean.challenge), ...decode(clean) };
+  const options = { ...clean, challenge: toBuffer(clean.challenge), ...decode(clean) };
   if (clean.extensions) options.extensions = decodeExtensions(clean.extensions);
   return options;
 }
 
 export function parseCreationOptionsFromJSON(json) {
-  return parseOptions(json, "parseCreationOptionsFromJSON", ({ user, excludeCredentials }) => ({
-    user: { ...user, id: toBytes(user.id) },
+  return parseOptions(json, ({ user, excludeCredentials }) => ({
+    user: { ...user, id: toBuffer(user.id) },
     excludeCredentials: decodeIds(excludeCredentials),
   }));
 }
 
 export function parseRequestOptionsFromJSON(json) {
-  return parseOptions(json, "parseRequestOptionsFromJSON", ({ allowCredentials }) => ({
-    allowCredentials: decodeIds(allowCredentials),
-  }));
+  return parseOptions(json, ({ allowCredentials }) => ({ allowCredentials: decodeIds(allowCredentials) }));
 }
 
-/** Replace every buffer in a value by base64url text. */
-function encode(value) {
-  if (value?.byteLength !== undefined) return toText(value);
-  if (Array.isArray(value)) return value.map(encode);
-  return value && typeof value === "object" ? mapValues(value, encode) : value;
+/** A copy for JSON: buffers as text, no functions, no nulls, and no deeper than the bytes of a prf result can be. */
+function encode(value, depth = 4) {
+  if (/string|number|boolean/.test(typeof value)) return value;
+  if (typeof value !== "object" || !value || !depth) return undefined;
+  if (value.byteLength !== undefined) return toText(value);
+  if (Array.isArray(value)) return Array.from(value, (item) => read(() => encode(item, depth - 1)));
+  return gather(Object.keys(value), (name) => encode(value[name], depth - 1));
 }
 
-/** Field by field, for browsers without toJSON() and password managers that break it: each getter may throw. */
-function serialise(credential) {
-  const read = (get) => {
-    try {
-      return encode(get() ?? undefined);
-    } catch {
-      return undefined;
-    }
-  };
-  const from = credential.response;
-  const response = {};
-  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
-    response[name] = read(() => from[name]);
-  }
-  for (const name of ["AuthenticatorData", "Transports", "PublicKeyAlgorithm", "PublicKey"]) {
-    response[name[0].toLowerCase() + name.slice(1)] ??= read(() => from["get" + name]());
-  }
-  return withoutNulls({
-    id: read(() => credential.id) ?? read(() => credential.rawId),
-    rawId: read(() => credential.rawId) ?? read(() => credential.id),
-    type: "public-key",
-    authenticatorAttachment: read(() => credential.authenticatorAttachment),
-    clientExtensionResults: read(() => credential.getClientExtensionResults()) ?? {},
-    response,
+function encodeExtensions(results) {
+  const json = gather(Object.keys(results), (name) => encode(results[name]));
+  const { prf, largeBlob } = json;
+  if (prf?.results) prf.results = gather(Object.keys(prf.results), (name) => toText(prf.results[name]));
+  if (largeBlob?.blob) largeBlob.blob = read(() => toText(largeBlob.blob));
+  return json;
+}
+
+const encodeBytes = (data) => toText(data) || undefined;
+const encodeText = (text) => (typeof text === "string" ? text : undefined);
+
+const CREDENTIAL = { authenticatorAttachment: encodeText, clientExtensionResults: encodeExtensions };
+const RESPONSE = {
+  clientDataJSON: encodeBytes,
+  attestationObject: encodeBytes,
+  authenticatorData: encodeBytes,
+  signature: encodeBytes,
+  userHandle: encodeBytes,
+  publicKey: encodeBytes,
+  publicKeyAlgorithm: (number) => Number(number) || undefined,
+  transports: (list) => list.filter(encodeText),
+};
+
+/** What can be read and encoded, of a method such as getTransports() or else of the property. */
+function members(from, encoders) {
+  return gather(Object.keys(encoders), (name) => {
+    const method = `get${name[0].toUpperCase()}${name.slice(1)}`;
+    return read(() => encoders[name](from[method]())) ?? encoders[name](from[name]);
   });
 }
 
 export function credentialToJSON(credential) {
-  try {
-    const json = credential.toJSON();
-    if (typeof json.rawId === "string" && typeof json.response.clientDataJSON === "string") return json;
-  } catch {
-    // serialised below
-  }
-  return serialise(credential);
+  const id = read(() => encodeBytes(credential.rawId)) ?? read(() => encodeBytes(credential.id));
+  const response = members(read(() => credential.response), RESPONSE);
+  return { id, rawId: id, type: "public-key", clientExtensionResults: {}, ...members(credential, CREDENTIAL), response };
 }
 
 /** The response without the secrets that an authenticator computes for the page only. */

@@ -85,7 +85,7 @@ SCRIPT = """async ([status, code, ids]) => {
   const client = new m.PasskeyClient({ fetch });
   for (const id of ids) {
     CredentialsContainer.prototype.create = async () => ({
-      toJSON: () => ({ id, rawId: id, type: "public-key", response: { clientDataJSON: "AA" } }),
+      rawId: Uint8Array.from(atob(id), (char) => char.charCodeAt(0)), response: {},
     });
     const work = id === "SIGN" ? client.signUp({ name: "x" }) : client.register();
     await work.then(() => signalled.push("no error"), () => {});
