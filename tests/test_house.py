@@ -58,6 +58,7 @@ LIBRARIES = {
     "sqlalchemy": {"credentials", "pending"},
     "marshmallow": {"web"},
     "webauthn": {"ceremonies"},
+    "msgspec": {"ceremonies"},
     "cryptography": {"ceremonies", "testing", "trust"},
     "fido2": {"trust"},
     "blinker": {"relying_party", "signals"},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony, mark
 from flask_passkey.errors import CeremonyNotFound, CeremonyStoreUnavailable

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from ..encoding import base64url_encode, refuse_deep
 
@@ -21,8 +22,7 @@ CONDITIONAL: Final = "conditional"
 _FORMAT: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingCeremony:
+class PendingCeremony(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A ceremony that was begun. Text and numbers only, so that any store can keep it.
 
     Binary values are unpadded base64url text.
@@ -61,8 +61,7 @@ class PendingCeremony:
 
         :param expires_at: end of life in seconds since 1970.
         """
-        members = {name: value for name in self.__slots__ if (value := getattr(self, name))}
-        return _encode([_FORMAT, members | {"expires_at": expires_at}]).encode()
+        return _encode((_FORMAT, replace(self, expires_at=expires_at)))
 
     @classmethod
     def from_json(cls, data: bytes) -> PendingCeremony:
@@ -70,20 +69,15 @@ class PendingCeremony:
 
         :raises ValueError: it is something else.
         """
-        try:
-            refuse_deep(data)
-            written_as, members = json.loads(data.decode())
-            allowed, expires_at = tuple(members.pop("allowed", ())), members.pop("expires_at", 0)
-            pending = cls(**members, allowed=allowed, expires_at=expires_at)
-        except (TypeError, AttributeError, UnicodeDecodeError) as exc:
-            raise ValueError("not a pending ceremony") from exc
-        if (
-            written_as != _FORMAT
-            or type(expires_at) not in (int, float)
-            or {*map(type, members.values()), *map(type, allowed)} != {str}
-        ):
-            raise ValueError("not a pending ceremony")
+        refuse_deep(data)
+        written_as, pending = _decode(data)
+        if written_as != _FORMAT:
+            raise ValueError("not a pending ceremony of this release")
         return pending
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[int, PendingCeremony]).decode
 
 
 def mark(credential_id: str) -> str:
@@ -92,6 +86,3 @@ def mark(credential_id: str) -> str:
     :param credential_id: as base64url text.
     """
     return base64url_encode(sha256(credential_id.encode()).digest()[:9])
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
