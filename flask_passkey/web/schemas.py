@@ -61,11 +61,17 @@ class RequestSchema(Schema):
         if not isinstance(body, dict):
             raise MalformedRequest("body", "not an object")
         try:
-            return cast("dict[str, Any]", _made(cls).load(body))
+            return dict(_of_nothing(cls)) if not body else cast("dict[str, Any]", _made(cls).load(body))
         except ValidationError as exc:
             messages = cast("dict[str, Any]", exc.messages)
             field = next(iter(messages))
             raise MalformedRequest(field, f"{field}: {messages[field]}") from exc
+
+
+@cache
+def _of_nothing(schema: type[RequestSchema]) -> dict[str, Any]:
+    """Return what an empty body means, which most begins have: it is the same each time."""
+    return cast("dict[str, Any]", _made(schema).load({}))
 
 
 @cache

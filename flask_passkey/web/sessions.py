@@ -219,9 +219,11 @@ def check_at_end(opened: SessionMixin) -> None:
 def _end_if_left(opened: Any) -> None:
     # Not by flask.session or .get(), for to look into that makes an answer vary by its cookies.
     kept = [dict.get(opened, name) for name in (_LAST, _OFFER) if name in opened] if opened else []
+    if not kept:
+        return
     # Our own routes look by themselves, and nobody is signed out by a file.
     endpoint, accounts = request.endpoint or "", current().accounts
-    if not kept or not accounts.has_own_current or endpoint.startswith("passkey.") or endpoint.endswith("static"):
+    if not accounts.has_own_current or endpoint.startswith("passkey.") or endpoint.endswith("static"):
         return
     try:
         user = accounts.current()
