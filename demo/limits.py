@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.constants import HeaderNames
 from flask_limiter.util import get_remote_address
@@ -45,10 +45,10 @@ def init_app(app: Flask) -> None:
     )
     app.after_request(_retry_after_a_refusal_only)  # runs after the limiter's own, which was registered later
     limiter.init_app(app)
-    wrong_grants = limiter.limit(
+    wrong: Any = limiter.limit(
         WRONG_GRANTS, deduct_when=_was_wrong_grant, exempt_when=_changes_nothing, override_defaults=False
     )
-    wrong_grants(cast(Blueprint, app.blueprints["passkey"]))  # Flask's type is that of its base
+    wrong(app.blueprints["passkey"])
     app.extensions["demo_limiter"] = limiter  # Flask holds it only weakly
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask_babel import LazyString, gettext, lazy_gettext
 from flask_login import current_user, login_required, logout_user
 from werkzeug.wrappers import Response
@@ -46,7 +46,8 @@ def sign_in() -> str | Response:
     """Show the way in."""
     if current_user.is_authenticated:
         return redirect(url_for("pages.passkeys"))
-    return render_template("sign-in.html")
+    notice = gettext("You are signed out.") if "signed_out" in request.args else ""
+    return render_template("sign-in.html", notice=notice)
 
 
 @blueprint.get("/sign-up")
@@ -59,11 +60,11 @@ def sign_up() -> str | Response:
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
-    """Forget who is signed in."""
-    logout_user()
-    session.clear()
-    flash(gettext("You are signed out."))
-    return redirect(url_for("pages.sign_in"))
+    """Forget who is signed in. The page that says so is told by its address, as nobody has a session any more."""
+    if session:
+        logout_user()
+        session.clear()
+    return redirect(url_for("pages.sign_in", signed_out=1))
 
 
 @blueprint.get("/passkeys")
@@ -170,6 +171,13 @@ def _at_localhost() -> Response | None:
 def _same_site() -> None:
     if request.method == "POST":
         _passkey().refuse_cross_site()
+
+
+@blueprint.before_request
+def _not_too_large() -> None:
+    """Refuse a form that is too large before it is read; one of unknown length is read up to the limit."""
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        abort(413)
 
 
 @blueprint.context_processor

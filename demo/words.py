@@ -28,10 +28,13 @@ SENTENCES = {
     "invalid": _("Please check what you entered."),
     "not_found": _("This passkey is no longer in your list. Please reload the page."),
     "name_taken": _("This name is taken. Please choose another one."),
+    "too_many_passkeys": _("You have as many passkeys as you can have here. Delete one first."),
     "last_passkey": _("This is your only passkey. Add another one before you delete it."),
     "switched_off": _("This is switched off here."),
     "rejected": _("The passkey could not be verified. Please try again."),
     "unknown_credential": _("This passkey is no longer registered here. Please use another one."),
+    "other_account": _("Somebody else is signed in here by now. Please reload the page."),
+    "sign-up.other_account": _("You are signed in already. Sign out to create another account."),
     "step_up_required": _("Please sign in with your passkey again, then repeat."),
     "grant_not_found": _(
         "This link or code does not work: it may be mistyped, used already, expired, or for another account."

@@ -11,7 +11,7 @@ from .credentials import (
     GrantRepository,
     MemoryCredentialRepository,
 )
-from .credentials.sql import SQLCredentialRepository, metadata
+from .credentials.sql import SQLCredentialRepository, delete_with, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .grants import Invitation
@@ -40,5 +40,6 @@ __all__ = [
     "UserInfo",
     "Visitor",
     "android_origin",
+    "delete_with",
     "metadata",
 ]

@@ -16,6 +16,10 @@ from .credentials import INVITATION, RECOVERY_CODE
 from .encoding import base64url_decode, base64url_encode
 from .errors import ConfigurationError, CredentialNotFound, Refusal
 from .state import State, current
+from .web.cookies import missing_lines
+
+#: As many accounts the app is asked for, so that a check has an end, and so many are read at once.
+_LOOKED_AT, _BATCH = 10_000, 500
 
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
 
@@ -34,18 +38,41 @@ def _state() -> Iterator[State]:
 
 
 @passkey.command("check")
-def check() -> None:
-    """Print the settings in force, try both stores, and warn of known holes in the libraries installed."""
+@click.option("--all-accounts", is_flag=True, help=f"Look for all accounts in the app, not only for {_LOOKED_AT:,}.")
+def check(all_accounts: bool) -> None:
+    """Print the settings in force, try both stores, count accounts that are gone in the app, and warn of holes."""
     with _state() as state:
         for field in fields(state.config):
             # What is not to be shown, the database's password, is not in the settings' representation either.
             value = repr(getattr(state.config, field.name)) if field.repr else "…"
             click.echo(f"PASSKEY_{field.name.upper()} = {value}")
+        for line in missing_lines(current_app.config, state.config):
+            click.echo(f"Missing, for the session's cookie on https: {line}")
         state.relying_party.credentials.get(b"\0")
         state.relying_party.try_ceremony_store()
-    click.echo("Both stores answer.")
+        click.echo("Both stores answer.")
+        click.echo(_report_of_orphans(state, None if all_accounts else _LOOKED_AT))
     for warning in advisories.warnings(advisories.installed_versions()):
         click.echo(f"WARNING: {warning}")
+
+
+def _report_of_orphans(state: State, most: int | None) -> str:
+    """Count accounts that have passkeys here and are gone in the app, by batches."""
+    seen, orphans, after = 0, [], ""
+    while most is None or seen < most:
+        batch = state.relying_party.credentials.user_ids(after=after, limit=_BATCH)
+        orphans += [user_id for user_id in batch if not state.accounts.exists(user_id)]
+        seen += len(batch)
+        if len(batch) < _BATCH:
+            break
+        after = batch[-1]
+    if not orphans:
+        return f"Accounts with passkeys that the app does not have: none of {seen}."
+    return (
+        f"Accounts with passkeys that the app does not have: {len(orphans)} of {seen}, {orphans[0]!r} among them. Who "
+        "gets such an id inherits the passkeys: call passkey.forget_user(id) where the app deletes an account, and now "
+        "`flask passkey forget ID`."
+    )
 
 
 @passkey.command("list")

@@ -23,6 +23,8 @@
         │   └── RegistrationRejected
         ├── UnknownCredential       40090
         ├── StepUpRequired          40091
+        ├── SignedInAlready         40092
+        ├── TooManyCredentials      40093
         ├── GrantNotFound           40094
         ├── CredentialStoreUnavailable  50001
         ├── Misconfigured           50005
@@ -36,6 +38,8 @@ sentence for all causes of a code. ``reason`` goes to the log and the signal, an
 from __future__ import annotations
 
 from typing import ClassVar
+
+from .logs import one_line
 
 
 class PasskeyError(Exception):
@@ -60,8 +64,8 @@ class Refusal(PasskeyError):
     message: str
 
     def __init__(self, reason: str = "") -> None:
-        super().__init__(reason or self.message)
-        self.reason = reason or self.message
+        self.reason = one_line(reason or self.message)
+        super().__init__(self.reason)
 
 
 class MalformedRequest(Refusal):
@@ -211,6 +215,22 @@ class StepUpRequired(Refusal):
     code = 40091
     status = 403
     message = "Please sign in with a passkey again, then repeat."
+
+
+class SignedInAlready(Refusal):
+    """Somebody is signed in, and it is not whom the page was made for: a new account's, or another user."""
+
+    code = 40092
+    status = 409
+    message = "Somebody is signed in already; please sign out first."
+
+
+class TooManyCredentials(Refusal):
+    """The account has as many credentials as ``PASSKEY_MAX_CREDENTIALS`` allows."""
+
+    code = 40093
+    status = 409
+    message = "This account has as many passkeys as it can have; please delete one first."
 
 
 class GrantNotFound(Refusal):

@@ -95,7 +95,7 @@ class Grants:
         expires_at = now + span
         with self._repository.transaction():
             self._add(info.id, [token], kind=INVITATION, created_at=now, expires_at=expires_at)
-        self._tell_invited(user, kind=INVITATION, count=1, expires_at=expires_at)
+        self._tell_invited(user, info.id, kind=INVITATION, count=1, expires_at=expires_at)
         return Invitation(token, expires_at, info, f"{page}{'' if '#' in page else '#'}{token}" if page else "")
 
     def recovery_codes(self, user: Any, *, count: int = 8) -> list[str]:
@@ -112,7 +112,7 @@ class Grants:
         with self._repository.transaction():
             self._repository.delete_grants(user_id, kind=RECOVERY_CODE, rp_id=self._rp_id)
             self._add(user_id, codes, kind=RECOVERY_CODE, created_at=self._clock())
-        self._tell_invited(user, kind=RECOVERY_CODE, count=count, expires_at=None)
+        self._tell_invited(user, user_id, kind=RECOVERY_CODE, count=count, expires_at=None)
         return codes
 
     def withdraw(self, user: Any, *, kind: str | None = None) -> int:
@@ -123,9 +123,11 @@ class Grants:
         """
         if not self._are_kept:
             return 0
-        count = self._repository.delete_grants(self._accounts.describe(user).id, kind=kind)
+        user_id = self._accounts.describe(user).id
+        count = self._repository.delete_grants(user_id, kind=kind)
         if count:
-            signals.send(signals.withdrawn, self._sender, user=user, kind=kind, count=count)
+            audit = {"user_id": user_id}
+            signals.send(signals.withdrawn, self._sender, audit=audit, user=user, kind=kind, count=count)
         return count
 
     def of_user(self, user_id: str) -> list[GrantRecord]:
@@ -161,8 +163,8 @@ class Grants:
             grant = GrantRecord(token_hash=hash_of(token), user_id=user_id, rp_id=self._rp_id, **about)
             self._repository.add_grant(grant)
 
-    def _tell_invited(self, user: Any, **about: Any) -> None:
-        signals.send(signals.invited, self._sender, user=user, **about)
+    def _tell_invited(self, user: Any, user_id: str, **about: Any) -> None:
+        signals.send(signals.invited, self._sender, audit={"user_id": user_id}, user=user, **about)
 
     def _is_good(self, grant: GrantRecord) -> bool:
         return grant.rp_id == self._rp_id and not grant.is_expired(self._clock())

@@ -22,6 +22,8 @@ class AccountState:
     #: All of the account's credentials: browsers hide those that are missing.
     credential_ids: Sequence[bytes]
     rp_id: str
+    #: More user handles of the account, where it was brought along from another system.
+    other_handles: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)

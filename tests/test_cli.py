@@ -16,7 +16,14 @@ from cachelib import FileSystemCache, SimpleCache
 from click.testing import Result
 from flask import Flask
 
-from flask_passkey import MemoryCredentialRepository, Passkey, PasskeyConfig, SQLCredentialRepository, advisories
+from flask_passkey import (
+    MemoryCredentialRepository,
+    Passkey,
+    PasskeyConfig,
+    SQLCredentialRepository,
+    advisories,
+    cli,
+)
 from flask_passkey.cli import passkey
 from flask_passkey.errors import CredentialStoreUnavailable
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, b64url_encode, enrol, sign_in, sign_up
@@ -72,11 +79,28 @@ def test_check_prints_every_setting_and_tries_the_stores(site: App, monkeypatch:
     result = run(site.app, "check")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert [line.partition(" = ")[0] for line in lines[:-1]] == [
+    assert [line.partition(" = ")[0] for line in lines[:-2]] == [
         f"PASSKEY_{field.name.upper()}" for field in fields(PasskeyConfig)
     ]
     assert "PASSKEY_RP_ID = 'localhost'" in lines and "PASSKEY_TIMEOUT = 300000" in lines
-    assert lines[-1] == "Both stores answer."
+    assert lines[-2] == "Both stores answer."
+    assert lines[-1] == "Accounts with passkeys that the app does not have: none of 2."
+
+
+@pytest.mark.parametrize(("arguments", "found"), [((), "4 of 4"), (("--all-accounts",), "6 of 7")])
+def test_check_counts_orphans(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], found: str) -> None:
+    """Accounts with passkeys that the app no longer has are counted in batches, and all of them where that is asked."""
+    monkeypatch.setattr(cli, "_BATCH", 2)
+    monkeypatch.setattr(cli, "_LOOKED_AT", 4)
+    site = make_app()
+    with site.app.app_context():
+        for number in range(6):
+            site.passkey.credentials.add_user(f"gone {number}", bytes([number]) * 64)
+        site.users["here"] = User("here", id="here")
+        site.passkey.credentials.add_user("here", b"h" * 64)
+    result = run(site.app, "check", *arguments)
+    assert result.exit_code == 0 and f"does not have: {found}, 'gone 0' among them." in result.output
+    assert "forget_user" in result.output
 
 
 def test_check_shows_no_password() -> None:

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,46 @@ def test_workers_agree_on_one_secret_key(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
 
 
+def modes(folder: Path) -> dict[str, str]:
+    """Return the modes of all that is in a folder, by the path below it."""
+    return {str(path.relative_to(folder)): f"{path.stat().st_mode & 0o777:o}" for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_nobody_else_reads_what_is_on_the_disk(tmp_path: Path, exists: bool) -> None:
+    """Whatever the demo creates is for its owner only, also in a folder that is open, and whatever the umask."""
+    folder = tmp_path / "a" / "b"
+    if exists:
+        folder.mkdir(parents=True)
+        os.chmod(folder, 0o777)
+    before = os.umask(0)
+    try:
+        app = create_app({"INSTANCE_PATH": str(folder)})
+        client = client_of(app)
+        sign_up(client, VirtualAuthenticator(SITE), "ada")
+        client.put("/session/authn")
+        found = modes(folder)
+        close(app)
+    finally:
+        os.umask(before)
+    assert {"passkey.sqlite3", "passkey.sqlite3-wal", "passkey.sqlite3-shm", "secret_key", "sessions"} <= set(found)
+    assert {mode for path, mode in found.items() if not (folder / path).is_dir()} == {"600"}
+    assert {mode for path, mode in found.items() if (folder / path).is_dir()} == {"700"}
+    assert exists or {path.stat().st_mode & 0o777 for path in (folder, folder.parent)} == {0o700}
+
+
+SETTINGS_OF_A_NODE = (Path(__file__).parent.parent / "deploy" / "passkeys.env").read_text()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^FLASK_\w+=.*<.*", SETTINGS_OF_A_NODE, re.MULTILINE))
+def test_placeholders_are_refused(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """A placeholder that was left in a line of deploy/passkeys.env is refused at start-up, by the setting's name."""
+    name, _, value = line.partition("=")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=f"^{name.removeprefix('FLASK_')} still has the placeholder <"):
+        create_app(config)
+
+
 def test_a_given_secret_key_is_not_written_down(config: dict[str, Any]) -> None:
     """A key from the settings is used as it is, and no file is made."""
     app = create_app(config | {"SECRET_KEY": "given"})
@@ -195,9 +236,11 @@ def test_no_account_without_a_passkey(client: FlaskClient, app: Flask, authentic
     assert [row.name for row in rows(app)] == ["ada"]
 
 
-@pytest.mark.parametrize("other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström"])
+@pytest.mark.parametrize(
+    "other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström", "Ａｄａ Ångström", "ada Ångstr𝓸̈m"]
+)
 def test_one_name_in_all_its_spellings(client: FlaskClient, app: Flask, other: str) -> None:
-    """Upper case and composed letters do not make another person."""
+    """Upper case, composed letters and compatible ones do not make another person."""
     sign_up(client, VirtualAuthenticator(SITE), "ada ångström")
     with pytest.raises(Refused) as refused:
         sign_up(client_of(app), VirtualAuthenticator(SITE), other)
@@ -355,6 +398,66 @@ def test_limits_answer_in_the_envelope(client: FlaskClient) -> None:
     assert answers[60].status_code == 429
     assert answers[60].get_json()["code"] == 429
     assert 1 <= int(answers[60].headers["Retry-After"]) <= 60
+
+
+def kept_sessions(app: Flask) -> set[str]:
+    """Return the files of sessions; the cache also has one with their number, and a folder of ours."""
+    cache = app.config["SESSION_CACHELIB"]
+    files = {str(path) for path in Path(cache._path).iterdir() if path.is_file()}
+    return files - {cache._get_filename(cache._fs_count_file)}
+
+
+def test_strangers_leave_no_session_behind(app: Flask, client: FlaskClient) -> None:
+    """No page, form or answer, also one that refuses, gives a session to somebody who is not signed in."""
+    client.set_cookie("remember_token", "1|x")
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<[^>]+>", "x", rule.rule)
+        for method in (rule.methods or set()) - {"OPTIONS"}:
+            bodies: list[dict[str, Any]] = [{}, {"json": {"name": "ada"}}, {"data": {"name": "x", "display_name": "x"}}]
+            for body in bodies:
+                response = client.open(path, method=method, **body)
+                assert "demo_session" not in str(response.headers.getlist("Set-Cookie")), (method, path)
+    assert kept_sessions(app) == set()
+
+
+def test_who_signs_out_leaves_no_session_behind(app: Flask, client: FlaskClient) -> None:
+    """A sign-out says so on the page that follows, and the session is gone; somebody else's makes none."""
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    assert len(kept_sessions(app)) == 1
+    page = client.post("/sign-out", follow_redirects=True)
+    assert "You are signed out." in page.text
+    assert client.get_cookie("demo_session") is None
+    assert kept_sessions(app) == set()
+
+
+def test_every_form_has_a_limit(client: FlaskClient) -> None:
+    """The 61st form of a minute is refused, whatever it is for."""
+    for path in ("/sign-out", "/account", "/passkeys/x/rename", "/passkeys/x/delete"):
+        assert [client.post(path).status_code for _ in range(61)][59:] == [302, 429], path
+    assert [client.patch("/user/authn/AAAA", json={}).status_code for _ in range(61)][59:] == [401, 429]
+
+
+@pytest.mark.parametrize("path", ["/sign-out", "/account", "/passkeys/x/rename", "/passkeys/x/delete"])
+def test_large_forms_are_refused_unread(client: FlaskClient, path: str) -> None:
+    """A form of more than a megabyte is refused, by its length, before a byte of it is read."""
+
+    class Unread(BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise AssertionError("it was read")
+
+        readline = readinto = read  # type: ignore[assignment]
+
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    length = {"CONTENT_LENGTH": "1000001"}
+    response = client.post(path, input_stream=Unread(), headers=headers, environ_overrides=length)
+    assert response.status_code == 413 and "This is too large" in response.text
+    chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    if path != "/sign-out":
+        stream = BytesIO(b"name=" + b"x" * 2_000_000)
+        answer = client.post(path, input_stream=stream, headers=headers, environ_overrides=chunked)
+        assert answer.status_code in (302, 413)
+    assert client.get("/passkeys").status_code == 200
 
 
 def test_limits_say_how_long_to_wait_without_a_status_too(config: dict[str, Any]) -> None:

@@ -22,13 +22,15 @@ PACKAGE = ROOT / "flask_passkey"
 
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
-    ("advisories", "errors"),
+    ("advisories", "logs"),
+    ("errors",),
     ("encoding", "credentials", "names"),
-    ("config",),
+    ("audit", "config"),
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),
     ("contracts", "visitor"),
-    ("grants", "outcomes"),
+    ("holders",),
+    ("freshness", "grants", "outcomes"),
     ("relying_party",),
     ("state",),
     ("web",),
@@ -58,7 +60,7 @@ LIBRARIES = {
     "webauthn": {"ceremonies"},
     "cryptography": {"ceremonies", "testing", "trust"},
     "fido2": {"trust"},
-    "blinker": {"signals"},
+    "blinker": {"relying_party", "signals"},
     "publicsuffixlist": {"config"},
     "flask_login": {"web"},
     "pytest": {"contracts"},

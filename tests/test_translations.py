@@ -183,8 +183,8 @@ def test_a_visit_in_german(app: Flask) -> None:
     assert english_in(page) == []
     client.post("/account", data={"display_name": "Ada"})
     assert "Ihr Name wurde geändert." in client.get("/passkeys").text
-    client.post("/sign-out")
-    assert "Sie sind abgemeldet." in client.get("/sign-in").text
+    assert "Sie sind abgemeldet." in client.post("/sign-out", follow_redirects=True).text
+    assert "Sie sind abgemeldet." not in client.get("/sign-in").text
 
 
 def test_what_goes_wrong_in_german(app: Flask, tmp_path: Path) -> None:

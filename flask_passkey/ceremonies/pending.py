@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
-from ..encoding import refuse_deep
+from ..encoding import base64url_encode, refuse_deep
 
 SIGN_IN: Final = "sign-in"
 STEP_UP: Final = "step-up"
@@ -15,6 +16,9 @@ SIGN_UP: Final = "sign-up"
 ENROLMENT: Final = "enrolment"
 
 CONDITIONAL: Final = "conditional"
+
+# The first item of a record; another one is of another release.
+_FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +48,21 @@ class PendingCeremony:
     mediation: str = ""
     #: Hash of the enrolment grant, in an enrolment.
     grant: str = ""
-    #: Credential IDs that may answer; empty for any.
+    #: What :func:`mark` makes of the credential IDs that may answer; empty for any.
     allowed: tuple[str, ...] = ()
     #: End of life in seconds since 1970, set by the store.
     expires_at: float = 0.0
 
     def to_json(self, *, expires_at: float) -> bytes:
-        """Return compact JSON without the empty members.
+        """Return compact JSON without the empty members: a list whose first item is a number.
+
+        Another app may keep its sessions in the same store, and be asked for the session of this name. It makes a
+        dictionary of what it finds, and cannot of this.
 
         :param expires_at: end of life in seconds since 1970.
         """
         members = {name: value for name in self.__slots__ if (value := getattr(self, name))}
-        return _encode(members | {"expires_at": expires_at}).encode()
+        return _encode([_FORMAT, members | {"expires_at": expires_at}]).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> PendingCeremony:
@@ -65,14 +72,26 @@ class PendingCeremony:
         """
         try:
             refuse_deep(data)
-            members = json.loads(data.decode())
+            written_as, members = json.loads(data.decode())
             allowed, expires_at = tuple(members.pop("allowed", ())), members.pop("expires_at", 0)
             pending = cls(**members, allowed=allowed, expires_at=expires_at)
         except (TypeError, AttributeError, UnicodeDecodeError) as exc:
             raise ValueError("not a pending ceremony") from exc
-        if type(expires_at) not in (int, float) or {*map(type, members.values()), *map(type, allowed)} != {str}:
+        if (
+            written_as != _FORMAT
+            or type(expires_at) not in (int, float)
+            or {*map(type, members.values()), *map(type, allowed)} != {str}
+        ):
             raise ValueError("not a pending ceremony")
         return pending
+
+
+def mark(credential_id: str) -> str:
+    """Return what stands for a credential ID in a record: a few characters, however long the ID is.
+
+    :param credential_id: as base64url text.
+    """
+    return base64url_encode(sha256(credential_id.encode()).digest()[:9])
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -33,7 +33,7 @@ from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
 from ..names import shown_name
 from .attestation import Claim, Trust, assess, check_model
-from .authentication import descriptor
+from .authentication import MAX_LISTED, descriptor
 from .authenticator_data import AttestationObject, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
@@ -77,7 +77,7 @@ def begin(
     user_verification = "preferred" if conditional else config.user_verification
     options = _options(config, name, user_handle, user_verification)
     options["user"]["displayName"] = shown_name(name, display_name)
-    options["excludeCredentials"] = [descriptor(record) for record in exclude]
+    options["excludeCredentials"] = [descriptor(record) for record in exclude[-MAX_LISTED:]]
     options["extensions"] = {"credProps": True}
     pending = PendingCeremony(
         purpose=ENROLMENT if grant else REGISTRATION if user_id else SIGN_UP,

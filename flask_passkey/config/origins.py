@@ -242,3 +242,16 @@ def check_page(key: str, url: str, origins: Sequence[str]) -> None:
             f"{key} is {url!r}, which is not a page at one of PASSKEY_ORIGINS. "
             f"Write {key} = {origins[0] + '/' + page.lstrip('/')!r}"
         )
+
+
+def check_schemes(origins: Sequence[str], related: Sequence[str]) -> None:
+    """Check that no related origin on http takes the protection of https from the cookies of all others.
+
+    :raises ConfigurationError: one is on http, and others are on https.
+    """
+    kept = [origin for origin in related if not origin.startswith("http:")]
+    if len(kept) < len(related) and any(origin.startswith("https:") for origin in (*origins, *related)):
+        raise ConfigurationError(
+            "PASSKEY_RELATED_ORIGINS has an origin on http, for which no cookie could be kept to https. "
+            f"Write PASSKEY_RELATED_ORIGINS = {kept}, and give a developer's machine settings for itself."
+        )

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from ..errors import CredentialExists, CredentialNotFound, LastCredential
+from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
 from .grant import GrantRecord
 from .record import CredentialRecord, counter_grows
 
@@ -19,7 +19,8 @@ class MemoryCredentialRepository:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._handles: dict[str, bytes] = {}
+        self._handles: dict[str, list[bytes]] = {}  # by account, the first is for new passkeys
+        self._owners: dict[bytes, str] = {}  # by handle
         self._records: dict[bytes, CredentialRecord] = {}
         self._ids: dict[str, dict[bytes, None]] = {}  # by account; a dictionary, because it keeps the order
         self._grants: dict[bytes, GrantRecord] = {}
@@ -27,34 +28,47 @@ class MemoryCredentialRepository:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._lock:
-            handles, records = dict(self._handles), dict(self._records)
+            handles = {user_id: list(handles_of_user) for user_id, handles_of_user in self._handles.items()}
+            owners, records, grants = dict(self._owners), dict(self._records), dict(self._grants)
             ids = {user_id: dict(ids_of_user) for user_id, ids_of_user in self._ids.items()}
-            grants = dict(self._grants)
             try:
                 yield
             except BaseException:
-                self._handles, self._records, self._ids = handles, records, ids
+                self._handles, self._owners, self._records, self._ids = handles, owners, records, ids
                 self._grants = grants
                 raise
 
     def get_user_handle(self, user_id: str) -> bytes | None:
-        return self._handles.get(user_id)
+        return next(iter(self._handles.get(user_id, ())), None)
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
         with self._lock:
-            return self._handles.setdefault(user_id, user_handle)
+            if user_id not in self._handles:
+                self._take_handle(user_id, user_handle)
+            return self._handles[user_id][0]
 
     def delete_user(self, user_id: str) -> None:
         with self._lock:
-            self._handles.pop(user_id, None)
+            for handle in self._handles.pop(user_id, ()):
+                del self._owners[handle]
             for credential_id in self._ids.pop(user_id, ()):
                 del self._records[credential_id]
             self.delete_grants(user_id)
 
-    def add(self, record: CredentialRecord) -> None:
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
         with self._lock:
+            return sorted(user_id for user_id in self._handles if user_id > after)[:limit]
+
+    def add(self, record: CredentialRecord, *, limit: int | None = None, with_handle: bool = False) -> None:
+        with self._lock:
+            handles = self._handles.get(record.user_id, [])
+            if not handles or not (with_handle or record.user_handle in handles):
+                raise CredentialNotFound("the account does not have this user handle: it was forgotten")
+            if limit is not None and len(self._ids.get(record.user_id, ())) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
             if record.id in self._records:
                 raise CredentialExists("the credential ID is already registered")
+            self._take_handle(record.user_id, record.user_handle)
             self._records[record.id] = record
             self._ids.setdefault(record.user_id, {})[record.id] = None
 
@@ -92,6 +106,14 @@ class MemoryCredentialRepository:
             if keep_last and len(self.of_user(user_id)) == 1:
                 raise LastCredential("the account has no other way to sign in")
             del self._records[credential_id], self._ids[user_id][credential_id]
+
+    def _take_handle(self, user_id: str, user_handle: bytes) -> None:
+        """Give the account a user handle, unless it has it already."""
+        if self._owners.setdefault(user_handle, user_id) != user_id:
+            raise CredentialExists("the user handle belongs to another account")
+        handles = self._handles.setdefault(user_id, [])
+        if user_handle not in handles:
+            handles.append(user_handle)
 
     def _owned(self, credential_id: bytes, user_id: str) -> CredentialRecord:
         record = self._records.get(credential_id)

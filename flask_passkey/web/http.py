@@ -25,6 +25,7 @@ from ..errors import (
     SignInRequired,
     TooManyRequests,
 )
+from ..logs import loggable, summary
 from ..state import current
 from . import schemas
 
@@ -114,7 +115,7 @@ def handle_error(error: Exception) -> Response:
         return refuse(error)
     if isinstance(error, HTTPException):
         return refuse(_from_http(error))
-    misconfigured = Misconfigured(f"{type(error).__name__} in a hook of the app or in Flask-Passkey: {error}")
+    misconfigured = Misconfigured(f"In a hook of the app or in Flask-Passkey: {summary(error)}")
     misconfigured.__cause__ = error
     return refuse(misconfigured)
 
@@ -127,10 +128,11 @@ def _failure(refusal: Refusal) -> dict[str, Any]:
     """Return the envelope of a refusal; log and signal get its reason under the same correlation id."""
     correlation_id = str(uuid.uuid4())
     level = logging.ERROR if refusal.status >= 500 else logging.INFO
-    cause = refusal.__cause__ if level == logging.ERROR else None
+    cause = loggable(refusal.__cause__) if refusal.__cause__ and level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    signals.send(signals.refused, app, error=refusal, correlation_id=correlation_id)
+    audit = {"action": (request.endpoint or "").removeprefix("passkey.")}
+    signals.send(signals.refused, app, audit=audit, error=refusal, correlation_id=correlation_id)
     return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
 
 

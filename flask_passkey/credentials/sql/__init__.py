@@ -9,11 +9,13 @@
     driver.py        single statements on SQLite, without SQLAlchemy's execution
     engines.py       our own engine for a database URL
     tables.py        the three tables
+    deletion.py      passkeys that go with the row of their account
 """
 
 from __future__ import annotations
 
+from .deletion import delete_with
 from .repository import SQLCredentialRepository
 from .tables import metadata, passkey_credential, passkey_grant, passkey_user
 
-__all__ = ["SQLCredentialRepository", "metadata", "passkey_credential", "passkey_grant", "passkey_user"]
+__all__ = ["SQLCredentialRepository", "delete_with", "metadata", "passkey_credential", "passkey_grant", "passkey_user"]

@@ -26,7 +26,7 @@ from .tables import passkey_user as user
 
 _owner: BindParameter[str] = bindparam("owner", type_=String)
 _now = bindparam("now", type_=DateTime(timezone=True))
-_handle = select(user.c.user_handle).where(user.c.user_id == _owner)
+_handle = select(user.c.user_handle).where(user.c.primary_for == _owner)
 _COLUMNS = ("token_hash", "rp_id", "kind", "created_at", "expires_at")
 _NAMES = ("user_id", *_COLUMNS)
 _records = select(user.c.user_id, *(grant.c[name] for name in _COLUMNS)).join_from(grant, user)
@@ -34,15 +34,11 @@ _with_key = grant.c.token_hash == bindparam("key", type_=LargeBinary)
 
 GET = _records.where(_with_key)
 #: The hash settles the order of those of the same moment.
-LIST = _records.where(user.c.user_id == _owner).order_by(grant.c.created_at, grant.c.token_hash)
+LIST = _records.where(user.c.primary_for == _owner).order_by(grant.c.created_at, grant.c.token_hash)
 #: Adds nothing where the account has no user handle.
-ADD = (
-    insert(grant)
-    .from_select(
-        ("user_handle", *_COLUMNS),
-        _handle.add_columns(*(bindparam(f"new_{name}", type_=grant.c[name].type).label(name) for name in _COLUMNS)),
-    )
-    .execution_options(preserve_rowcount=True)
+ADD = insert(grant).from_select(
+    ("user_handle", *_COLUMNS),
+    _handle.add_columns(*(bindparam(f"new_{name}", type_=grant.c[name].type).label(name) for name in _COLUMNS)),
 )
 CLAIM = delete(grant).where(_with_key, or_(grant.c.expires_at.is_(None), grant.c.expires_at > _now))
 DELETE = delete(grant).where(grant.c.user_handle == _handle.scalar_subquery())

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -18,10 +19,13 @@ from ...errors import (
     CredentialNotFound,
     CredentialStoreUnavailable,
     LastCredential,
+    TooManyCredentials,
 )
+from ...logs import loggable, summary
 from .. import CredentialRecord, GrantRecord
 from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
+from .deletion import delete_with, mapped_base
 from .engines import engine_for
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
@@ -73,6 +77,7 @@ class SQLCredentialRepository:
             self._connections = SessionConnections(session, create=create_tables)
         else:
             raise TypeError("give an engine or a session: SQLCredentialRepository(session=db.session)")
+        self._models: WeakSet[type] = WeakSet()
         self._hint = "" if create_tables else " (create_tables is off: have migrations created the tables?)"
         # One for each thread and greenlet. An async hook joins ours: Flask runs it in a copy of our context.
         self._current: ContextVar[_Transaction | None] = ContextVar("flask_passkey_transaction", default=None)
@@ -81,12 +86,10 @@ class SQLCredentialRepository:
     def from_uri(cls, uri: str, *, create_tables: bool = True) -> SQLCredentialRepository:
         """Return a repository with a new engine for this database URL.
 
-        The folder of a SQLite file is created if it is missing. On SQLite the driver runs the statements of a sign-in,
-        without SQLAlchemy's execution. If somebody listens to the engine's events or the log ``sqlalchemy.engine`` is
-        on, SQLAlchemy runs them all.
+        A SQLite file that is missing is created for its owner only, and so is its folder. On SQLite the driver runs the
+        statements of a sign-in, without SQLAlchemy's execution. If somebody listens to the engine's events or the log
+        ``sqlalchemy.engine`` is on, SQLAlchemy runs them all.
 
-        :param uri: an SQLAlchemy URL: ``"postgresql+psycopg://…"``.
-        :param create_tables: create missing tables on first use.
         :raises ConfigurationError: the URL is not one, or its driver is not installed.
         """
         return cls(engine_for(uri), create_tables=create_tables)
@@ -96,7 +99,7 @@ class SQLCredentialRepository:
         try:
             self._connections.create_tables()
         except (SQLAlchemyError, OSError) as exc:
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""
@@ -142,13 +145,26 @@ class SQLCredentialRepository:
         except (SQLAlchemyError, OSError) as exc:
             if in_block and isinstance(exc, OSError):
                 raise
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
+
+    def delete_with(self, model: type, user_id: Callable[[Any], str]) -> None:
+        """Have passkeys go with their account's row, where a model of SQLAlchemy's stands for that.
+
+        It makes no difference where the accounts are in another database.
+
+        :param model: the class of the app's users, which may be any.
+        :param user_id: gives the id of one of them.
+        """
+        if model not in self._models:
+            self._models.add(model)
+            if (base := mapped_base(model)) is not None:
+                delete_with(base, user_id=user_id)
 
     def get_user_handle(self, user_id: str) -> bytes | None:
         return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
-        values = {"user_id": user_id, "user_handle": user_handle}
+        values = {"user_id": user_id, "user_handle": user_handle, "primary_for": user_id}
 
         def add(connection: Connection) -> bytes | None:
             return (
@@ -157,22 +173,45 @@ class SQLCredentialRepository:
 
         handle = self._call(add)
         if handle is None:
-            raise CredentialStoreUnavailable("the account was forgotten at the same moment")
+            raise CredentialNotFound("the account was forgotten at the same moment")
         return handle
 
     def delete_user(self, user_id: str) -> None:
         def delete(connection: Connection) -> None:
-            # The database cascades, except SQLite on an engine that has not switched foreign keys on. Grants come
-            # first: whoever is about to use one has claimed it, or comes too late to add a passkey.
+            # Grants come first: whoever is about to use one has claimed it, or comes too late to add a passkey.
             connection.execute(grants.DELETE, {"owner": user_id})
-            connection.execute(statements.DELETE_ALL, {"owner": user_id})
-            connection.execute(statements.DELETE_USER, {"owner": user_id})
+            statements.delete_account(connection, user_id)
 
-        self._call(delete)
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+        wanted = {"owner": after, "limit": limit}
+        return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
 
-    def add(self, record: CredentialRecord) -> None:
-        if not self._call(lambda connection: statements.ADD(connection, statements.values_of(record))):
-            raise CredentialExists("the credential ID is already registered")
+    def add(self, record: CredentialRecord, *, limit: int | None = None, with_handle: bool = False) -> None:
+        owner = {"owner": record.user_id}
+
+        def add(connection: Connection) -> None:
+            if not connection.execute(statements.LOCK, owner).rowcount:
+                raise CredentialNotFound("the account has no user handle: it was forgotten")
+            if limit is not None and len(connection.execute(statements.LOCK_IDS, owner).all()) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
+            self._check_handle(connection, record, with_handle=with_handle)
+            if not statements.ADD(connection, statements.values_of(record)):
+                raise CredentialExists("the credential ID is already registered")
+
+        self._call(add)
+
+    def _check_handle(self, connection: Connection, record: CredentialRecord, *, with_handle: bool) -> None:
+        """See that the account, which is locked, has the record's user handle, or give it one more."""
+        owner = connection.execute(statements.GET_OWNER, {"handle": record.user_handle}).scalar()
+        if owner is None and not with_handle:
+            raise CredentialNotFound("the account does not have this user handle: it was forgotten")
+        if owner is None:
+            if connection.execute(statements.GET, {"key": record.id}).first() is not None:
+                raise CredentialExists("the credential ID is already registered")
+            handle = {"user_id": record.user_id, "user_handle": record.user_handle, "primary_for": None}
+            connection.execute(statements.ADD_HANDLE, handle)
+        elif owner != record.user_id:
+            raise CredentialExists("the user handle belongs to another account")
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}
@@ -216,10 +255,11 @@ class SQLCredentialRepository:
 
     def add_grant(self, grant: GrantRecord) -> None:
         def add(connection: Connection) -> None:
-            values = grants.values_of(grant)
-            connection.execute(grants.DELETE_EXPIRED, {"owner": grant.user_id, "now": values["new_created_at"]})
-            if connection.execute(grants.ADD, values).rowcount != 1:
+            values, owner = grants.values_of(grant), {"owner": grant.user_id}
+            if not connection.execute(statements.LOCK, owner).rowcount:
                 raise CredentialStoreUnavailable("the account has no user handle: it was forgotten at the same moment")
+            connection.execute(grants.DELETE_EXPIRED, owner | {"now": values["new_created_at"]})
+            connection.execute(grants.ADD, values)
 
         self._call(add)
 
@@ -252,7 +292,7 @@ class SQLCredentialRepository:
         except (SQLAlchemyError, OSError) as exc:
             if current is not None:
                 current.failed = True
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     @contextmanager
     def _outer(self) -> Iterator[Connection]:
@@ -292,6 +332,4 @@ class SQLCredentialRepository:
     def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable:
         """Return the refusal with the error's first line for the log: databases add values on further lines."""
         self._connections.forget_tables()  # somebody may have dropped them
-        cause = getattr(exc, "orig", None) or exc
-        first_line = str(cause).partition("\n")[0]
-        return CredentialStoreUnavailable(f"{type(cause).__name__}: {first_line}{self._hint}")
+        return CredentialStoreUnavailable(f"{summary(exc)}{self._hint}")
