@@ -546,7 +546,9 @@ export class PasskeyClient {
         return await work();
       } catch (error) {
         if (error.code !== "step_up_required" || action === "step-up") throw error;
-        await this.stepUp();
+        await this.stepUp().catch((failed) => {
+          throw failed.code === "not_found" ? error : failed; // the account has no passkey to confirm with
+        });
         return await work();
       }
     } catch (error) {

@@ -463,6 +463,21 @@ def test_a_page_says_for_whom_it_was_made(blank: Page) -> None:
     assert sent == [[{"user_id": "1"}, None, {"user_id": "2"}], ["other_account"] * 3]
 
 
+def test_a_step_up_without_a_passkey(blank: Page) -> None:
+    """Whoever has no passkey to confirm with is told to sign in again, not that a passkey is missing from a list."""
+    code = run(
+        blank,
+        """
+        const fetch = async (url) => {
+          const code = url.endsWith("/session/authn") ? 404 : 40091;
+          return new Response(JSON.stringify({ code, msg: "", data: null }), { status: code === 404 ? 404 : 403 });
+        };
+        return (await failure(() => new m.PasskeyClient({ fetch }).register())).code;
+        """,
+    )
+    assert code == "step_up_required"
+
+
 def test_immediate_mediation_where_the_browser_has_it(blank: Page) -> None:
     """Asked for passkeys that are right here, the browser gets the mode without a signal; elsewhere it is a dialog."""
     asked = run(
