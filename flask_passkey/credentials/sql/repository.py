@@ -182,6 +182,8 @@ class SQLCredentialRepository:
             connection.execute(grants.DELETE, {"owner": user_id})
             statements.delete_account(connection, user_id)
 
+        self._call(delete)
+
     def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
         wanted = {"owner": after, "limit": limit}
         return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
