@@ -102,7 +102,7 @@ def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: 
     expect(page.get_by_text("This is your only passkey, so it cannot be deleted.")).to_be_visible()
     first = rows(page)
     add_security_key(page, authenticator)
-    expect(page.get_by_text("On one device only")).to_have_count(1)
+    expect(page.get_by_text("Security key", exact=True)).to_have_count(1)
     page.locator("summary", has_text="Rename").nth(1).click()
     page.get_by_label("New name").nth(1).fill("Blue key")
     page.locator("details[open]").get_by_role("button", name="Save").click()
