@@ -25,7 +25,7 @@ from ...logs import loggable, summary
 from .. import CredentialRecord, GrantRecord
 from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
-from .deletion import delete_with, mapped_base
+from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
@@ -177,10 +177,7 @@ class SQLCredentialRepository:
         return handle
 
     def delete_user(self, user_id: str) -> None:
-        def delete(connection: Connection) -> None:
-            # Grants come first: whoever is about to use one has claimed it, or comes too late to add a passkey.
-            connection.execute(grants.DELETE, {"owner": user_id})
-            statements.delete_account(connection, user_id)
+        self._call(lambda connection: delete_account(connection, user_id))
 
     def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
         wanted = {"owner": after, "limit": limit}

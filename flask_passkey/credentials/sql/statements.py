@@ -175,16 +175,6 @@ ADD_HANDLE = insert(user)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
 
 
-def delete_account(connection: Connection, user_id: str) -> None:
-    """Delete an account's credentials and user handles."""
-    owner = {"owner": user_id}
-    connection.execute(LOCK, owner)
-    handles = connection.execute(HANDLES, owner).scalars().all()
-    # The database cascades, but not SQLite on an engine that has not switched foreign keys on.
-    connection.execute(DELETE_ALL, {"handles": handles})
-    connection.execute(DELETE_USER, owner)
-
-
 def record_of(row: Row[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
     values = dict(zip(_NAMES, row, strict=True))
