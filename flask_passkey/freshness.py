@@ -10,7 +10,7 @@ from .accounts import Accounts, UserInfo
 from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
 from .errors import AccountRefused, SignInRequired, StepUpRequired
-from .holders import records_of
+from .holders import is_holder
 from .visitor import LastSignIn, Visitor
 
 
@@ -23,6 +23,8 @@ class StepUp:
     records: list[CredentialRecord]
     #: Has this session a fresh sign-in? Without one it may add the account's first passkey, and do nothing else.
     is_fresh: bool
+    #: Number of credentials that the account's id still has from an account that had it before.
+    others: int = 0
 
 
 class Freshness:
@@ -61,13 +63,15 @@ class Freshness:
         :raises StepUpRequired: there is no fresh sign-in.
         """
         info = self.require_sign_in(visitor)
-        records = records_of(self._credentials, info)
+        stored = self._credentials.of_user(info.id)
+        records = [record for record in stored if is_holder(info, record)]
+        others = len(stored) - len(records)
         if self._is_recent(visitor, self._config.step_up_age) and _rests_on(visitor.own_last_sign_in, records):
-            return StepUp(info, records, True)
+            return StepUp(info, records, True, others)
         if records:
             raise StepUpRequired(f"no fresh sign-in in the last {self._config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
         self._require_first(visitor)
-        return StepUp(info, records, False)
+        return StepUp(info, records, False, others)
 
     def may_add_first(self, visitor: Visitor) -> bool:
         """Tell whether the visitor may add a passkey to their account, which has none."""

@@ -350,8 +350,9 @@ class RelyingParty:
         """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
         record = replace(record, identity=allowed.info.identity or None)
         self._refuse_taken(record.id)
+        limit = self.config.max_credentials if allowed.is_fresh else 1
         try:
-            self.credentials.add(record, limit=self.config.max_credentials if allowed.is_fresh else 1)
+            self.credentials.add(record, limit=limit + allowed.others)
         except TooManyCredentials as exc:
             if allowed.is_fresh:
                 raise

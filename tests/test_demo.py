@@ -404,7 +404,9 @@ def kept_sessions(app: Flask) -> set[str]:
     """Return the files of sessions; the cache also has one with their number, and a folder of ours."""
     cache = app.config["SESSION_CACHELIB"]
     files = {str(path) for path in Path(cache._path).iterdir() if path.is_file()}
-    return files - {cache._get_filename(cache._fs_count_file)}
+    return {name for name in files if not name.endswith(cache._fs_transaction_suffix)} - {
+        cache._get_filename(cache._fs_count_file)
+    }
 
 
 def test_strangers_leave_no_session_behind(app: Flask, client: FlaskClient) -> None:

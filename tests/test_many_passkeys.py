@@ -42,7 +42,7 @@ def test_an_account_has_at_most_so_many_passkeys(config: dict[str, Any], most: i
     assert codes == [0] * (most - 1) + [40093] * 2
     assert client.put("/user/authn").status_code == 409
     rows = client.get("/user/authn").get_json()["data"]["credentials"]
-    client.delete(f"/user/authn/{rows[0]['id']}")
+    client.delete(f"/user/authn/{rows[-1]['id']}")
     assert code(add_passkey, client, VirtualAuthenticator(SITE)) == 0
 
 

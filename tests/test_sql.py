@@ -670,12 +670,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_reasons_hold_no_values(tmp_path: Path) -> None:
     """The reason of a failure, which is logged with its cause, holds nothing of the account or credential."""
     repository = SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/passkey.sqlite3")
-    repository.create_tables()
-    with repository.transaction() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER t BEFORE INSERT ON passkey_credential BEGIN SELECT RAISE(FAIL, 'no'); END"
-        )
-    repository.add_user("ada", new_record().user_handle)
+    repository.add_user("ada", b"Secret" * 9)
     with pytest.raises(CredentialStoreUnavailable) as caught:
         repository.add_user("Secret", b"Secret" * 9)
     assert "Secret" not in f"{caught.value} {caught.value.__cause__}"

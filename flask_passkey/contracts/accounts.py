@@ -94,7 +94,7 @@ class Handles(Contract):
             assert ids is not None and sorted(ids) == [b"\0", b"\1", b"\2"]
         assert repository.rename(b"\2", user_id="ada", label="Renamed").user_handle == b"\2" * 64
         with pytest.raises(TooManyCredentials):
-            repository.add(new_record(b"4"), limit=3)
+            repository.add(new_record(b"4"), limit=3, with_handle=True)
         for number in (0, 1):
             repository.delete(bytes([number]), user_id="ada", keep_last=True)
         with pytest.raises(LastCredential):
@@ -107,7 +107,7 @@ class Handles(Contract):
         """A user handle of another account is refused, and nothing is stored."""
         self.add(repository, new_record(b"1"), new_record(b"2", user_id="bob"))
         with pytest.raises(CredentialExists):
-            repository.add(new_record(b"3", user_handle=handle_of("bob")))
+            repository.add(new_record(b"3", user_handle=handle_of("bob")), with_handle=True)
         assert repository.get(b"3") is None
         assert [record.id for record in repository.of_user("bob")] == [b"2"]
 
@@ -119,6 +119,6 @@ class Handles(Contract):
             records = [
                 new_record(bytes([turn, n]), user_id=user_id, user_handle=bytes([turn, n]) * 32) for n in range(CALLERS)
             ]
-            answers = self.together([partial(repository.add, record, limit=3) for record in records])
+            answers = self.together([partial(repository.add, record, limit=3, with_handle=True) for record in records])
             assert sorted(answers, key=bool)[:2] == [None, None], answers
             assert len(repository.of_user(user_id)) == 3

@@ -179,6 +179,8 @@ class SQLCredentialRepository:
     def delete_user(self, user_id: str) -> None:
         self._call(lambda connection: delete_account(connection, user_id))
 
+        self._call(delete)
+
     def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
         wanted = {"owner": after, "limit": limit}
         return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
