@@ -171,7 +171,7 @@ class InsertIfNew:
 
 ADD_USER = InsertIfNew(user, "primary_for", GET_HANDLE)
 #: One more handle of an account that has one.
-ADD_HANDLE = insert(user)
+ADD_HANDLE = InsertIfNew(user, "user_handle", GET_OWNER)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
 
 
