@@ -42,7 +42,7 @@ def write(event: str, about: Mapping[str, Any], *, user_id: str = "", name: str 
         "action": action,
         "user_id": user_id or _owner(about),
         "name": name,
-        "purpose": about.get("purpose", ""),
+        "purpose": about.get("purpose") or about.get("kind") or "",
         "credential": ",".join(map(base64url_encode, _credentials(about))),
         **(_failure(error) if isinstance(error, Refusal) else {}),
     }

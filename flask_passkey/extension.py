@@ -389,7 +389,10 @@ class Passkey:
         return self._set("create_user", function)
 
     def name_available(self, function: NameAvailable) -> NameAvailable:
-        """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made."""
+        """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made.
+
+        Anybody can ask so. Leave it out where names are e-mail addresses: who has an account is nobody's business then.
+        """
         return self._set("name_available", function)
 
     def describe_user(self, function: DescribeUser) -> DescribeUser:

@@ -122,6 +122,18 @@ def test_a_deletion_that_is_undone_leaves_the_passkeys(shop: Shop) -> None:
     assert sign_in(shop.app.test_client(), key)["user"]["name"] == "ada"
 
 
+def test_a_deleted_accounts_invitation_is_for_nobody(shop: Shop) -> None:
+    """The links of an account that a session deletes are gone with it, and add nothing to the next with its id."""
+    ada = shop.add("ada")
+    shop.give_passkey(ada)
+    with shop.app.app_context():
+        token = shop.passkey.invite(shop.db.session.get(shop.Account, ada)).token
+    shop.delete(ada)
+    assert shop.add("carol") == ada
+    answer = shop.app.test_client().put("/user/authn", json={"grant": token})
+    assert (answer.status_code, answer.get_json()["code"]) == (404, 40094)
+
+
 class Base(DeclarativeBase):
     """The app's own tables."""
 

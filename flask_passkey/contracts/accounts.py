@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from ..credentials import CredentialRepository
-from ..errors import CredentialExists, LastCredential, TooManyCredentials
+from ..errors import CredentialNotFound, LastCredential, TooManyCredentials
 from .base import CALLERS, ROUNDS, Contract, handle_of, new_record
 
 
@@ -94,7 +94,7 @@ class Handles(Contract):
             assert ids is not None and sorted(ids) == [b"\0", b"\1", b"\2"]
         assert repository.rename(b"\2", user_id="ada", label="Renamed").user_handle == b"\2" * 64
         with pytest.raises(TooManyCredentials):
-            repository.add(new_record(b"4"), limit=3, with_handle=True)
+            repository.add(replace(records[0], id=b"4"), limit=3)
         for number in (0, 1):
             repository.delete(bytes([number]), user_id="ada", keep_last=True)
         with pytest.raises(LastCredential):
@@ -104,10 +104,12 @@ class Handles(Contract):
         self.add(repository, new_record(b"5", user_id="bob", user_handle=b"\2" * 64))
 
     def test_a_handle_belongs_to_one_account(self, repository: CredentialRepository) -> None:
-        """A user handle of another account is refused, and nothing is stored."""
+        """A user handle of another account, or of none, is refused, and nothing is stored."""
         self.add(repository, new_record(b"1"), new_record(b"2", user_id="bob"))
-        with pytest.raises(CredentialExists):
-            repository.add(new_record(b"3", user_handle=handle_of("bob")), with_handle=True)
+        assert repository.add_user("ada", handle_of("bob")) == handle_of("ada")
+        for handle in (handle_of("bob"), b"nobody's"):
+            with pytest.raises(CredentialNotFound):
+                repository.add(new_record(b"3", user_handle=handle))
         assert repository.get(b"3") is None
         assert [record.id for record in repository.of_user("bob")] == [b"2"]
 
@@ -119,6 +121,8 @@ class Handles(Contract):
             records = [
                 new_record(bytes([turn, n]), user_id=user_id, user_handle=bytes([turn, n]) * 32) for n in range(CALLERS)
             ]
-            answers = self.together([partial(repository.add, record, limit=3, with_handle=True) for record in records])
+            for record in records:
+                assert repository.add_user(user_id, record.user_handle) == handle_of(user_id)
+            answers = self.together([partial(repository.add, record, limit=3) for record in records])
             assert sorted(answers, key=bool)[:2] == [None, None], answers
             assert len(repository.of_user(user_id)) == 3

@@ -84,4 +84,4 @@ class Contract:
         """Store records, and the user handles of their accounts."""
         for record in records:
             repository.add_user(record.user_id, record.user_handle)
-            repository.add(record, with_handle=True)
+            repository.add(record)

@@ -43,8 +43,12 @@ class MemoryCredentialRepository:
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
         with self._lock:
-            if user_id not in self._handles:
-                self._take_handle(user_id, user_handle)
+            is_new = user_handle not in self._owners
+            if not is_new and user_id not in self._handles:
+                raise CredentialExists("the user handle belongs to another account")
+            if is_new:
+                self._owners[user_handle] = user_id
+                self._handles.setdefault(user_id, []).append(user_handle)
             return self._handles[user_id][0]
 
     def delete_user(self, user_id: str) -> None:
@@ -59,16 +63,14 @@ class MemoryCredentialRepository:
         with self._lock:
             return sorted(user_id for user_id in self._handles if user_id > after)[:limit]
 
-    def add(self, record: CredentialRecord, *, limit: int | None = None, with_handle: bool = False) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         with self._lock:
-            handles = self._handles.get(record.user_id, [])
-            if not handles or not (with_handle or record.user_handle in handles):
+            if self._owners.get(record.user_handle) != record.user_id:
                 raise CredentialNotFound("the account does not have this user handle: it was forgotten")
             if limit is not None and len(self._ids.get(record.user_id, ())) >= limit:
                 raise TooManyCredentials(f"the account has {limit} credentials")
             if record.id in self._records:
                 raise CredentialExists("the credential ID is already registered")
-            self._take_handle(record.user_id, record.user_handle)
             self._records[record.id] = record
             self._ids.setdefault(record.user_id, {})[record.id] = None
 
@@ -106,14 +108,6 @@ class MemoryCredentialRepository:
             if keep_last and len(self.of_user(user_id)) == 1:
                 raise LastCredential("the account has no other way to sign in")
             del self._records[credential_id], self._ids[user_id][credential_id]
-
-    def _take_handle(self, user_id: str, user_handle: bytes) -> None:
-        """Give the account a user handle, unless it has it already."""
-        if self._owners.setdefault(user_handle, user_id) != user_id:
-            raise CredentialExists("the user handle belongs to another account")
-        handles = self._handles.setdefault(user_id, [])
-        if user_handle not in handles:
-            handles.append(user_handle)
 
     def _owned(self, credential_id: bytes, user_id: str) -> CredentialRecord:
         record = self._records.get(credential_id)

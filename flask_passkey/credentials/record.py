@@ -78,11 +78,9 @@ class CredentialRepository(Protocol):
         """Return the user handle that new passkeys of an account get, ``None`` if it has none yet."""
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
-        """Give the account this user handle unless it has one; return the one it has afterwards.
+        """Give the account this user handle, and return the one that its new passkeys get, which is its first.
 
         Simultaneous callers all get the same answer.
-
-        :param user_handle: 64 random bytes.
         """
 
     def delete_user(self, user_id: str) -> None:
@@ -95,14 +93,12 @@ class CredentialRepository(Protocol):
         :param limit: as many as this at most.
         """
 
-    def add(self, record: CredentialRecord, *, limit: int | None = None, with_handle: bool = False) -> None:
-        """Store a new credential; its account must have a user handle.
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+        """Store a new credential; its account must have the record's user handle.
 
         :param limit: refuse if the account has so many already; this holds under simultaneous calls.
-        :param with_handle: give the account the record's user handle as one more, for records of another system.
         :raises CredentialNotFound: the account does not have the record's user handle, because it was forgotten.
-        :raises CredentialExists: the ID is registered, to any account, or the user handle is another account's. Of
-            simultaneous callers exactly one succeeds.
+        :raises CredentialExists: the ID is registered, to any account. Of simultaneous callers exactly one succeeds.
         :raises TooManyCredentials: the account has ``limit`` credentials or more.
         """
 

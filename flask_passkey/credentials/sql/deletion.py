@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, Engine, event, inspect
 
-from . import statements
+from . import grants, statements
 from .tables import passkey_user
 
 UserId = Callable[[Any], str]
@@ -39,6 +39,18 @@ def delete_with(model: type, *, user_id: UserId | None = None) -> None:
         event.listen(model, "before_delete", lambda _, connection, row: _delete(connection, model, row), propagate=True)
 
 
+def delete_account(connection: Connection, user_id: str) -> None:
+    """Delete an account's grants, credentials and user handles."""
+    owner = {"owner": user_id}
+    # Grants come first: whoever is about to use one has claimed it, or comes too late to add a passkey.
+    connection.execute(grants.DELETE, owner)
+    connection.execute(statements.LOCK, owner)
+    handles = connection.execute(statements.HANDLES, owner).scalars().all()
+    # The database cascades, except SQLite on an engine that has not switched foreign keys on.
+    connection.execute(statements.DELETE_ALL, {"handles": handles})
+    connection.execute(statements.DELETE_USER, owner)
+
+
 def mapped_base(model: type) -> type | None:
     """Return the topmost mapped class above this one, ``None`` for one that SQLAlchemy's ORM does not know."""
     mapper = getattr(model, "__mapper__", None)
@@ -51,7 +63,7 @@ def _primary_key(row: Any) -> str:
 
 def _delete(connection: Connection, model: type, row: Any) -> None:
     if _has_tables(connection):
-        statements.delete_account(connection, _ids[model](row))
+        delete_account(connection, _ids[model](row))
 
 
 def _has_tables(connection: Connection) -> bool:

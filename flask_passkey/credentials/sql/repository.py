@@ -25,7 +25,7 @@ from ...logs import loggable, summary
 from .. import CredentialRecord, GrantRecord
 from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
-from .deletion import delete_with, mapped_base
+from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
@@ -167,9 +167,12 @@ class SQLCredentialRepository:
         values = {"user_id": user_id, "user_handle": user_handle, "primary_for": user_id}
 
         def add(connection: Connection) -> bytes | None:
-            return (
-                user_handle if statements.ADD_USER(connection, values) else statements.ADD_USER.find(connection, values)
-            )
+            if statements.ADD_USER(connection, values):
+                return user_handle
+            first = statements.ADD_USER.find(connection, values)
+            if first not in (None, user_handle):
+                statements.ADD_HANDLE(connection, values | {"primary_for": None})
+            return first
 
         handle = self._call(add)
         if handle is None:
@@ -177,18 +180,13 @@ class SQLCredentialRepository:
         return handle
 
     def delete_user(self, user_id: str) -> None:
-        def delete(connection: Connection) -> None:
-            # Grants come first: whoever is about to use one has claimed it, or comes too late to add a passkey.
-            connection.execute(grants.DELETE, {"owner": user_id})
-            statements.delete_account(connection, user_id)
-
-        self._call(delete)
+        self._call(lambda connection: delete_account(connection, user_id))
 
     def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
         wanted = {"owner": after, "limit": limit}
         return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
 
-    def add(self, record: CredentialRecord, *, limit: int | None = None, with_handle: bool = False) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
         owner = {"owner": record.user_id}
 
         def add(connection: Connection) -> None:
@@ -196,24 +194,13 @@ class SQLCredentialRepository:
                 raise CredentialNotFound("the account has no user handle: it was forgotten")
             if limit is not None and len(connection.execute(statements.LOCK_IDS, owner).all()) >= limit:
                 raise TooManyCredentials(f"the account has {limit} credentials")
-            self._check_handle(connection, record, with_handle=with_handle)
+            owner_of_handle = connection.execute(statements.GET_OWNER, {"handle": record.user_handle}).scalar()
+            if owner_of_handle != record.user_id:
+                raise CredentialNotFound("the account does not have this user handle: it was forgotten")
             if not statements.ADD(connection, statements.values_of(record)):
                 raise CredentialExists("the credential ID is already registered")
 
         self._call(add)
-
-    def _check_handle(self, connection: Connection, record: CredentialRecord, *, with_handle: bool) -> None:
-        """See that the account, which is locked, has the record's user handle, or give it one more."""
-        owner = connection.execute(statements.GET_OWNER, {"handle": record.user_handle}).scalar()
-        if owner is None and not with_handle:
-            raise CredentialNotFound("the account does not have this user handle: it was forgotten")
-        if owner is None:
-            if connection.execute(statements.GET, {"key": record.id}).first() is not None:
-                raise CredentialExists("the credential ID is already registered")
-            handle = {"user_id": record.user_id, "user_handle": record.user_handle, "primary_for": None}
-            connection.execute(statements.ADD_HANDLE, handle)
-        elif owner != record.user_id:
-            raise CredentialExists("the user handle belongs to another account")
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}

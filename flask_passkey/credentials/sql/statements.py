@@ -171,18 +171,8 @@ class InsertIfNew:
 
 ADD_USER = InsertIfNew(user, "primary_for", GET_HANDLE)
 #: One more handle of an account that has one.
-ADD_HANDLE = insert(user)
+ADD_HANDLE = InsertIfNew(user, "user_handle", GET_OWNER)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
-
-
-def delete_account(connection: Connection, user_id: str) -> None:
-    """Delete an account's credentials and user handles."""
-    owner = {"owner": user_id}
-    connection.execute(LOCK, owner)
-    handles = connection.execute(HANDLES, owner).scalars().all()
-    # The database cascades, but not SQLite on an engine that has not switched foreign keys on.
-    connection.execute(DELETE_ALL, {"handles": handles})
-    connection.execute(DELETE_USER, owner)
 
 
 def record_of(row: Row[Any]) -> CredentialRecord:
