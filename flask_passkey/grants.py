@@ -94,7 +94,7 @@ class Grants:
         token, info, now = secrets.token_urlsafe(32), self._accounts.describe(user), self._clock()
         expires_at = now + span
         with self._repository.transaction():
-            self._add(info.id, [token], kind=INVITATION, created_at=now, expires_at=expires_at)
+            self._add(info, [token], kind=INVITATION, created_at=now, expires_at=expires_at)
         self._tell_invited(user, info.id, kind=INVITATION, count=1, expires_at=expires_at)
         return Invitation(token, expires_at, info, f"{page}{'' if '#' in page else '#'}{token}" if page else "")
 
@@ -108,11 +108,11 @@ class Grants:
         """
         if not 1 <= count <= MAX_CODES:
             raise ValueError(f"{count} is not a number of codes from 1 to {MAX_CODES}")
-        user_id, codes = self._accounts.describe(user).id, [_new_code() for _ in range(count)]
+        info, codes = self._accounts.describe(user), [_new_code() for _ in range(count)]
         with self._repository.transaction():
-            self._repository.delete_grants(user_id, kind=RECOVERY_CODE, rp_id=self._rp_id)
-            self._add(user_id, codes, kind=RECOVERY_CODE, created_at=self._clock())
-        self._tell_invited(user, user_id, kind=RECOVERY_CODE, count=count, expires_at=None)
+            self._repository.delete_grants(info.id, kind=RECOVERY_CODE, rp_id=self._rp_id)
+            self._add(info, codes, kind=RECOVERY_CODE, created_at=self._clock())
+        self._tell_invited(user, info.id, kind=RECOVERY_CODE, count=count, expires_at=None)
         return codes
 
     def withdraw(self, user: Any, *, kind: str | None = None) -> int:
@@ -155,13 +155,13 @@ class Grants:
             raise GrantNotFound("the grant was used, withdrawn or expired in the meantime")
         return grant
 
-    def _add(self, user_id: str, tokens: Sequence[str], **about: Any) -> None:
+    def _add(self, info: UserInfo, tokens: Sequence[str], **about: Any) -> None:
         """Store the grants of one account, which has a user handle then."""
-        if self._repository.get_user_handle(user_id) is None:
-            self._repository.add_user(user_id, new_user_handle())
+        if self._repository.get_user_handle(info.id) is None:
+            self._repository.add_user(info.id, new_user_handle())
+        about |= {"user_id": info.id, "identity": info.identity or None, "rp_id": self._rp_id}
         for token in tokens:
-            grant = GrantRecord(token_hash=hash_of(token), user_id=user_id, rp_id=self._rp_id, **about)
-            self._repository.add_grant(grant)
+            self._repository.add_grant(GrantRecord(token_hash=hash_of(token), **about))
 
     def _tell_invited(self, user: Any, user_id: str, **about: Any) -> None:
         signals.send(signals.invited, self._sender, audit={"user_id": user_id}, user=user, **about)

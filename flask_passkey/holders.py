@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .accounts import UserInfo
-from .credentials import CredentialRecord, CredentialRepository
+from .credentials import CredentialRecord, CredentialRepository, GrantRecord
 
 
-def is_holder(info: UserInfo, record: CredentialRecord) -> bool:
-    """Tell whether a credential was made for this account, and not for one that had its id before."""
+def is_holder(info: UserInfo, record: CredentialRecord | GrantRecord) -> bool:
+    """Tell whether a credential or grant was made for this account, and not for one that had its id before."""
     return not record.identity or not info.identity or record.identity == info.identity
 
 

@@ -23,7 +23,7 @@ from .ceremonies.decoys import decoys, is_decoy
 from .ceremonies.pending import ENROLMENT, REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
 from .ceremonies.registration import new_user_handle
 from .config import PasskeyConfig
-from .credentials import CredentialRecord, CredentialRepository
+from .credentials import CredentialRecord, CredentialRepository, GrantRecord
 from .encoding import base64url_decode
 from .errors import (
     AccountRefused,
@@ -207,6 +207,7 @@ class RelyingParty:
         found = self.grants.find(grant)
         _require_same_account(visitor, found.user_id)
         _, info = self.accounts.load(found.user_id)
+        _require_holder(info, found)
         return self._begin_adding(visitor, info, records_of(self.credentials, info), grant=found.token_hash)
 
     def _begin_adding(
@@ -341,6 +342,7 @@ class RelyingParty:
         with self.credentials.transaction():
             grant = self.grants.claim(base64url_decode(pending.grant))
             user, info = self.accounts.load(pending.user_id)
+            _require_holder(info, grant)
             record = replace(record, identity=info.identity or None)
             self.credentials.add(record, limit=self.config.max_credentials)
         self._tell(signals.enrolled, info, user=user, credential=record, grant=grant)
@@ -519,6 +521,12 @@ def _require_same_account(visitor: Visitor, user_id: str) -> None:
     """Refuse a grant of another account than the visitor's; nobody need be signed in."""
     if visitor.user_id not in ("", user_id):
         raise GrantNotFound("the grant is for another account than the one that is signed in")
+
+
+def _require_holder(info: UserInfo, grant: GrantRecord) -> None:
+    """Refuse a grant that was made for an account that had the id before."""
+    if not is_holder(info, grant):
+        raise GrantNotFound("this id belonged to another account when the grant was made, by UserInfo.identity")
 
 
 def _label_for(record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session as ORMSession
 
 from flask_passkey import MemoryCredentialRepository, Passkey, SQLCredentialRepository, UserInfo, delete_with
 from flask_passkey.errors import Misconfigured
-from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_encode, sign_in, sign_up
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_encode, enrol, sign_in, sign_up
 
 # The app's own code deletes
 
@@ -267,3 +267,22 @@ def test_an_identity_must_fit(site: App) -> None:
         assert refused.value.code == Misconfigured.code
     finally:
         Holder.made = usual
+
+
+def test_grants_of_the_one_before_open_nothing(site: App) -> None:
+    """A link and a code that were made for the former holder of an id add no passkey to the next one's account."""
+    sign_up(site.app.test_client(), VirtualAuthenticator(SITE), "ada")
+    with site.app.app_context():
+        link, code = site.passkey.invite(site.user("ada")).token, site.passkey.recovery_codes(site.user("ada"))[0]
+    begun = site.app.test_client()
+    options = begun.put("/user/authn", json={"grant": link}).get_json()["data"]
+    carol = succeed(site, site.user("ada"))
+    for token in (link, code):
+        with pytest.raises(Refused) as refused:
+            enrol(site.app.test_client(), VirtualAuthenticator(SITE), token)
+        assert refused.value.code == 40094
+    body = {"session_id": options["session_id"], "response": VirtualAuthenticator(SITE).create(options["options"])}
+    assert begun.post("/user/authn", json=body).get_json()["code"] == 40094
+    with site.app.app_context():
+        assert [grant.kind for grant in site.passkey.grants_of(carol)].count("invitation") == 1
+        enrol(site.app.test_client(), VirtualAuthenticator(SITE), site.passkey.invite(carol).token)

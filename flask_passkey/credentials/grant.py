@@ -32,6 +32,8 @@ class GrantRecord:
     created_at: datetime
     #: From then on it is good for nothing; ``None`` where it has no time limit.
     expires_at: datetime | None = None
+    #: :attr:`~flask_passkey.UserInfo.identity` of the account when it was made, where the app tells one.
+    identity: str | None = None
 
     def is_expired(self, now: datetime) -> bool:
         """Tell whether its time is up."""

@@ -27,7 +27,7 @@ from .tables import passkey_user as user
 _owner: BindParameter[str] = bindparam("owner", type_=String)
 _now = bindparam("now", type_=DateTime(timezone=True))
 _handle = select(user.c.user_handle).where(user.c.primary_for == _owner)
-_COLUMNS = ("token_hash", "rp_id", "kind", "created_at", "expires_at")
+_COLUMNS = ("token_hash", "rp_id", "kind", "created_at", "expires_at", "identity")
 _NAMES = ("user_id", *_COLUMNS)
 _records = select(user.c.user_id, *(grant.c[name] for name in _COLUMNS)).join_from(grant, user)
 _with_key = grant.c.token_hash == bindparam("key", type_=LargeBinary)
@@ -68,4 +68,5 @@ def values_of(record: GrantRecord) -> dict[str, Any]:
         "new_kind": record.kind,
         "new_created_at": record.created_at.astimezone(UTC),
         "new_expires_at": record.expires_at and record.expires_at.astimezone(UTC),
+        "new_identity": record.identity,
     }

@@ -114,6 +114,7 @@ passkey_grant = Table(
     Column("kind", String(32), nullable=False),
     Column("created_at", _time(), nullable=False),
     Column("expires_at", _time()),
+    Column("identity", String(255)),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
