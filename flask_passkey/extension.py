@@ -218,9 +218,10 @@ class Passkey:
         :raises CeremonyStoreUnavailable: the session store cannot be reached.
         """
         user = self._require_user("confirm_user")
-        sessions.confirm(self._state().accounts.describe(user).id)
+        info = self._state().accounts.describe(user)
+        sessions.confirm(info.id)
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        signals.send(signals.identity_confirmed, app, user=user)
+        signals.send(signals.identity_confirmed, app, audit=self.relying_party.audit_of(info), user=user)
 
     def signed_out(self) -> None:
         """End what a passkey or an offer has left in the session; call it where your app signs people out.

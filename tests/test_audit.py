@@ -105,6 +105,26 @@ def test_every_refusal_is_a_line(site: App, audit: Audit) -> None:
     assert "evil.example" in audit.take()["reason"]
 
 
+def test_confirmations_and_links_are_lines(site: App, audit: Audit) -> None:
+    """Who was confirmed, was given a link or lost one, and with what passkey they came back, is told by the account."""
+    client = site.app.test_client()
+
+    @site.app.get("/confirm")
+    def confirm() -> str:
+        site.passkey.confirm_user()
+        return ""
+
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    user = site.user("ada")
+    audit._caplog.clear()
+    client.get("/confirm")
+    with site.app.app_context():
+        site.passkey.invite(user)
+        site.passkey.withdraw(user)
+    assert [line["event"] for line in audit.lines] == ["identity-confirmed", "invited", "withdrawn"]
+    assert {line["user_id"] for line in audit.lines} == {user.id}
+
+
 def test_reported_oddities_are_lines(site: App, audit: Audit) -> None:
     """A counter that did not grow is told beside the sign-in that was accepted."""
     ada = VirtualAuthenticator(SITE, sign_count_step=1)
