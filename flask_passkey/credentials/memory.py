@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +58,7 @@ class MemoryCredentialRepository:
                 del self._records[credential_id]
             self.delete_grants(user_id)
 
-    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+    def user_ids(self, *, after: str = "", limit: int = 500) -> list[str]:
         with self._lock:
             return sorted(user_id for user_id in self._handles if user_id > after)[:limit]
 
@@ -82,7 +81,7 @@ class MemoryCredentialRepository:
             records = [self._records[credential_id] for credential_id in self._ids.get(user_id, ())]
             return sorted(records, key=lambda record: record.created_at)
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> list[bytes] | None:
         with self._lock:
             stored = self._records.get(record.id)
             if stored is None or (counter_must_grow and not counter_grows(stored.sign_count, record.sign_count)):
@@ -135,7 +134,7 @@ class MemoryCredentialRepository:
             del self._grants[token_hash]
             return True
 
-    def grants_of(self, user_id: str) -> builtins.list[GrantRecord]:
+    def grants_of(self, user_id: str) -> list[GrantRecord]:
         with self._lock:
             grants = [grant for grant in self._grants.values() if grant.user_id == user_id]
             return sorted(grants, key=lambda grant: grant.created_at)

@@ -7,7 +7,6 @@ Python spelling, plus what people need to tell their passkeys apart.
 
 from __future__ import annotations
 
-import builtins
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,7 +85,7 @@ class CredentialRepository(Protocol):
     def delete_user(self, user_id: str) -> None:
         """Delete the account's user handles and all its credentials; do nothing if it has none."""
 
-    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+    def user_ids(self, *, after: str = "", limit: int = 500) -> list[str]:
         """Return ids of accounts that have a user handle, in the store's order.
 
         :param after: only those that come after this one.
@@ -108,7 +107,7 @@ class CredentialRepository(Protocol):
     def of_user(self, user_id: str) -> list[CredentialRecord]:
         """Return the account's records, oldest first."""
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> list[bytes] | None:
         """Store what a sign-in changed, in one atomic step (section 7.2, step 24).
 
         It takes ``sign_count``, ``backup_state``, ``last_used_at``, ``uv_initialized`` and ``backup_eligible``

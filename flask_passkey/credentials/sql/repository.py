@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -182,7 +181,7 @@ class SQLCredentialRepository:
     def delete_user(self, user_id: str) -> None:
         self._call(lambda connection: delete_account(connection, user_id))
 
-    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+    def user_ids(self, *, after: str = "", limit: int = 500) -> list[str]:
         wanted = {"owner": after, "limit": limit}
         return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
 
@@ -207,12 +206,12 @@ class SQLCredentialRepository:
         row = self._read(lambda connection: connection.execute(statements.GET, key).one_or_none())
         return None if row is None else statements.record_of(row)
 
-    def of_user(self, user_id: str) -> builtins.list[CredentialRecord]:
+    def of_user(self, user_id: str) -> list[CredentialRecord]:
         owner = {"owner": user_id}
         rows = self._read(lambda connection: connection.execute(statements.LIST, owner).all())
         return [statements.record_of(row) for row in rows]
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> builtins.list[bytes] | None:
+    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> list[bytes] | None:
         record_use = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
         return self._call(lambda connection: record_use(connection, statements.use_of(record)), single=True)
 
@@ -260,7 +259,7 @@ class SQLCredentialRepository:
         claim = {"key": token_hash, "now": now.astimezone(UTC)}
         return self._call(lambda connection: connection.execute(grants.CLAIM, claim).rowcount == 1, single=True)
 
-    def grants_of(self, user_id: str) -> builtins.list[GrantRecord]:
+    def grants_of(self, user_id: str) -> list[GrantRecord]:
         rows = self._read(lambda connection: connection.execute(grants.LIST, {"owner": user_id}).all())
         return [grants.record_of(row) for row in rows]
 
