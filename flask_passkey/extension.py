@@ -5,6 +5,7 @@ What belongs to one app is kept under that app, never on the extension, so one e
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
@@ -18,7 +19,7 @@ from .accounts import Accounts, Hooks, UserInfo
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
 from .credentials.sql import SQLCredentialRepository
-from .errors import ConfigurationError, CredentialStoreUnavailable, Refusal
+from .errors import ConfigurationError, CredentialStoreUnavailable, Misconfigured, Refusal
 from .outcomes import Registered, SignedIn
 from .pending import CeremonyStore, require_rotation, store_for
 from .pending.ceremonies import PendingCeremonies
@@ -26,8 +27,10 @@ from .relying_party import RelyingParty
 from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import flask_login, http, outage, rows, schemas, sessions, views
+from .web import flask_login, http, others, outage, rows, schemas, sessions, views
 from .web.rows import PasskeyRow
+
+log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 # The hooks: what each is called with. A coroutine is as good as what it returns.
@@ -80,7 +83,7 @@ class Passkey:
         """
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
-        config = PasskeyConfig.from_mapping(app.config, development=app.debug or app.testing)
+        config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
         store = _store_of(app, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
@@ -88,9 +91,11 @@ class Passkey:
         app.extensions["passkey"] = self
         keep(app, state)
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
-        app.register_error_handler(Refusal, http.refuse)
+        if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
+            app.register_error_handler(Refusal, http.refuse)
         _add_well_known(app, config)
         _guard_sessions(app, store)
+        _settle_with_others(app)
         flask_login.on_logout(app, sessions.forget_sign_in)
 
     def _make_state(
@@ -170,7 +175,8 @@ class Passkey:
 
         Otherwise it is answered with the envelope, code 401 or 40091; handle
         :class:`~flask_passkey.errors.SignInRequired` and :class:`~flask_passkey.errors.StepUpRequired` with
-        ``app.errorhandler`` to show a page instead.
+        ``app.errorhandler`` to show a page instead. It works in the resources of Flask-RESTX, Flask-RESTful and
+        flask-smorest, too.
 
         :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
         """
@@ -204,9 +210,11 @@ class Passkey:
 
         The offer is good for one try within five minutes. While the credentials cannot be read there is none.
         """
+        visitor = sessions.visitor()
         try:
-            return self.relying_party.may_create_conditionally(sessions.visitor())
-        except CredentialStoreUnavailable:
+            return self.relying_party.may_create_conditionally(visitor)
+        except (CredentialStoreUnavailable, Misconfigured) as refusal:
+            log.warning("No passkey is offered, as the credentials cannot be read: %s", refusal.reason)
             return False
 
     def list_passkeys(self) -> list[PasskeyRow]:
@@ -324,6 +332,18 @@ def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
         if not outage.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
             outage.guard(app.session_interface)
+        return inner(environ, start_response)
+
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def _settle_with_others(app: Flask) -> None:
+    """Come to terms with other extensions when a request comes, for then all of them are there."""
+    inner = app.wsgi_app
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        others.exempt_from_csrf(app, views.blueprint)
+        others.answer_refusals(app)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
