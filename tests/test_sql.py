@@ -27,7 +27,7 @@ from sqlalchemy.schema import CreateTable
 from flask_passkey.contracts import CredentialRepositoryContract, new_record
 from flask_passkey.contracts.repository import Adding, Deleting
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata, passkey_credential, passkey_user
-from flask_passkey.errors import ConfigurationError, CredentialExists, CredentialStoreUnavailable
+from flask_passkey.errors import ConfigurationError, CredentialExists, CredentialStoreUnavailable, Misconfigured
 
 #: The app's own table.
 account = Table("account", MetaData(), Column("id", Integer, primary_key=True), Column("name", String(40), unique=True))
@@ -190,8 +190,8 @@ def test_taken_name_can_be_told(postgresql: Engine, nested: bool) -> None:
 
 
 def test_other_errors_of_the_apps_statements_are_the_stores(repository: SQLCredentialRepository) -> None:
-    """An error of the database in the app's block means that the store is unavailable; the cause stays with it."""
-    with pytest.raises(CredentialStoreUnavailable) as caught, repository.transaction() as connection:
+    """An error of the database in the app's block is the store's, here a mistake; the cause stays with it."""
+    with pytest.raises(Misconfigured) as caught, repository.transaction() as connection:
         connection.execute(text("SELECT nonsense FROM nowhere"))
     assert isinstance(caught.value.__cause__, OperationalError)
 
@@ -211,7 +211,7 @@ def test_failed_call_fails_its_transaction(repository: SQLCredentialRepository) 
     with pytest.raises(CredentialStoreUnavailable), repository.transaction() as connection:
         fill(repository)
         connection.execute(text("ALTER TABLE passkey_credential RENAME TO elsewhere"))
-        with pytest.raises(CredentialStoreUnavailable):
+        with pytest.raises(Misconfigured):
             repository.get(b"id")
         connection.execute(text("ALTER TABLE elsewhere RENAME TO passkey_credential"))
     assert repository.get_user_handle("ada") is None
@@ -284,7 +284,7 @@ def test_reading_waits_for_nobody(tmp_path: Path) -> None:
             pass
     with repository.reading() as connection:
         connection.execute(account.insert(), {"name": "eve"})
-    with pytest.raises(CredentialStoreUnavailable), repository.reading() as connection:
+    with pytest.raises(Misconfigured), repository.reading() as connection:
         connection.execute(text("SELECT nonsense FROM nowhere"))
     with repository.reading() as connection:
         assert names(connection) == ["ada", "bob"]
@@ -424,7 +424,7 @@ def test_tables_can_be_created_at_once(db: SQLAlchemy, kind: str) -> None:
 def test_missing_tables_are_not_created_where_switched_off(engine: Engine) -> None:
     """With ``create_tables=False`` the tables are left to migrations; while they are missing, the log says so."""
     repository = SQLCredentialRepository(engine, create_tables=False)
-    with pytest.raises(CredentialStoreUnavailable, match="no such table: passkey.*create_tables is off"):
+    with pytest.raises(Misconfigured, match="no such table: passkey.*create_tables is off"):
         repository.get(b"id")
     assert inspect(engine).get_table_names() == ["account"]
     repository.create_tables()
@@ -435,7 +435,7 @@ def test_dropped_tables_come_back(repository: SQLCredentialRepository, engine: E
     """When somebody drops the tables, the next call fails and the one after it finds them again."""
     fill(repository)
     metadata.drop_all(engine)
-    with pytest.raises(CredentialStoreUnavailable):
+    with pytest.raises(Misconfigured):
         repository.get(b"id")
     assert repository.get(b"id") is None
 

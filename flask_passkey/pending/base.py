@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from ..errors import CeremonyStoreUnavailable
+from ..errors import CeremonyStoreUnavailable, Misconfigured, Refusal
 from .internals import key_prefix
 
 log = logging.getLogger(__name__)
@@ -76,9 +76,14 @@ class Adapter:
         except self.errors as exc:
             raise self._unavailable(exc) from exc
 
-    def _unavailable(self, exc: Exception) -> CeremonyStoreUnavailable:
+    def _unavailable(self, exc: Exception) -> Refusal:
         first_line = str(exc).partition("\n")[0]
-        return CeremonyStoreUnavailable(f"{type(self).__name__}: {type(exc).__name__}: {first_line}")
+        refusal = Misconfigured if self._is_mistake(exc) else CeremonyStoreUnavailable
+        return refusal(f"{type(self).__name__}: {type(exc).__name__}: {first_line}")
+
+    def _is_mistake(self, exc: Exception) -> bool:
+        """Tell whether no other try could help. Adapters override it where the store's library tells."""
+        return False
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         raise NotImplementedError

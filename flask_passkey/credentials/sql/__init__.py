@@ -6,6 +6,7 @@
     statements.py    every statement it runs, and the conversion between records and rows
     connections.py   its sources of connections: an engine, or the app's session
     driver.py        single statements on SQLite, without SQLAlchemy's execution
+    failures.py      which errors are worth another try
     engines.py       our own engine for a database URL
     tables.py        the two tables
 """

@@ -17,11 +17,13 @@ from ...errors import (
     CredentialNotFound,
     CredentialStoreUnavailable,
     LastCredential,
+    Misconfigured,
 )
 from .. import CredentialRecord
 from . import statements
 from .connections import Connections, EngineConnections, SessionConnections
 from .engines import engine_for
+from .failures import is_mistake
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
     from sqlalchemy.orm import Session, scoped_session
@@ -108,7 +110,8 @@ class SQLCredentialRepository:
         It gives the connection. Rows that the app writes on it take effect together with the rest. A block inside a
         block joins the outer one. If the inner one raises and the outer one goes on, only the inner one is undone.
         What the block raises comes out unchanged, IntegrityError included; only other errors of SQLAlchemy become
-        :class:`~flask_passkey.errors.CredentialStoreUnavailable`.
+        :class:`~flask_passkey.errors.CredentialStoreUnavailable` or, where no other try could help,
+        :class:`~flask_passkey.errors.Misconfigured`.
         """
         current = self._open()
         with self._given(self._outer() if current is None else self._inner(current)) as connection:
@@ -259,9 +262,10 @@ class SQLCredentialRepository:
         current = self._current.get()
         return current if current is not None and current.is_open else None
 
-    def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable:
+    def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable | Misconfigured:
         """Return the refusal with the error's first line for the log: databases add values on further lines."""
         self._connections.forget_tables()  # somebody may have dropped them
         cause = getattr(exc, "orig", None) or exc
         first_line = str(cause).partition("\n")[0]
-        return CredentialStoreUnavailable(f"{type(cause).__name__}: {first_line}{self._hint}")
+        refusal = Misconfigured if is_mistake(exc) else CredentialStoreUnavailable
+        return refusal(f"{type(cause).__name__}: {first_line}{self._hint}")
