@@ -21,7 +21,14 @@ from .credentials import CredentialRepository
 from .credentials.sql import SQLCredentialRepository
 from .errors import ConfigurationError, CredentialStoreUnavailable, Misconfigured, Refusal
 from .outcomes import Registered, SignedIn
-from .pending import CeremonyStore, require_rotation, store_for
+from .pending import (
+    CeremonyStore,
+    DatabaseStore,
+    check_sessions,
+    has_session_ids,
+    require_rotation,
+    store_for,
+)
 from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, current, keep
@@ -84,10 +91,12 @@ class Passkey:
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
-        store = _store_of(app, ceremony_store or self._ceremony_store)
+        credentials = credentials or self._credentials
+        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app))
+        store = _store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
-        state = self._make_state(app, config, credentials or self._credentials, store)
+        state = self._make_state(app, config, credentials, store)
         app.extensions["passkey"] = self
         keep(app, state)
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
@@ -102,14 +111,14 @@ class Passkey:
         self,
         app: Flask,
         config: PasskeyConfig,
-        credentials: CredentialRepository | None,
+        credentials: CredentialRepository,
         store: Callable[[], CeremonyStore],
     ) -> State:
         accounts = Accounts(self._hooks, lambda: flask_login.hooks_of(app))
         party = RelyingParty(
             config=config,
             accounts=accounts,
-            credentials=credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app)),
+            credentials=credentials,
             pending=PendingCeremonies(store, rp_id=config.rp_id),
             trust=load_trust(config),
             secret=_secret(app, config),
@@ -311,8 +320,12 @@ class Passkey:
         return function
 
 
-def _store_of(app: Flask, own: CeremonyStore | None) -> Callable[[], CeremonyStore]:
-    """Return what gives the store of an app's pending ceremonies: the given one, or that behind Flask-Session."""
+def _store_of(
+    app: Flask, config: PasskeyConfig, credentials: CredentialRepository, own: CeremonyStore | None
+) -> Callable[[], CeremonyStore]:
+    """Return what gives the store of an app's pending ceremonies: the given one, or that which the settings say."""
+    if own is None and config.ceremony_store == "database":
+        return _database_store(app, credentials)
     choose = cache(partial(store_for, config=app.config))  # an app may get another interface, say in a test
 
     def store() -> CeremonyStore:
@@ -324,6 +337,24 @@ def _store_of(app: Flask, own: CeremonyStore | None) -> Callable[[], CeremonySto
     return store
 
 
+def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[], CeremonyStore]:
+    if not isinstance(credentials, SQLCredentialRepository):
+        kind = type(credentials)
+        raise ConfigurationError(
+            "PASSKEY_CEREMONY_STORE = 'database' keeps pending ceremonies beside the credentials, which are in "
+            f"{kind.__module__}.{kind.__qualname__}, not in an SQL database. Write Passkey(app, credentials="
+            "SQLCredentialRepository(session=db.session)) or PASSKEY_CEREMONY_STORE = 'flask-session'"
+        )
+    database = DatabaseStore(credentials)
+    check = cache(check_sessions)  # once for each interface and key
+
+    def store() -> CeremonyStore:
+        check(app.session_interface, secret_key=app.secret_key)
+        return database
+
+    return store
+
+
 def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
     """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
     inner = app.wsgi_app
@@ -331,7 +362,8 @@ def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
     def wsgi_app(environ: Any, start_response: Any) -> Any:
         if not outage.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
-            outage.guard(app.session_interface)
+            if has_session_ids(app.session_interface):  # others are left alone
+                outage.guard(app.session_interface)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]

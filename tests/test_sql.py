@@ -449,7 +449,7 @@ def test_alembic_makes_the_same_tables(database: str, engine: Engine, request: p
         upgrade = produce_migrations(context, metadata).upgrade_ops
         assert upgrade is not None
         code = render_python_code(upgrade, migration_context=context)
-        assert code.count("op.create_table(") == 2
+        assert code.count("op.create_table(") == len(metadata.tables)
         assert "flask_passkey" not in code
         assert "pk_passkey_user" in code
         assert "fk_passkey_credential_user_handle" in code
@@ -707,3 +707,18 @@ def test_foreign_keys_need_not_be_on(repository: SQLCredentialRepository, engine
     with engine.connect() as connection:
         assert connection.execute(passkey_credential.select()).all() == []
         assert connection.execute(passkey_user.select()).all() == []
+
+
+@pytest.mark.services
+def test_tables_may_be_in_a_schema(postgresql: Engine) -> None:
+    """Where another package has tables of our names, ours can be in a schema of their own."""
+    with postgresql.begin() as connection:
+        connection.execute(text("CREATE TABLE passkey_user (id INTEGER)"))
+        connection.execute(text("CREATE SCHEMA passkeys"))
+    repository = SQLCredentialRepository(postgresql.execution_options(schema_translate_map={None: "passkeys"}))
+    fill(repository)
+    assert repository.get(b"id") == new_record()
+    with postgresql.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM passkey_user")).scalar_one() == 0
+        connection.execute(text("DROP SCHEMA passkeys CASCADE"))
+        connection.execute(text("DROP TABLE passkey_user"))

@@ -82,6 +82,9 @@ class PasskeyConfig:
     #: SQLAlchemy URL of the credentials: ``"postgresql+psycopg://…"``. By default ``passkey.sqlite3`` in the
     #: instance folder.
     database_uri: str = field(default="", repr=False)
+    #: Where pending ceremonies are kept: in the store behind ``flask-session``, or in the ``database`` of the
+    #: credentials; then the app's sessions may be of any kind.
+    ceremony_store: str = "flask-session"
     #: Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
     #: ``{"enroll": "https://…", "manage": "https://…"}``.
     endpoints: Mapping[str, str] = field(default_factory=dict)

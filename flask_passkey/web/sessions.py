@@ -66,9 +66,10 @@ def _tell(outcome: SignedIn) -> None:
 
 def _rotate(*, previous_user_id: str, user_id: str) -> None:
     """Give the session a new id, and empty it when somebody else was signed in before."""
+    regenerate = getattr(current_app.session_interface, "regenerate", None)
     try:
-        # Before it is emptied: an empty session would keep its id.
-        current_app.session_interface.regenerate(session)  # type: ignore[attr-defined]
+        if regenerate is not None:  # sessions in a cookie have no id
+            regenerate(session)  # before it is emptied: an empty session would keep its id
     except Exception as exc:  # whatever the session store's library raises
         raise CeremonyStoreUnavailable(f"the session store failed: {type(exc).__name__}") from exc
     if previous_user_id not in ("", user_id):

@@ -8,12 +8,12 @@
     driver.py        single statements on SQLite, without SQLAlchemy's execution
     failures.py      which errors are worth another try
     engines.py       our own engine for a database URL
-    tables.py        the two tables
+    tables.py        the tables
 """
 
 from __future__ import annotations
 
 from .repository import SQLCredentialRepository
-from .tables import metadata, passkey_credential, passkey_user
+from .tables import metadata, passkey_ceremony, passkey_credential, passkey_user
 
-__all__ = ["SQLCredentialRepository", "metadata", "passkey_credential", "passkey_user"]
+__all__ = ["SQLCredentialRepository", "metadata", "passkey_ceremony", "passkey_credential", "passkey_user"]

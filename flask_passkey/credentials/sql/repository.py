@@ -146,6 +146,22 @@ class SQLCredentialRepository:
                 raise
             raise self._unavailable(exc) from exc
 
+    def run_apart(self, work: Callable[[Connection], T]) -> T:
+        """Do the work of one statement in a transaction by itself, for pending ceremonies; errors come out as they are.
+
+        :raises Misconfigured: :meth:`transaction` is open, and another one beside it would wait for it or end it.
+        """
+        current = self._open()
+        if current is not None and (
+            current.connection.dialect.name == "sqlite" or isinstance(self._connections, SessionConnections)
+        ):
+            raise Misconfigured("a ceremony was begun or finished inside passkey.credentials.transaction()")
+        try:
+            return self._connections.run(work, write=True, single=True)
+        except (SQLAlchemyError, OSError):
+            self._connections.forget_tables()  # somebody may have dropped them
+            raise
+
     def get_user_handle(self, user_id: str) -> bytes | None:
         return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
 

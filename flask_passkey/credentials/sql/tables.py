@@ -1,4 +1,4 @@
-"""The two tables: one row for each account that has passkeys, one for each credential.
+"""The tables: one row for each account that has passkeys, for each credential, and for each pending ceremony.
 
 They are created on first use. To have Alembic create them instead, give it ``metadata`` beside yours
 (``target_metadata = [db.metadata, flask_passkey.metadata]``), and switch our creation off with
@@ -40,7 +40,7 @@ def _time() -> DateTime:
     return DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
-#: Holds both tables; every constraint has a name, so that migrations can refer to it.
+#: Holds the tables; every constraint has a name, so that migrations can refer to it.
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -90,6 +90,17 @@ passkey_credential = Table(
     Column("algorithm", Integer, nullable=False),
     Column("attestation_object", LargeBinary(_LONG)),
     Column("attestation_client_data_json", LargeBinary(_LONG)),
+    mysql_charset="utf8mb4",
+    mariadb_charset="utf8mb4",
+)
+
+#: Pending ceremonies, where ``PASSKEY_CEREMONY_STORE`` is ``database``; empty otherwise.
+passkey_ceremony = Table(
+    "passkey_ceremony",
+    metadata,
+    Column("key", _key(64), primary_key=True),
+    Column("value", LargeBinary(_LONG), nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True, comment="seconds since 1970"),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
