@@ -30,8 +30,7 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
     settings.load(app, config)
     Session(app)
     passkey = Passkey(app)
-    with app.app_context():
-        app.config["SESSION_COOKIE_SECURE"] = app.config["SESSION_COOKIE_SECURE"] or passkey.config.https_only
+    security.secure_session_cookie(app, passkey)
     _connect_accounts(app, passkey)
     limits.init_app(app)
     security.init_app(app, passkey)

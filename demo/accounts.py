@@ -52,12 +52,14 @@ class Account:
 
 
 def name_key(name: str) -> str:
-    """Return what all spellings of a name have in common: ``Ada`` and ``ada`` are one person.
+    """Return what all spellings of a name have in common: ``Ada``, ``ada`` and ``Ａｄａ`` are one person.
 
     It is a hash, as databases disagree on which texts are equal, and on how long a unique one may be.
     """
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-    return hashlib.sha256(folded.encode()).hexdigest()
+    folded = name
+    for _ in range(3):  # each can make work for the other; Unicode's definition D146 has three steps
+        folded = unicodedata.normalize("NFKC", folded).casefold()
+    return hashlib.sha256(unicodedata.normalize("NFKC", folded).encode()).hexdigest()
 
 
 class Accounts:

@@ -21,6 +21,7 @@ ERRORS = {
         _("The request came from another site, or from an address that is not set up here."),
     ),
     404: (_("Page not found"), _("There is nothing at this address.")),
+    413: (_("This is too large"), _("Please send less.")),
     429: (_("Too many tries"), _("Please wait a minute, then try again.")),
     503: (
         _("Not available just now"),

@@ -9,10 +9,18 @@ from flask_limiter import Limiter
 from flask_limiter.constants import HeaderNames
 from flask_limiter.util import get_remote_address
 
+from flask_passkey.errors import GrantNotFound
+
 #: For all requests of one address that change something, by route.
 USUAL = "60/minute"
 #: Where an account or passkey is made.
-STRICTER = {"passkey.begin_registration": "20/minute", "passkey.finish_registration": "20/minute"}
+STRICTER = {
+    "passkey.begin_registration": "20/minute",
+    "passkey.finish_registration": "20/minute",
+    "pages.recovery_codes": "5/minute",
+}
+#: Links and recovery codes that are wrong: nobody mistypes more.
+WRONG_GRANTS = "5/minute;30/hour"
 # The limiter adds it to every answer, also to one that says itself when to come back.
 _RETRY_AFTER = "X-RateLimit-Retry-After"
 
@@ -37,6 +45,10 @@ def init_app(app: Flask) -> None:
     )
     app.after_request(_retry_after_a_refusal_only)  # runs after the limiter's own, which was registered later
     limiter.init_app(app)
+    wrong: Any = limiter.limit(
+        WRONG_GRANTS, deduct_when=_was_wrong_grant, exempt_when=_changes_nothing, override_defaults=False
+    )
+    wrong(app.blueprints["passkey"])
     app.extensions["demo_limiter"] = limiter  # Flask holds it only weakly
 
 
@@ -46,6 +58,11 @@ def _limit() -> str:
 
 def _changes_nothing() -> bool:
     return request.method in ("GET", "HEAD", "OPTIONS")
+
+
+def _was_wrong_grant(response: Response) -> bool:
+    envelope = response.get_json(silent=True)
+    return isinstance(envelope, dict) and envelope.get("code") == GrantNotFound.code
 
 
 def _retry_after_a_refusal_only(response: Response) -> Response:

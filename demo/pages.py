@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask_babel import LazyString, gettext, lazy_gettext
 from flask_login import current_user, login_required, logout_user
 from werkzeug.wrappers import Response
@@ -46,7 +46,8 @@ def sign_in() -> str | Response:
     """Show the way in."""
     if current_user.is_authenticated:
         return redirect(url_for("pages.passkeys"))
-    return render_template("sign-in.html")
+    notice = gettext("You are signed out.") if "signed_out" in request.args else ""
+    return render_template("sign-in.html", notice=notice)
 
 
 @blueprint.get("/sign-up")
@@ -59,18 +60,25 @@ def sign_up() -> str | Response:
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
-    """Forget who is signed in."""
-    logout_user()
-    session.clear()
-    flash(gettext("You are signed out."))
-    return redirect(url_for("pages.sign_in"))
+    """Forget who is signed in. The page that says so is told by its address, as nobody has a session any more."""
+    if session:
+        logout_user()
+        session.clear()
+    return redirect(url_for("pages.sign_in", signed_out=1))
 
 
 @blueprint.get("/passkeys")
 @login_required  # type: ignore[untyped-decorator]
 def passkeys() -> str:
     """List the visitor's passkeys."""
-    return render_template("passkeys.html", rows=_passkey().list_passkeys(), sync=session.pop("sync", False))
+    grants = _passkey().grants_of(current_user)
+    return render_template(
+        "passkeys.html",
+        rows=_passkey().list_passkeys(),
+        codes=[grant for grant in grants if grant.kind == "recovery-code"],
+        links=[grant for grant in grants if grant.kind == "invitation"],
+        sync=session.pop("sync", False),
+    )
 
 
 @blueprint.post("/passkeys/<credential_id>/rename")
@@ -97,6 +105,43 @@ def account() -> Response:
     accounts: Accounts = current_app.extensions["demo_accounts"]
     accounts.call(current_user.id, clean_display_name(request.form.get("display_name", "")))
     return _done(gettext("Your name was changed."))
+
+
+# When somebody loses their passkey
+
+
+@blueprint.get("/lost")
+def lost() -> str:
+    """Say what to do now. Nobody is asked for a name, so nobody learns who has an account."""
+    return render_template("lost.html")
+
+
+@blueprint.get("/enrol")
+def enrol() -> Response:
+    """Take a link or a recovery code. The link's token is behind the #, which browsers send to nobody."""
+    response = current_app.make_response(render_template("enrol.html"))
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@blueprint.post("/recovery-codes")
+@login_required  # type: ignore[untyped-decorator]
+def recovery_codes() -> str:
+    """Make new codes and show them, this once."""
+    passkey = _passkey()
+    passkey.relying_party.require_recent_sign_in(passkey.visitor())
+    codes = passkey.recovery_codes(current_user)
+    return render_template("recovery-codes.html", codes=codes, host=request.host)
+
+
+@blueprint.post("/links/withdraw")
+@login_required  # type: ignore[untyped-decorator]
+def withdraw_links() -> Response:
+    """Take back the links that were not used yet."""
+    passkey = _passkey()
+    passkey.relying_party.require_recent_sign_in(passkey.visitor())
+    passkey.withdraw(current_user, kind="invitation")
+    return _done(gettext("The link is good for nothing now."))
 
 
 def _done(text: str) -> Response:
@@ -126,6 +171,13 @@ def _at_localhost() -> Response | None:
 def _same_site() -> None:
     if request.method == "POST":
         _passkey().refuse_cross_site()
+
+
+@blueprint.before_request
+def _not_too_large() -> None:
+    """Refuse a form that is too large before it is read; one of unknown length is read up to the limit."""
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        abort(413)
 
 
 @blueprint.context_processor

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, session
+from flask_login import logout_user
 
 from flask_passkey import Passkey
+
+from .settings import DEFAULTS
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -32,9 +35,27 @@ HEADERS = {
 def init_app(app: Flask, passkey: Passkey) -> None:
     """Add the headers to all answers, and keep cookies from what is the same for everybody."""
     app.after_request(_add_headers)
+    app.before_request(lambda: _end_sessions_of_deleted_passkeys(passkey))
     with app.app_context():
         prefix = passkey.config.url_prefix
     _keep_cookies_from(app, ("/static/", f"{prefix}/passkey/", "/.well-known/"))
+
+
+def secure_session_cookie(app: Flask, passkey: Passkey) -> None:
+    """On https, keep the session's cookie from plain http, from other sites and from other subdomains."""
+    with app.app_context():
+        https_only = passkey.config.https_only
+    if https_only:
+        app.config["SESSION_COOKIE_SECURE"] = True
+        if app.config["SESSION_COOKIE_NAME"] == DEFAULTS["SESSION_COOKIE_NAME"]:
+            app.config["SESSION_COOKIE_NAME"] = f"__Host-{DEFAULTS['SESSION_COOKIE_NAME']}"
+
+
+def _end_sessions_of_deleted_passkeys(passkey: Passkey) -> None:
+    """Sign out whoever signed in with a passkey that its owner has deleted since, on another device."""
+    if not passkey.still_valid():
+        logout_user()
+        session.clear()
 
 
 def _keep_cookies_from(app: Flask, paths: tuple[str, ...]) -> None:

@@ -20,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "PASSKEY_RP_NAME": "Flask-Passkey demo",
     # redis://…: sessions, pending ceremonies and limits are kept there, so that many nodes can share them.
     "REDIS_URL": "",
+    # Longest form in bytes.
+    "MAX_CONTENT_LENGTH": 1_000_000,
     # False switches all limits off.
     "RATELIMIT_ENABLED": True,
     # Number of proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed.
@@ -28,6 +30,8 @@ DEFAULTS: dict[str, Any] = {
     "SESSION_COOKIE_NAME": "demo_session",
     "SESSION_COOKIE_SAMESITE": "Lax",
 }
+#: What stands in ``deploy/passkeys.env`` where a value has to be written.
+PLACEHOLDERS = ("<64 hexadecimal digits>", "<password>")
 _KEY_FILE = "secret_key"
 
 
@@ -42,6 +46,7 @@ def load(app: Flask, config: dict[str, Any] | None) -> None:
     app.config.from_mapping(DEFAULTS)
     app.config.from_prefixed_env()
     app.config.update(config or {})
+    _refuse_placeholders(app)
     if not app.config.get("PASSKEY_ORIGINS") and app.config["PASSKEY_RP_ID"] == "localhost":
         app.config["PASSKEY_ORIGINS"] = _local_origins()
     _publish_pages(app)
@@ -49,6 +54,16 @@ def load(app: Flask, config: dict[str, Any] | None) -> None:
     app.config["TRUSTED_PROXIES"] = _number_of_proxies(app.config["TRUSTED_PROXIES"])
     _keep_sessions(app)
     app.config["SECRET_KEY"] = str(app.config["SECRET_KEY"] or _secret_key(_folder(app)))
+
+
+def _refuse_placeholders(app: Flask) -> None:
+    """Refuse a value in which a placeholder of ``deploy/passkeys.env`` was left: everybody knows it."""
+    for key, value in app.config.items():
+        left = [text for text in PLACEHOLDERS if text in str(value)]
+        if left:
+            raise ConfigurationError(
+                f"{key} still has the placeholder {left[0]} in it. Write {key} = a value of yours."
+            )
 
 
 def _local_origins() -> list[str]:
@@ -69,9 +84,11 @@ def _number_of_proxies(value: object) -> int:
 
 
 def _publish_pages(app: Flask) -> None:
-    """Let password managers link to the list of passkeys, where its address is one they take: one with https."""
+    """Say where invitations lead, and let password managers link to the list of passkeys where it is at https."""
     given = {key: app.config.get(key) for key in ("PASSKEY_RP_ID", "PASSKEY_ORIGINS")}
     site = PasskeyConfig.from_mapping(given).origins[0]
+    if not app.config.get("PASSKEY_ENROL_URL"):
+        app.config["PASSKEY_ENROL_URL"] = f"{site}/enrol"
     if not app.config.get("PASSKEY_ENDPOINTS") and site.startswith("https://"):
         app.config["PASSKEY_ENDPOINTS"] = dict.fromkeys(("enroll", "manage"), f"{site}/passkeys")
 
@@ -90,14 +107,20 @@ def _keep_sessions(app: Flask) -> None:
         )
     else:
         app.config["SESSION_TYPE"] = "cachelib"
-        folder = _folder(app) / "sessions"
+        folder = _private(_folder(app) / "sessions")
         app.config["SESSION_CACHELIB"] = FileSystemCache(str(folder), threshold=10_000, mode=0o600)
 
 
 def _folder(app: Flask) -> Path:
-    """Return the instance folder, which nobody else on the machine may look into."""
-    folder = Path(app.instance_path)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return the instance folder; nobody else on the machine may look into it if we have made it."""
+    return _private(Path(app.instance_path))
+
+
+def _private(folder: Path) -> Path:
+    """Create a missing folder, and those above it, for their owner only."""
+    for part in (*reversed(folder.parents), folder):
+        if not part.exists():
+            part.mkdir(0o700, exist_ok=True)
     return folder
 
 

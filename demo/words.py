@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 SENTENCES = {
     "register.cancelled": _("No passkey was created. You can try again."),
     "sign-up.cancelled": _("No passkey was created, and no account. You can try again."),
+    "enrol.cancelled": _("No passkey was created. Your link or code is still good: you can try again."),
     "step-up.cancelled": _("Nothing was changed. Please confirm with a passkey to go on."),
     "expired": _("That took too long. Please try again."),
     "duplicate": _("This device or password manager already has a passkey for your account."),
@@ -27,11 +28,17 @@ SENTENCES = {
     "invalid": _("Please check what you entered."),
     "not_found": _("This passkey is no longer in your list. Please reload the page."),
     "name_taken": _("This name is taken. Please choose another one."),
+    "too_many_passkeys": _("You have as many passkeys as you can have here. Delete one first."),
     "last_passkey": _("This is your only passkey. Add another one before you delete it."),
     "switched_off": _("This is switched off here."),
     "rejected": _("The passkey could not be verified. Please try again."),
     "unknown_credential": _("This passkey is no longer registered here. Please use another one."),
+    "other_account": _("Somebody else is signed in here by now. Please reload the page."),
+    "sign-up.other_account": _("You are signed in already. Sign out to create another account."),
     "step_up_required": _("Please sign in with your passkey again, then repeat."),
+    "grant_not_found": _(
+        "This link or code does not work: it may be mistyped, used already, expired, or for another account."
+    ),
     "waiting": _("Follow the steps that your browser or device shows."),
     "done": _("Done."),
     "conditional-create.done": _(

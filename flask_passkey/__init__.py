@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from .accounts import UserInfo
 from .config import PasskeyConfig, android_origin
-from .credentials import CredentialRecord, CredentialRepository, MemoryCredentialRepository
-from .credentials.sql import SQLCredentialRepository, metadata
+from .credentials import (
+    CredentialRecord,
+    CredentialRepository,
+    GrantRecord,
+    GrantRepository,
+    MemoryCredentialRepository,
+)
+from .credentials.sql import SQLCredentialRepository, delete_with, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
+from .grants import Invitation
 from .pending import CeremonyStore
 from .relying_party import RelyingParty
 from .visitor import Visitor
@@ -19,6 +26,9 @@ __all__ = [
     "ConfigurationError",
     "CredentialRecord",
     "CredentialRepository",
+    "GrantRecord",
+    "GrantRepository",
+    "Invitation",
     "MemoryCredentialRepository",
     "NameTaken",
     "Passkey",
@@ -30,5 +40,6 @@ __all__ = [
     "UserInfo",
     "Visitor",
     "android_origin",
+    "delete_with",
     "metadata",
 ]

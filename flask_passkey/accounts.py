@@ -22,6 +22,9 @@ class UserInfo:
     name: str
     #: What the user likes to be called; may be empty: then authenticators are told the name.
     display_name: str
+    #: What tells two holders of one id apart, as text of at most 255 characters: when the account was made, say. For
+    #: apps that give the id of a deleted account to another one.
+    identity: str = ""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class Hooks:
     find_user: Callable[[str], Any] | None = None
     create_user: Callable[[str, str], Any] | None = None
     name_available: Callable[[str], bool] | None = None
+    canonical_name: Callable[[str], str] | None = None
     describe_user: Callable[[Any], UserInfo] | None = None
     check_account: Callable[[Any], bool] | None = None
     other_sign_in_methods: Callable[[Any], bool] | None = None
@@ -44,10 +48,17 @@ class Accounts:
 
     :param hooks: the app's own.
     :param login_manager: gives those of the app's login manager, if it has one by now.
+    :param seen: is told the class of the app's users, and what gives the id of one.
     """
 
-    def __init__(self, hooks: Hooks, login_manager: Callable[[], Hooks | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        hooks: Hooks,
+        login_manager: Callable[[], Hooks | None] = lambda: None,
+        seen: Callable[[type, Callable[[Any], str]], None] | None = None,
+    ) -> None:
         self._hooks = hooks
+        self._seen = seen
         self._login_manager = login_manager
 
     @property
@@ -55,17 +66,26 @@ class Accounts:
         """Has the app a hook that creates accounts?"""
         return self._hooks.create_user is not None
 
+    @property
+    def has_own_current(self) -> bool:
+        """Does the app itself, and no login manager, say who is signed in?"""
+        return self._hooks.get_current_user is not None
+
     def current(self) -> Any:
         """Return the signed-in user or ``None``. A user whose ``is_authenticated`` is false counts as signed out."""
         user = self._required("get_current_user")()
         return user if user is not None and getattr(user, "is_authenticated", True) else None
+
+    def get(self, user_id: str) -> Any:
+        """Return the user with this id, also one that may not sign in; ``None`` where there is none."""
+        return self._required("load_user")(user_id)
 
     def load(self, user_id: str) -> tuple[Any, UserInfo]:
         """Return the user with this id and what the app tells of them, refusing one that is gone or may not sign in.
 
         :raises AccountRefused: the app has no such user, or its account check says no.
         """
-        user = self._required("load_user")(user_id)
+        user = self.get(user_id)
         if user is None:
             raise AccountRefused("the app has no user with the credential's user_id")
         info = self.describe(user)
@@ -74,10 +94,19 @@ class Accounts:
         self.check(user)
         return user, info
 
+    def exists(self, user_id: str) -> bool:
+        """Ask the app whether it has a user with this id."""
+        return self._required("load_user")(user_id) is not None
+
     def find(self, name: str) -> Any:
         """Return the user of this name, ``None`` where there is none or it may not sign in."""
         user = self._required("find_user")(name)
         return user if user is not None and self.may_sign_in(user) else None
+
+    def canonical_name(self, name: str) -> str:
+        """Return what all spellings of an account's name have in common, by default the name as it is."""
+        hook = self._hooks.canonical_name
+        return name if hook is None else str(hook(name))
 
     def check(self, user: Any) -> None:
         """Ask the app's account check, by default the user's ``is_active``.
@@ -128,10 +157,17 @@ class Accounts:
     def describe(self, user: Any) -> UserInfo:
         """Return id, name and display name of one of the app's users."""
         info = (self._hooks.describe_user or _describe)(user)
-        info = UserInfo(str(info.id), str(info.name), str(info.display_name or ""))
+        info = UserInfo(str(info.id), str(info.name), str(info.display_name or ""), str(info.identity or ""))
         if info.id in ("", "None"):
             raise Misconfigured("the user has no id: let create_user flush or commit, so that the database gives one")
+        if len(info.identity) > 255:
+            raise Misconfigured("the user's identity is longer than 255 characters")
+        if self._seen is not None:
+            self._seen(type(user), self._id_of)
         return info
+
+    def _id_of(self, user: Any) -> str:
+        return str((self._hooks.describe_user or _describe)(user).id)
 
     def _required(self, name: str) -> Callable[..., Any]:
         hook = getattr(self._hooks, name)
@@ -151,11 +187,22 @@ def _is_active(user: Any) -> bool:
     return bool(active() if callable(active) else active)  # a method would be true whatever it returns
 
 
+def _primary_key(user: Any) -> Any:
+    if not hasattr(user, "id"):
+        raise Misconfigured(
+            "the user's get_id() is Flask-Security's fs_uniquifier, which changes with the password, and there is no "
+            "id: write hooks @passkey.describe_user and @passkey.load_user"
+        )
+    return user.id
+
+
 def _describe(user: Any) -> UserInfo:
     """Read the usual attributes of a user object."""
     if not hasattr(user, "get_id") and not hasattr(user, "id"):
         raise Misconfigured("the user object has neither get_id() nor id: write a @passkey.describe_user hook")
     user_id = user.get_id() if hasattr(user, "get_id") else user.id
+    if user_id == getattr(user, "fs_uniquifier", None):  # Flask-Security's, which changes with the password
+        user_id = _primary_key(user)
     names = (getattr(user, attribute, None) for attribute in ("name", "username", "email"))
     name = next((str(value) for value in names if value), str(user_id))
     return UserInfo(user_id, name, getattr(user, "display_name", None) or "")

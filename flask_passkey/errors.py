@@ -23,6 +23,9 @@
         │   └── RegistrationRejected
         ├── UnknownCredential       40090
         ├── StepUpRequired          40091
+        ├── SignedInAlready         40092
+        ├── TooManyCredentials      40093
+        ├── GrantNotFound           40094
         ├── CredentialStoreUnavailable  50001
         ├── Misconfigured           50005
         └── CeremonyStoreUnavailable    50006
@@ -35,6 +38,8 @@ and the signal, and into the answer only when ``app.debug`` is on. A traceback s
 from __future__ import annotations
 
 from typing import ClassVar
+
+from .logs import one_line
 
 
 class PasskeyError(Exception):
@@ -61,10 +66,10 @@ class Refusal(PasskeyError):
     setting: str = ""
 
     def __init__(self, reason: str = "") -> None:
+        self.reason = one_line(reason or self.message)
         super().__init__(self.message)
-        self.reason = reason or self.message
         if reason:
-            self.add_note(reason)
+            self.add_note(self.reason)
 
     def __str__(self) -> str:
         return self.message
@@ -217,6 +222,30 @@ class StepUpRequired(Refusal):
     code = 40091
     status = 403
     message = "Please sign in with a passkey again, then repeat."
+
+
+class SignedInAlready(Refusal):
+    """Somebody is signed in, and it is not whom the page was made for: a new account's, or another user."""
+
+    code = 40092
+    status = 409
+    message = "Somebody is signed in already; please sign out first."
+
+
+class TooManyCredentials(Refusal):
+    """The account has as many credentials as ``PASSKEY_MAX_CREDENTIALS`` allows."""
+
+    code = 40093
+    status = 409
+    message = "This account has as many passkeys as it can have; please delete one first."
+
+
+class GrantNotFound(Refusal):
+    """The enrolment grant is unknown, used, expired, withdrawn, or for another account than the one signed in."""
+
+    code = 40094
+    status = 404
+    message = "This link or code cannot be used; it may have expired or been used already."
 
 
 class CredentialStoreUnavailable(Refusal):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
+from datetime import timedelta
 from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -15,11 +17,13 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app
 from flask.sessions import SecureCookieSessionInterface
 
+from . import grants, signals
 from .accounts import Accounts, Hooks, UserInfo
 from .config import PasskeyConfig
-from .credentials import CredentialRepository
+from .credentials import CredentialRepository, GrantRecord
 from .credentials.sql import SQLCredentialRepository
 from .errors import ConfigurationError, CredentialStoreUnavailable, Misconfigured, Refusal
+from .grants import Invitation
 from .outcomes import Registered, SignedIn
 from .pending import (
     CeremonyStore,
@@ -34,7 +38,7 @@ from .relying_party import RelyingParty
 from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import flask_login, http, others, outage, rows, schemas, sessions, views
+from .web import cookies, ended, flask_login, http, others, outage, rows, schemas, sessions, views
 from .web.rows import PasskeyRow
 
 log = logging.getLogger(__name__)
@@ -47,6 +51,7 @@ LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any])
 FindUser = TypeVar("FindUser", bound=Callable[[str], Any])
 CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any])
 NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[bool]])
+CanonicalName = TypeVar("CanonicalName", bound=Callable[[str], str | Awaitable[str]])
 DescribeUser = TypeVar("DescribeUser", bound=Callable[[Any], UserInfo | Awaitable[UserInfo]])
 CheckAccount = TypeVar("CheckAccount", bound=Callable[[Any], bool | Awaitable[bool]])
 OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
@@ -103,9 +108,9 @@ class Passkey:
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
         _add_well_known(app, config)
-        _guard_sessions(app, store)
+        _guard_sessions(app, config, store)
         _settle_with_others(app)
-        flask_login.on_logout(app, sessions.forget_sign_in)
+        flask_login.connect(app)
 
     def _make_state(
         self,
@@ -114,7 +119,9 @@ class Passkey:
         credentials: CredentialRepository,
         store: Callable[[], CeremonyStore],
     ) -> State:
-        accounts = Accounts(self._hooks, lambda: flask_login.hooks_of(app))
+        accounts = Accounts(
+            self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
+        )
         party = RelyingParty(
             config=config,
             accounts=accounts,
@@ -180,7 +187,9 @@ class Passkey:
         http.refuse_cross_site(self.config)
 
     def required(self, max_age: int | None = None) -> Callable[[F], F]:
-        """Decorate a view that needs a passkey sign-in not long ago: ``@passkey.required(max_age=60)``.
+        """Decorate a view that needs a fresh sign-in: ``@passkey.required(max_age=60)``.
+
+        Fresh is one by a passkey that is still the account's, or :meth:`confirm_user`, in this session.
 
         Otherwise it is answered with the envelope, code 401 or 40091; handle
         :class:`~flask_passkey.errors.SignInRequired` and :class:`~flask_passkey.errors.StepUpRequired` with
@@ -200,6 +209,45 @@ class Passkey:
 
         return decorate
 
+    def still_valid(self) -> bool:
+        """Tell whether the current session may go on; ask it before every request, and sign out whose may not.
+
+        One that signed in with a passkey may not once another session has deleted that passkey: the phone was stolen,
+        say. The session that deletes its own passkey goes on. Who is not signed in, or not with a passkey, is not
+        looked up; for others it costs one read of the credentials.
+
+        :raises CredentialStoreUnavailable: the credentials cannot be read.
+        """
+        self._state()
+        return sessions.still_valid()
+
+    def confirm_user(self) -> None:
+        """Say that the signed-in user has just proved who they are, by other means than a passkey.
+
+        Call it right after a check that you trust as much as a passkey, such as a password and a code, or a link
+        mailed to them: it is as good as a fresh sign-in with a passkey, so it lets people who lost theirs add, rename
+        and delete. It ends as such a sign-in does, with ``PASSKEY_STEP_UP_AGE`` or a sign-out. The session gets a new
+        id, and the signal ``identity_confirmed`` is sent, so that the owner can be told.
+
+        :raises RuntimeError: nobody is signed in.
+        :raises CeremonyStoreUnavailable: the session store cannot be reached.
+        """
+        user = self._require_user("confirm_user")
+        sessions.confirm(self._state().accounts.describe(user).id)
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        signals.send(signals.identity_confirmed, app, user=user)
+
+    def signed_out(self) -> None:
+        """End what a passkey or an offer has left in the session; call it where your app signs people out.
+
+        The session gets a new id, and no request that was under way brings the old one back. With Flask-Login it is
+        not needed.
+
+        :raises CeremonyStoreUnavailable: the session store cannot be reached.
+        """
+        self._state()
+        sessions.signed_out()
+
     def offer_passkey(self) -> None:
         """Offer the user a passkey; call it where the app has just let them in with a password.
 
@@ -208,11 +256,14 @@ class Passkey:
 
         :raises RuntimeError: nobody is signed in.
         """
-        accounts = self._state().accounts
-        user = accounts.current()
+        user = self._require_user("offer_passkey")
+        sessions.offer_passkey(self._state().accounts.describe(user).id)
+
+    def _require_user(self, method: str) -> Any:
+        user = self._state().accounts.current()
         if user is None:
-            raise RuntimeError("Nobody is signed in yet: call passkey.offer_passkey() after the app's own sign-in.")
-        sessions.offer_passkey(accounts.describe(user).id)
+            raise RuntimeError(f"Nobody is signed in yet: call passkey.{method}() after the app's own sign-in.")
+        return user
 
     def passkey_offered(self) -> bool:
         """Tell a page whether to have ``data-passkey-offer``: after an offer, for an account without a passkey.
@@ -239,7 +290,7 @@ class Passkey:
 
         :param passkey_id: ``id`` of a row of :meth:`list_passkeys`.
         :param name: 1 to 64 characters.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises MalformedRequest: the name cannot be one.
         :raises CredentialNotFound: the user has no such passkey.
         """
@@ -249,16 +300,69 @@ class Passkey:
         """Delete one of the signed-in user's passkeys, for a form of the app.
 
         :param passkey_id: ``id`` of a row of :meth:`list_passkeys`.
-        :raises StepUpRequired: the last passkey sign-in is too long ago.
+        :raises StepUpRequired: there is no fresh sign-in.
         :raises CredentialNotFound: the user has no such passkey.
         :raises LastCredential: it is the only one, and the account has no other way to sign in.
         """
-        outcome = self.relying_party.delete(sessions.visitor(), [schemas.known_id(passkey_id)])
+        self._state()
+        outcome = sessions.delete([schemas.known_id(passkey_id)])
         for refusal in outcome.refused.values():
             raise refusal
 
+    # Enrolment grants, and what administrators do
+
+    def invite(self, user: Any, *, lifetime: timedelta | float = grants.LIFETIME, url: str | None = None) -> Invitation:
+        """Make a one-time link, or a token for one, whose bearer may add one passkey to this user's account.
+
+        Opening the link spends nothing, and using it signs nobody in. Nobody need be signed in to use it.
+
+        :param user: the app's user object. Make sure that it is they who get the link.
+        :param lifetime: how long it is good, as a ``timedelta`` or in seconds; 24 hours unless given.
+        :param url: the app's page that takes it; ``PASSKEY_ENROL_URL`` unless given.
+        :raises ValueError: the lifetime is not longer than nothing.
+        :raises ConfigurationError: the app's own credential repository keeps no grants; names what to add.
+        """
+        page = self.config.enrol_url if url is None else url
+        return self.relying_party.grants.invite(user, lifetime=lifetime, page=page)
+
+    def recovery_codes(self, user: Any, *, count: int = 8) -> list[str]:
+        """Make codes to be printed: each lets its bearer add one passkey, at any time. Earlier ones are good no more.
+
+        Show them once, to the user alone, and only after ``@passkey.required()``: they are as good as a passkey.
+
+        :param user: the app's user object.
+        :param count: 1 to 50.
+        :raises ConfigurationError: the app's own credential repository keeps no grants; names what to add.
+        """
+        return self.relying_party.grants.recovery_codes(user, count=count)
+
+    def grants_of(self, user: Any) -> list[GrantRecord]:
+        """Return the links and codes of a user that were not used yet, oldest first; what opens them is not in them.
+
+        :param user: the app's user object.
+        """
+        state = self._state()
+        return state.relying_party.grants.of_user(state.accounts.describe(user).id)
+
+    def withdraw(self, user: Any, *, kind: str | None = None) -> int:
+        """Take back a user's links and codes that were not used yet, and return how many.
+
+        :param user: the app's user object.
+        :param kind: only ``invitation`` (links) or ``recovery-code``.
+        """
+        return self.relying_party.grants.withdraw(user, kind=kind)
+
+    def delete_passkey_of(self, user_id: str, passkey_id: str) -> None:
+        """Delete one passkey of somebody else, as an administrator does: also the last one, and without a step-up.
+
+        :param user_id: the id as in :class:`UserInfo`.
+        :param passkey_id: the credential's ID as base64url text, as ``flask passkey list`` prints it.
+        :raises CredentialNotFound: the account has no such passkey.
+        """
+        self.relying_party.delete_of(user_id, schemas.known_id(passkey_id))
+
     def forget_user(self, user_id: str) -> None:
-        """Forget an account's passkeys; call it when the app deletes the account.
+        """Forget an account's passkeys and enrolment grants; call it when the app deletes the account.
 
         :param user_id: the id as in :class:`UserInfo`.
         """
@@ -285,6 +389,14 @@ class Passkey:
         """Set ``(name: str) -> user | None``, for ``PASSKEY_USERNAME_FIRST``."""
         return self._set("find_user", function)
 
+    def canonical_name(self, function: CanonicalName) -> CanonicalName:
+        """Set ``(name: str) -> str``: what all spellings of an account's name have in common.
+
+        It must make the same of two names whenever ``find_user`` finds the same account by them. Set it where that does
+        not compare names as they are, but without case, say: else the spellings tell whether there is an account.
+        """
+        return self._set("canonical_name", function)
+
     def create_user(self, function: CreateUser) -> CreateUser:
         """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
 
@@ -294,7 +406,10 @@ class Passkey:
         return self._set("create_user", function)
 
     def name_available(self, function: NameAvailable) -> NameAvailable:
-        """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made."""
+        """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made.
+
+        Anybody can ask so. Leave it out where names are e-mail addresses: who has an account is nobody's business then.
+        """
         return self._set("name_available", function)
 
     def describe_user(self, function: DescribeUser) -> DescribeUser:
@@ -355,15 +470,20 @@ def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[
     return store
 
 
-def _guard_sessions(app: Flask, store: Callable[[], CeremonyStore]) -> None:
+def _guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
     """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
     inner = app.wsgi_app
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
-        if not outage.is_guarded(app.session_interface):  # an app may get another interface, say in a test
+        environ[ended.SERVED] = True
+        if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
-            if has_session_ids(app.session_interface):  # others are left alone
+            if "session_interface" not in vars(app):
+                app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
+            ended.guard(app.session_interface, at_end=sessions.check_at_end)
+            if has_session_ids(app.session_interface):
                 outage.guard(app.session_interface)
+            _before_first_request(app, config)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
@@ -379,6 +499,13 @@ def _settle_with_others(app: Flask) -> None:
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
+    checks = app.before_request_funcs.setdefault(None, [])
+    if sessions.check_at_start not in checks:
+        checks.append(sessions.check_at_start)  # behind the app's own, which may look who is signed in
+        cookies.warn(app.config, config)
 
 
 def _secret(app: Flask, config: PasskeyConfig) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from .errors import MalformedRequest
@@ -20,6 +21,21 @@ _UNSEEN = frozenset(("Cf", "Zs", "Mn", "Me"))
 # Characters that reorder the text around them, so that a name could pretend to be another.
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+# What the name of an account has not: formatting, private use, unassigned, and what nothing is drawn for
+# (Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt).
+_REFUSED_IN_NAMES = frozenset(("Cf", "Co", "Cn"))
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# Symbols that are blank: the empty Braille cell and the null notehead.
+_BLANK = frozenset("\u2800\U0001d159")
+_JOINER, _VARIATIONS = "\u200d", frozenset("\ufe0e\ufe0f")
+# Emoji that are not in the category of other symbols, or colour the one before.
+_MORE_EMOJI = frozenset(
+    "\u203c\u2049\u2139\u2194\u25fd\u25fe\u2934\u2935\u3030\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+)
+
 
 def clean_label(text: str, *, field: str = "name", required: bool = False) -> str:
     """Return the label of a passkey as it is kept: trimmed, in NFC.
@@ -34,6 +50,23 @@ def clean_label(text: str, *, field: str = "name", required: bool = False) -> st
 
 def clean_name(text: str, *, field: str = "name") -> str:
     """Return the name of an account as it is kept: trimmed, in NFC, not empty.
+
+    :param text: as a person wrote it, at most 255 characters when trimmed.
+    :param field: named in the error.
+    :raises MalformedRequest: it is empty or too long, or has characters that cannot be shown or mislead, or that nobody
+        sees. Inside emoji these may stand: a joiner between two, a variation selector behind one.
+    """
+    name = _clean(text, field, longest=MAX_NAME, required=True)
+    hidden = any(_is_hidden(name, place) for place in range(len(name)))
+    if hidden or all(char in _BLANK or unicodedata.category(char) in _UNSEEN for char in name):
+        raise MalformedRequest(field, f"{field} has characters that nobody sees")
+    return name
+
+
+def clean_user_name(text: str, *, field: str = "user_name") -> str:
+    """Return a name that somebody says to have as it is looked up: trimmed, in NFC, not empty.
+
+    Accounts may be older than the rules of :func:`clean_name`.
 
     :param text: as a person wrote it, at most 255 characters when trimmed.
     :param field: named in the error.
@@ -55,6 +88,21 @@ def clean_display_name(text: str, *, field: str = "display_name") -> str:
 def shown_name(name: str, display_name: str) -> str:
     """Return what authenticators may call an account: some stop at an empty ``displayName`` (section 5.4.3)."""
     return display_name if display_name.strip() else name
+
+
+def _is_hidden(name: str, place: int) -> bool:
+    """Tell whether the character at this place is one that nobody sees, and not part of an emoji."""
+    char, before, after = name[place], name[max(0, place - 2) : place], name[place + 1 : place + 2]
+    if char in _VARIATIONS:
+        return not _is_emoji(before[-1:])
+    if char == _JOINER:
+        emoji = before[-1:] if before[-1:] not in _VARIATIONS else before[:1]
+        return not (_is_emoji(emoji) and _is_emoji(after))
+    return unicodedata.category(char) in _REFUSED_IN_NAMES or _IGNORABLE.match(char) is not None
+
+
+def _is_emoji(char: str) -> bool:
+    return char in _MORE_EMOJI or (char != "" and unicodedata.category(char) == "So" and char not in _BLANK)
 
 
 def _clean(text: str, field: str, *, longest: int, required: bool = False) -> str:

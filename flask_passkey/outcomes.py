@@ -22,6 +22,8 @@ class AccountState:
     #: All of the account's credentials: browsers hide those that are missing.
     credential_ids: Sequence[bytes]
     rp_id: str
+    #: More user handles of the account, where it was brought along from another system.
+    other_handles: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Registered:
     #: Did the attestation statement verify? Without roots and metadata it still says nothing of the maker. ``None`` if
     #: ``PASSKEY_ATTESTATION`` is ``none``, so that it was not looked at.
     attestation_verified: bool | None = None
+    #: Whose passkey it is: the app's user object.
+    user: Any = None
 
 
 @dataclass(frozen=True, slots=True)

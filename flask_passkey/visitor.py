@@ -10,13 +10,15 @@ from .accounts import UserInfo
 
 @dataclass(frozen=True, slots=True)
 class LastSignIn:
-    """The last passkey sign-in of a browser session."""
+    """The last sign-in of a browser session that can be fresh: by a passkey, or confirmed by the app."""
 
     user_id: str
-    #: Raw bytes.
-    credential_id: bytes
+    #: Raw bytes; ``None`` where the app confirmed the user by other means.
+    credential_id: bytes | None
     #: Seconds since 1970.
     at: float
+    #: Did this very session delete the passkey? Then it goes on, but nothing in it is fresh.
+    deleted_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Visitor:
     user: Any = None
     #: What the app tells of that user; ``None`` where nobody is signed in.
     info: UserInfo | None = None
-    #: The last passkey sign-in of this session.
+    #: The last sign-in of this session that can be fresh.
     last_sign_in: LastSignIn | None = None
     #: Id of the user who may be given a passkey without being asked, as the app has just let them in by password.
     conditional_user_id: str = ""
@@ -38,6 +40,12 @@ class Visitor:
     def user_id(self) -> str:
         """Id of the signed-in user; empty where nobody is signed in."""
         return "" if self.info is None else self.info.id
+
+    @property
+    def own_last_sign_in(self) -> LastSignIn | None:
+        """The last sign-in, if it was the signed-in user's."""
+        last = self.last_sign_in
+        return last if last is not None and self.info is not None and last.user_id == self.info.id else None
 
     @property
     def current(self) -> bytes | None:

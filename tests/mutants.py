@@ -26,7 +26,14 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "flask_passkey"
-FILES = ("ceremonies/**/*.py", "pending/ceremonies.py", "relying_party.py", "web/http.py", "web/views.py")
+FILES = (
+    "ceremonies/**/*.py",
+    "pending/ceremonies.py",
+    "freshness.py",
+    "relying_party.py",
+    "web/http.py",
+    "web/views.py",
+)
 #: The quick tests: those of the ceremonies, which can see nothing of other files, and those of whole apps.
 PURE = (
     "authentication registration policies keys encoding pending certificates paths statements der vectors responses "
@@ -34,7 +41,7 @@ PURE = (
 )
 APPS = (
     "views relying_party pending_ceremonies accounts approval sessions attestation step_up decoys providers extension "
-    "cli hooks_and_signals offer"
+    "cli hooks_and_signals offer freshness signing_out signed_in_already first_passkey"
 )
 PRELOADED = ("flask", "flask_login", "flask_session", "webauthn", "sqlalchemy", "marshmallow", "cbor2")
 SECONDS = 600

@@ -32,7 +32,7 @@ from rehearsal import (
 from flask_passkey.ceremonies import authentication
 from flask_passkey.ceremonies.authentication import Authenticated
 from flask_passkey.ceremonies.keys import check_public_key
-from flask_passkey.ceremonies.pending import SIGN_IN, STEP_UP
+from flask_passkey.ceremonies.pending import SIGN_IN, STEP_UP, mark
 from flask_passkey.config import PasskeyConfig
 from flask_passkey.credentials import CredentialRecord
 from flask_passkey.errors import MalformedRequest, RegistrationRejected, ResponseRejected
@@ -123,8 +123,29 @@ def test_step_up_names_the_passkeys_of_its_user() -> None:
         {"type": "public-key", "id": ids[1]},
     ]
     assert json.loads(json.dumps(options)) == options
-    assert (pending.purpose, pending.user_id, pending.allowed) == (STEP_UP, ADA, ids)
+    assert (pending.purpose, pending.user_id, pending.allowed) == (STEP_UP, ADA, tuple(map(mark, ids)))
     assert pending.user_handle == ""
+
+
+def test_what_is_remembered_is_as_short_for_long_ids() -> None:
+    """A list of the longest IDs that can be takes no more of the store than one of short ones."""
+    descriptors = [{"type": "public-key", "id": b64url_encode(bytes([number]) * 1023)} for number in range(64)]
+    options, pending = authentication.begin(config=CONFIG, allowed=descriptors)
+    assert options["allowCredentials"] == descriptors
+    assert len(pending.to_json(expires_at=1)) < 1200
+
+
+def test_a_list_that_browsers_refuse_is_not_sent() -> None:
+    """With more than 64 passkeys a step-up names none; any of the account's own will do, and no other."""
+    records = [register(browser())] + [register(browser()) for _ in range(64)]
+    authenticator = browser()
+    records[40] = register(authenticator)
+    options, pending = begin_step_up(records)
+    assert options["allowCredentials"] == [] and pending.allowed == ()
+    assert step_up(authenticator, records, records[40]).record.id == records[40].id
+    other = browser()
+    with pytest.raises(ResponseRejected, match="another account"):
+        step_up(other, records, register(other, user_id=BOB))
 
 
 # Finish

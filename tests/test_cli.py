@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import configparser
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
+from datetime import timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from apps import SITE, App, make_app
+from apps import SITE, App, User, make_app
 from cachelib import FileSystemCache, SimpleCache
 from click.testing import Result
 from flask import Flask
 
-from flask_passkey import MemoryCredentialRepository, Passkey, PasskeyConfig, SQLCredentialRepository, advisories
+from flask_passkey import (
+    MemoryCredentialRepository,
+    Passkey,
+    PasskeyConfig,
+    SQLCredentialRepository,
+    advisories,
+    cli,
+)
 from flask_passkey.cli import passkey
 from flask_passkey.errors import CredentialStoreUnavailable
-from flask_passkey.testing import VirtualAuthenticator, add_passkey, b64url_encode, sign_in, sign_up
+from flask_passkey.testing import VirtualAuthenticator, add_passkey, b64url_encode, enrol, sign_in, sign_up
+
+#: Every command, for an account with the id 17.
+COMMANDS = [
+    ["check"],
+    ["list", "17"],
+    ["delete", "17", "AAAA", "--yes"],
+    ["invite", "17"],
+    ["withdraw", "17"],
+    ["forget", "17", "--yes"],
+]
 
 
 def run(app: Flask, *arguments: str, typed: str = "") -> Result:
@@ -43,7 +62,7 @@ def test_the_commands_come_with_the_package() -> None:
     setup.read(Path(__file__).parent.parent / "setup.cfg")
     name, _, value = setup["options.entry_points"]["flask.commands"].strip().partition(" = ")
     assert EntryPoint(name, value, "flask.commands").load() is passkey and name == "passkey"
-    assert sorted(passkey.commands) == ["check", "forget", "list"]
+    assert sorted(passkey.commands) == ["check", "delete", "forget", "invite", "list", "withdraw"]
 
 
 def test_check_warns_of_holes_in_libraries(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,11 +79,28 @@ def test_check_prints_every_setting_and_tries_the_stores(site: App, monkeypatch:
     result = run(site.app, "check")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert [line.partition(" = ")[0] for line in lines[:-1]] == [
+    assert [line.partition(" = ")[0] for line in lines[:-2]] == [
         f"PASSKEY_{field.name.upper()}" for field in fields(PasskeyConfig)
     ]
     assert "PASSKEY_RP_ID = 'localhost'" in lines and "PASSKEY_TIMEOUT = 300000" in lines
-    assert lines[-1] == "Both stores answer."
+    assert lines[-2] == "Both stores answer."
+    assert lines[-1] == "Accounts with passkeys that the app does not have: none of 2."
+
+
+@pytest.mark.parametrize(("arguments", "found"), [((), "4 of 4"), (("--all-accounts",), "6 of 7")])
+def test_check_counts_orphans(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], found: str) -> None:
+    """Accounts with passkeys that the app no longer has are counted in batches, and all of them where that is asked."""
+    monkeypatch.setattr(cli, "_BATCH", 2)
+    monkeypatch.setattr(cli, "_LOOKED_AT", 4)
+    site = make_app()
+    with site.app.app_context():
+        for number in range(6):
+            site.passkey.credentials.add_user(f"gone {number}", bytes([number]) * 64)
+        site.users["here"] = User("here", id="here")
+        site.passkey.credentials.add_user("here", b"h" * 64)
+    result = run(site.app, "check", *arguments)
+    assert result.exit_code == 0 and f"does not have: {found}, 'gone 0' among them." in result.output
+    assert "forget_user" in result.output
 
 
 def test_check_shows_no_password() -> None:
@@ -85,11 +121,12 @@ def test_check_tells_that_the_ceremony_store_is_down(tmp_path: Path) -> None:
     assert "Both stores answer" not in result.output and isinstance(result.exception, SystemExit)
 
 
-@pytest.mark.parametrize("command", [["check"], ["list", "17"], ["forget", "17", "--yes"]])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_credential_store_that_is_down_is_told(tmp_path: Path, command: list[str]) -> None:
     """The same for the credentials, in every command."""
     (tmp_path / "file").touch()
     site = make_app(credentials=SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/file/below.sqlite3"))
+    site.users["17"] = User("ada", id="17")
     result = run(site.app, *command)
     assert result.exit_code == 1 and result.output.splitlines()[-1].startswith("Error: ")
     assert isinstance(result.exception, SystemExit)
@@ -104,7 +141,7 @@ def test_check_tells_what_is_missing() -> None:
     assert result.exit_code == 1 and "Session(app)" in result.output and isinstance(result.exception, SystemExit)
 
 
-@pytest.mark.parametrize("command", [["check"], ["list", "17"], ["forget", "17", "--yes"]])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_an_app_without_the_extension_is_told(command: list[str]) -> None:
     """The commands are there in any app, and say what is missing in one without the extension."""
     result = run(Flask("plain"), *command)
@@ -146,3 +183,123 @@ def test_forget_deletes_all_or_tells(site: App, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(site.passkey._credentials, "delete_user", Mock(side_effect=CredentialStoreUnavailable("down")))
     result = run(site.app, "forget", site.user("ada").id, "--yes")
     assert result.exit_code == 1 and result.output == "Error: down\n"
+
+
+def test_invite(site: App) -> None:
+    """The bare token, alone in the output, lets its bearer add a passkey; for whom and how long is told beside it."""
+    result = run(site.app, "invite", site.user("ada").id)
+    assert result.exit_code == 0, result.output
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}\n", result.stdout)
+    assert result.stderr.startswith("For 'ada', good once, until ")
+    enrol(site.app.test_client(), VirtualAuthenticator(SITE), result.stdout.strip())
+    assert len(site.passkey_records("ada")) == 3
+
+
+def test_invite_prints_a_link(site: App) -> None:
+    """With an address for it the link is printed; the option comes before the setting."""
+    for config, option, page in (
+        ({}, ["--url", "http://localhost/in"], "http://localhost/in"),
+        ({"PASSKEY_ENROL_URL": "http://localhost/enrol"}, [], "http://localhost/enrol"),
+        ({"PASSKEY_ENROL_URL": "http://localhost/enrol"}, ["--url", "http://localhost/in"], "http://localhost/in"),
+        ({"PASSKEY_ENROL_URL": "http://localhost/enrol"}, ["--url", ""], ""),
+    ):
+        other = make_app(config)
+        other.users["17"] = User("ada", id="17")
+        printed = run(other.app, "invite", "17", *option).stdout.strip()
+        assert re.fullmatch((page and re.escape(page) + "#") + r"[A-Za-z0-9_-]{43}", printed)
+
+
+@pytest.mark.parametrize(("hours", "seconds"), [("1", 3600), ("8760", 31_536_000)])
+def test_invite_for_some_hours(site: App, hours: str, seconds: int) -> None:
+    """The link's lifetime is given in hours."""
+    ada = site.user("ada")
+    assert run(site.app, "invite", ada.id, "--lifetime", hours).exit_code == 0
+    with site.app.app_context():
+        [grant] = site.passkey.grants_of(ada)
+    assert grant.expires_at == grant.created_at + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("hours", ["0", "-1", "8761", "0.5", "nan", "x"])
+def test_invite_for_no_time(site: App, hours: str) -> None:
+    """A lifetime that cannot be one is refused before anything is made."""
+    result = run(site.app, "invite", site.user("ada").id, "--lifetime", hours)
+    assert result.exit_code == 2 and "--lifetime" in result.output
+    with site.app.app_context():
+        assert site.passkey.grants_of(site.user("ada")) == []
+
+
+def test_invite_nobody(site: App) -> None:
+    """An account that is not there, or may not sign in, is told."""
+    assert run(site.app, "invite", "nobody").output.startswith("Error: the app has no user")
+    site.user("ada").is_active = False
+    assert run(site.app, "invite", site.user("ada").id).output.startswith("Error: the app's account check refuses")
+
+
+def test_invite_where_grants_cannot_be_kept(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An own repository without grants is told what it lacks, without a traceback."""
+    monkeypatch.delattr(MemoryCredentialRepository, "add_grant")
+    result = run(site.app, "invite", site.user("ada").id)
+    assert result.exit_code == 1 and "Add add_grant() to it" in result.output
+
+
+def test_list_has_what_is_open(site: App) -> None:
+    """Links and codes that were not used yet are listed after the passkeys, without what opens them."""
+    ada = site.user("ada")
+    with site.app.app_context():
+        token, codes = site.passkey.invite(ada).token, site.passkey.recovery_codes(ada, count=2)
+        link, code, _ = site.passkey.grants_of(ada)
+    result = run(site.app, "list", ada.id)
+    assert link.expires_at is not None
+    made, until = (moment.isoformat(timespec="seconds") for moment in (link.created_at, link.expires_at))
+    assert result.output.splitlines()[2:4] == [
+        f"invitation  made {made}  not used yet, good until {until}",
+        f"recovery-code  made {code.created_at.isoformat(timespec='seconds')}  not used yet",
+    ]
+    assert len(result.output.splitlines()) == 5 and not any(secret in result.output for secret in (token, *codes))
+
+
+def test_withdraw(site: App) -> None:
+    """What was not used yet is taken back, all or of a kind, and counted; an account that is gone is told."""
+    ada = site.user("ada")
+    with site.app.app_context():
+        site.passkey.invite(ada)
+        site.passkey.recovery_codes(ada)
+    assert run(site.app, "withdraw", ada.id, "--kind", "invitation").output == "Withdrew 1.\n"
+    assert run(site.app, "withdraw", ada.id).output == "Withdrew 8.\n"
+    assert run(site.app, "withdraw", ada.id).output == "Withdrew 0.\n"
+    result = run(site.app, "withdraw", "nobody")
+    assert (result.exit_code, result.output) == (1, "Error: The app has no user with this id.\n")
+
+
+def test_delete(site: App) -> None:
+    """One passkey is deleted, also the last one, after a question."""
+    ada = site.user("ada")
+    phone, key = site.passkey_records("ada")
+    assert run(site.app, "delete", ada.id, b64url_encode(phone.id), typed="n\n").exit_code == 1
+    assert site.passkey_records("ada") == [phone, key]
+    assert run(site.app, "delete", ada.id, b64url_encode(phone.id), typed="y\n").output.endswith("Deleted.\n")
+    assert site.passkey_records("ada") == [key]
+    assert run(site.app, "delete", ada.id, b64url_encode(key.id), "--yes").output == "Deleted.\n"
+    assert site.passkey_records("ada") == [] and len(site.passkey_records("eve")) == 1
+
+
+def test_delete_an_id_that_looks_like_an_option(site: App) -> None:
+    """Ids are random, so that one may begin with a dash."""
+    [record] = site.passkey_records("eve")
+    with site.app.app_context():
+        for id_ in (b"\xf8\x00\x01", b"\xfb\xef\xbe"):  # -AAB and ----
+            site.passkey.credentials.add(replace(record, id=id_))
+            assert b64url_encode(id_).startswith("-")
+            result = run(site.app, "delete", site.user("eve").id, b64url_encode(id_), "--yes")
+            assert result.output == "Deleted.\n", result.output
+    assert site.passkey_records("eve") == [record]
+
+
+@pytest.mark.parametrize("passkey_id", ["AAAA", "!", "", "é"])
+def test_delete_what_is_not_there(site: App, passkey_id: str) -> None:
+    """What the account does not have is told, and another's is not touched."""
+    [eves] = site.passkey_records("eve")
+    for id_ in (passkey_id, b64url_encode(eves.id)):
+        result = run(site.app, "delete", site.user("ada").id, id_, "--yes")
+        assert result.exit_code == 1 and result.output.startswith("Error: ")
+    assert len(site.passkey_records("ada")) == 2 and site.passkey_records("eve") == [eves]

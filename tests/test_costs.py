@@ -170,7 +170,8 @@ def test_credentials_in_a_database(engine: Engine) -> None:
         begun = ada.begin()
         assert asked == []
         ada.finish(begun)
-    update = "UPDATE passkey_credential FROM passkey_credential"  # the account's list comes with the answer
+    # The account's list comes with the answer.
+    update = "UPDATE passkey_credential FROM passkey_credential FROM passkey_user"
     assert asked == ["SELECT FROM passkey_credential", update, "COMMIT"]
 
 

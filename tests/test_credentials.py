@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from flask_passkey.contracts import CredentialRepositoryContract
+from flask_passkey.contracts import CredentialRepositoryContract, GrantRepositoryContract
 from flask_passkey.credentials import MemoryCredentialRepository, counter_grows
 
 
-class TestMemoryCredentialRepository(CredentialRepositoryContract):
+class TestMemoryCredentialRepository(CredentialRepositoryContract, GrantRepositoryContract):
     @pytest.fixture
     def repository(self) -> MemoryCredentialRepository:
         return MemoryCredentialRepository()

@@ -316,7 +316,7 @@ def repository_of(site: App) -> SQLCredentialRepository:
 def test_whole_ceremonies_on_sessions_of_any_kind(make: Callable[..., App], use: Use, hooks: Any) -> None:
     """Sign-up, sign-in in another browser, step-up and a second passkey work, and leave no ceremony behind."""
     site = make(use, hooks=hooks)
-    interface, opens = site.app.session_interface, vars(site.app.session_interface).get("open_session")
+    kind = type(site.app.session_interface)
     ada, client = VirtualAuthenticator(SITE), site.app.test_client()
     sign_up(client, ada, "ada")
     other = site.app.test_client()
@@ -325,8 +325,8 @@ def test_whole_ceremonies_on_sessions_of_any_kind(make: Callable[..., App], use:
     add_passkey(other, VirtualAuthenticator(SITE))
     assert len(other.get("/user/authn").get_json()["data"]["credentials"]) == 2
     assert rows(repository_of(site)) == 0
-    assert site.app.session_interface is interface
-    assert use is with_flask_session or vars(interface).get("open_session") is opens
+    assert type(site.app.session_interface) is kind
+    assert not vars(Flask.session_interface), "other apps share it"
 
 
 def test_cookie_sessions_beside_csrf_protect(make: Callable[..., App]) -> None:
@@ -398,6 +398,27 @@ def test_a_cookie_from_before_the_sign_in_is_nobodys(make: Callable[..., App]) -
     attacker = site.app.test_client()
     attacker.set_cookie("session", before.value)
     assert attacker.get("/user/authn").status_code == 401
+
+
+def test_freshness_ends_with_a_sign_out_that_we_cannot_see(make: Callable[..., App]) -> None:
+    """In a cookie session, too, what somebody left behind is gone when the app has signed them out by itself."""
+    site = make()
+    client = site.app.test_client()
+    site.app.add_url_rule("/out", "out", lambda: str(session.pop("user_id")))
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    client.get("/out")
+    with client.session_transaction() as opened:
+        assert dict(opened) == {}
+
+
+def test_pages_that_look_at_no_session_do_not_vary(make: Callable[..., App]) -> None:
+    """Our look into a session in a cookie is none of the page's."""
+    site = make()
+    site.app.add_url_rule("/plain", "plain", lambda: "Hello")
+    client = site.app.test_client()
+    with client.session_transaction() as opened:
+        opened["basket"] = ["tea"]
+    assert client.get("/plain").headers.get("Vary") is None
 
 
 def test_flask_sessions_session_still_gets_a_new_id(make: Callable[..., App]) -> None:

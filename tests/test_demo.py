@@ -8,9 +8,11 @@ import re
 import sqlite3
 import stat
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,9 @@ from sqlalchemy import NullPool, create_engine, make_url, text
 
 from demo import create_app, settings
 from demo.accounts import Accounts, demo_account, name_key
-from flask_passkey import NameTaken
+from flask_passkey import NameTaken, Passkey
 from flask_passkey.errors import ConfigurationError
-from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, enrol, sign_in, sign_up
 
 SITE = "http://localhost:5000"
 DEAD_REDIS = "redis://127.0.0.1:1/0"
@@ -79,6 +81,12 @@ def authenticator() -> VirtualAuthenticator:
     return VirtualAuthenticator(SITE)
 
 
+def passkey_of(app: Flask) -> Passkey:
+    """Return the app's extension."""
+    extension: Passkey = app.extensions["passkey"]
+    return extension
+
+
 def rows(app: Flask) -> list[Any]:
     """Return the stored accounts."""
     with app.app_context(), app.extensions["passkey"].credentials.transaction() as connection:
@@ -127,6 +135,46 @@ def test_workers_agree_on_one_secret_key(tmp_path: Path) -> None:
     assert len(key) >= 43
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def modes(folder: Path) -> dict[str, str]:
+    """Return the modes of all that is in a folder, by the path below it."""
+    return {str(path.relative_to(folder)): f"{path.stat().st_mode & 0o777:o}" for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_nobody_else_reads_what_is_on_the_disk(tmp_path: Path, exists: bool) -> None:
+    """Whatever the demo creates is for its owner only, also in a folder that is open, and whatever the umask."""
+    folder = tmp_path / "a" / "b"
+    if exists:
+        folder.mkdir(parents=True)
+        os.chmod(folder, 0o777)
+    before = os.umask(0)
+    try:
+        app = create_app({"INSTANCE_PATH": str(folder)})
+        client = client_of(app)
+        sign_up(client, VirtualAuthenticator(SITE), "ada")
+        client.put("/session/authn")
+        found = modes(folder)
+        close(app)
+    finally:
+        os.umask(before)
+    assert {"passkey.sqlite3", "passkey.sqlite3-wal", "passkey.sqlite3-shm", "secret_key", "sessions"} <= set(found)
+    assert {mode for path, mode in found.items() if not (folder / path).is_dir()} == {"600"}
+    assert {mode for path, mode in found.items() if (folder / path).is_dir()} == {"700"}
+    assert exists or {path.stat().st_mode & 0o777 for path in (folder, folder.parent)} == {0o700}
+
+
+SETTINGS_OF_A_NODE = (Path(__file__).parent.parent / "deploy" / "passkeys.env").read_text()
+
+
+@pytest.mark.parametrize("line", re.findall(r"^FLASK_\w+=.*<.*", SETTINGS_OF_A_NODE, re.MULTILINE))
+def test_placeholders_are_refused(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """A placeholder that was left in a line of deploy/passkeys.env is refused at start-up, by the setting's name."""
+    name, _, value = line.partition("=")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=f"^{name.removeprefix('FLASK_')} still has the placeholder <"):
+        create_app(config)
 
 
 def test_a_given_secret_key_is_not_written_down(config: dict[str, Any]) -> None:
@@ -188,9 +236,11 @@ def test_no_account_without_a_passkey(client: FlaskClient, app: Flask, authentic
     assert [row.name for row in rows(app)] == ["ada"]
 
 
-@pytest.mark.parametrize("other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström"])
+@pytest.mark.parametrize(
+    "other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström", "Ａｄａ Ångström", "ada Ångstr𝓸̈m"]
+)
 def test_one_name_in_all_its_spellings(client: FlaskClient, app: Flask, other: str) -> None:
-    """Upper case and composed letters do not make another person."""
+    """Upper case, composed letters and compatible ones do not make another person."""
     sign_up(client, VirtualAuthenticator(SITE), "ada ångström")
     with pytest.raises(Refused) as refused:
         sign_up(client_of(app), VirtualAuthenticator(SITE), other)
@@ -350,6 +400,68 @@ def test_limits_answer_in_the_envelope(client: FlaskClient) -> None:
     assert 1 <= int(answers[60].headers["Retry-After"]) <= 60
 
 
+def kept_sessions(app: Flask) -> set[str]:
+    """Return the files of sessions; the cache also has one with their number, and a folder of ours."""
+    cache = app.config["SESSION_CACHELIB"]
+    files = {str(path) for path in Path(cache._path).iterdir() if path.is_file()}
+    return {name for name in files if not name.endswith(cache._fs_transaction_suffix)} - {
+        cache._get_filename(cache._fs_count_file)
+    }
+
+
+def test_strangers_leave_no_session_behind(app: Flask, client: FlaskClient) -> None:
+    """No page, form or answer, also one that refuses, gives a session to somebody who is not signed in."""
+    client.set_cookie("remember_token", "1|x")
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<[^>]+>", "x", rule.rule)
+        for method in (rule.methods or set()) - {"OPTIONS"}:
+            bodies: list[dict[str, Any]] = [{}, {"json": {"name": "ada"}}, {"data": {"name": "x", "display_name": "x"}}]
+            for body in bodies:
+                response = client.open(path, method=method, **body)
+                assert "demo_session" not in str(response.headers.getlist("Set-Cookie")), (method, path)
+    assert kept_sessions(app) == set()
+
+
+def test_who_signs_out_leaves_no_session_behind(app: Flask, client: FlaskClient) -> None:
+    """A sign-out says so on the page that follows, and the session is gone; somebody else's makes none."""
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    assert len(kept_sessions(app)) == 1
+    page = client.post("/sign-out", follow_redirects=True)
+    assert "You are signed out." in page.text
+    assert client.get_cookie("demo_session") is None
+    assert kept_sessions(app) == set()
+
+
+def test_every_form_has_a_limit(client: FlaskClient) -> None:
+    """The 61st form of a minute is refused, whatever it is for."""
+    for path in ("/sign-out", "/account", "/passkeys/x/rename", "/passkeys/x/delete"):
+        assert [client.post(path).status_code for _ in range(61)][59:] == [302, 429], path
+    assert [client.patch("/user/authn/AAAA", json={}).status_code for _ in range(61)][59:] == [401, 429]
+
+
+@pytest.mark.parametrize("path", ["/sign-out", "/account", "/passkeys/x/rename", "/passkeys/x/delete"])
+def test_large_forms_are_refused_unread(client: FlaskClient, path: str) -> None:
+    """A form of more than a megabyte is refused, by its length, before a byte of it is read."""
+
+    class Unread(BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise AssertionError("it was read")
+
+        readline = readinto = read  # type: ignore[assignment]
+
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    length = {"CONTENT_LENGTH": "1000001"}
+    response = client.post(path, input_stream=Unread(), headers=headers, environ_overrides=length)
+    assert response.status_code == 413 and "This is too large" in response.text
+    chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    if path != "/sign-out":
+        stream = BytesIO(b"name=" + b"x" * 2_000_000)
+        answer = client.post(path, input_stream=stream, headers=headers, environ_overrides=chunked)
+        assert answer.status_code in (302, 413)
+    assert client.get("/passkeys").status_code == 200
+
+
 def test_limits_say_how_long_to_wait_without_a_status_too(config: dict[str, Any]) -> None:
     """With ``PASSKEY_HTTP_STATUS = False`` a refusal is a 200 with code 429, and still has ``Retry-After``."""
     client = client_of(create_app(config | {"PASSKEY_HTTP_STATUS": False}))
@@ -357,6 +469,21 @@ def test_limits_say_how_long_to_wait_without_a_status_too(config: dict[str, Any]
     assert [("Retry-After" in answer.headers, answer.get_json()["code"]) for answer in answers] == (
         [(False, 0)] * 60 + [(True, 429)]
     )
+
+
+def test_wrong_codes_are_limited(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """After five wrong links or codes in a minute the right one has to wait too; right ones do not count."""
+    sign_up(client_of(app), authenticator, "ada")
+    with app.app_context():
+        codes = passkey_of(app).recovery_codes(app.extensions["demo_accounts"].get(rows(app)[0].id))
+    assert {client.put("/user/authn", json={"grant": code}).status_code for code in codes} == {200}
+    answers = [client.put("/user/authn", json={"grant": "0000-0000-0000-0000"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [404] * 5 + [429]
+    assert answers[5].get_json()["code"] == 429 and "Retry-After" in answers[5].headers
+    assert client.put("/user/authn", json={"grant": codes[0]}).status_code == 429
+    other = client_of(app)
+    other.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    assert other.put("/user/authn", json={"grant": codes[0]}).status_code == 200
 
 
 def test_limits_can_be_switched_off(config: dict[str, Any]) -> None:
@@ -503,3 +630,94 @@ def test_only_this_machines_address_is_redirected(app: Flask, url: str, location
     assert response.headers.get("Location") == location
     if location is None:
         assert "Passkeys do not work at this address" in response.text
+
+
+# When somebody loses their passkey
+
+
+CODE = re.compile(r"<code>([0-9A-Z]{4}(?:-[0-9A-Z]{4}){3})</code>")
+
+
+def test_recovery_codes_are_shown_once(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """After a sign-up eight codes can be made; the list says how many are left, and never shows them again."""
+    sign_up(client, authenticator, "ada")
+    assert "Print recovery codes now" in client.get("/passkeys").text
+    made = client.post("/recovery-codes")
+    codes = CODE.findall(made.text)
+    assert len(codes) == 8 and made.headers["Cache-Control"] == "no-store"
+    phone = VirtualAuthenticator(SITE)
+    enrol(client_of(app), phone, codes[3])
+    page = client.get("/passkeys").text
+    assert "You have 7 recovery codes that were not used yet." in page
+    assert not any(code in page for code in codes) and client.get("/recovery-codes").status_code == 405
+    assert sign_in(client_of(app), phone)["user"]["name"] == "ada"
+
+
+def test_the_last_code_is_one(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """The number of codes stands in a sentence that fits it."""
+    sign_up(client, authenticator, "ada")
+    codes = CODE.findall(client.post("/recovery-codes").text)
+    for code in codes[1:]:
+        enrol(client_of(app), VirtualAuthenticator(SITE), code)
+    assert "You have 1 recovery code that was not used yet." in client.get("/passkeys").text
+
+
+def test_codes_and_links_need_a_fresh_sign_in(config: dict[str, Any], authenticator: VirtualAuthenticator) -> None:
+    """At an unlocked computer nobody can make codes for the owner's account, or take back the owner's links."""
+    app = create_app(config | {"PASSKEY_STEP_UP_AGE": 0})
+    client = client_of(app)
+    sign_up(client, authenticator, "ada")
+    time.sleep(0.01)  # older than no time at all
+    with app.app_context():
+        account = app.extensions["demo_accounts"].get(rows(app)[0].id)
+        passkey_of(app).invite(account)
+        for path in ("/recovery-codes", "/links/withdraw"):
+            assert client.post(path).headers["Location"] == "/passkeys"
+            assert "First confirm that it is you" in client.get("/passkeys").text
+        assert [grant.kind for grant in passkey_of(app).grants_of(account)] == ["invitation"]
+    close(app)
+
+
+@pytest.mark.parametrize("path", ["/recovery-codes", "/links/withdraw"])
+def test_codes_are_for_those_who_are_signed_in(client: FlaskClient, path: str) -> None:
+    """A stranger is sent to sign in, and another site's form is refused."""
+    assert client.post(path).headers["Location"].startswith("/sign-in")
+    assert client.post(path, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_links_are_told_and_taken_back(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
+    """A link that the owner did not ask for is on the list, and is good for nothing after one press."""
+    sign_up(client, authenticator, "ada")
+    assert "was not used yet, good until" not in client.get("/passkeys").text
+    with app.app_context():
+        account = app.extensions["demo_accounts"].get(rows(app)[0].id)
+        invitation = passkey_of(app).invite(account)
+    assert invitation.url == f"http://localhost:5000/enrol#{invitation.token}"
+    assert "There is 1 link for a new passkey" in client.get("/passkeys").text
+    client.post("/links/withdraw")
+    assert "The link is good for nothing now." in client.get("/passkeys").text
+    with pytest.raises(Refused) as refused:
+        enrol(client_of(app), VirtualAuthenticator(SITE), invitation.token)
+    assert refused.value.code == 40094
+
+
+def test_nobody_learns_who_has_an_account(client: FlaskClient) -> None:
+    """The pages for lost passkeys ask for no name, and are the same for everybody; a link sends no referrer."""
+    lost, enrolling = client.get("/lost"), client.get("/enrol", base_url=SITE)
+    assert "<input" not in lost.text and re.findall(r'<input[^>]* name="(\w+)"', enrolling.text) == ["grant"]
+    assert enrolling.headers["Referrer-Policy"] == "no-referrer"
+    assert client.get("/lost").text == lost.text and client.get("/enrol?name=ada", base_url=SITE).text == enrolling.text
+    assert 'href="/lost"' in client.get("/sign-in").text
+
+
+def test_invitations_lead_to_the_demos_address(config: dict[str, Any]) -> None:
+    """The link is at the site's first address unless the app says otherwise."""
+    for given, url in (
+        ({}, "http://localhost:5000/enrol"),
+        ({"PASSKEY_RP_ID": "a.example"}, "https://a.example/enrol"),
+        ({"PASSKEY_ENROL_URL": "http://localhost:5000/in"}, "http://localhost:5000/in"),
+    ):
+        app = create_app(config | given)
+        with app.app_context():
+            assert passkey_of(app).config.enrol_url == url
+        close(app)

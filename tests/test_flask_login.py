@@ -111,15 +111,18 @@ def test_a_missing_user_loader_is_named() -> None:
 
 
 def test_signing_out_ends_what_a_passkey_sign_in_allows(site: App, client: FlaskClient) -> None:
-    """Who signs in with a password after a sign-out cannot add a passkey on the strength of the earlier one."""
+    """Who signs in with a password, after a sign-out or not, cannot add a passkey on the strength of one before."""
 
     @site.app.post("/password")
     def sign_in_with_password() -> str:
         return str(login_user(site.user("ada")))
 
-    sign_up(client, VirtualAuthenticator(SITE), "ada")
-    client.post("/password")
+    ada = VirtualAuthenticator(SITE)
+    sign_up(client, ada, "ada")
     assert client.put("/user/authn").status_code == 200
+    client.post("/password")
+    assert client.put("/user/authn").get_json()["code"] == 40091
+    step_up(client, ada)
     site.sign_out(client)
     client.post("/password")
     assert client.put("/user/authn").get_json()["code"] == 40091

@@ -18,15 +18,23 @@ from flask_session.sqlalchemy import SqlAlchemySessionInterface
 #: By class: what its source sets or defines.
 USED: dict[type, tuple[str, ...]] = {
     ServerSideSession: ("sid", "modified"),
-    ServerSideSessionInterface: ("key_prefix", "session_class", "regenerate", "open_session", "save_session"),
+    ServerSideSessionInterface: (
+        "key_prefix",
+        "session_class",
+        "regenerate",
+        "open_session",
+        "save_session",
+        "_upsert_session",
+        "_delete_session",
+    ),
     RedisSessionInterface: ("client",),
     MemcachedSessionInterface: ("client",),
     SqlAlchemySessionInterface: ("client", "sql_session_model"),
     CacheLibSessionInterface: ("cache",),
     MongoDBSessionInterface: ("store",),
     DynamoDBSessionInterface: ("store",),
-    cachelib.FileSystemCache: ("_threshold", "_path", "_fs_transaction_suffix"),
-    cachelib.SimpleCache: ("_threshold", "_cache"),
+    cachelib.FileSystemCache: ("has", "_threshold", "_path", "_fs_transaction_suffix"),
+    cachelib.SimpleCache: ("has", "_threshold", "_cache"),
     cachelib.RedisCache: ("_write_client", "key_prefix"),
     cachelib.MemcachedCache: ("_client", "key_prefix"),
 }

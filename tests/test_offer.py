@@ -121,7 +121,7 @@ def test_the_relaxed_begin_is_not_the_clients_to_ask(site: App) -> None:
     assert (refused.status_code, refused.get_json()["code"]) == (403, 40019)
     assert client.put("/user/authn", json={"conditional": False}).status_code == 200
     signed_out = site.app.test_client().put("/user/authn", json={"conditional": True})
-    assert signed_out.get_json()["code"] == 40001
+    assert signed_out.get_json()["code"] == 401
 
 
 def test_an_offer_is_good_for_one_try(client: FlaskClient) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from flask import Flask
+from flask_session.base import MsgSpecSerializer, ServerSideSession
 from hypothesis import given
 from hypothesis import strategies as st
 from rehearsal import EXAMPLES, begin_registration, begin_step_up, browser, register
@@ -13,7 +15,7 @@ from flask_passkey.ceremonies.pending import PendingCeremony
 
 PENDING = st.builds(
     PendingCeremony,
-    purpose=st.sampled_from(["sign-in", "step-up", "registration", "sign-up"]),
+    purpose=st.sampled_from(["sign-in", "step-up", "registration", "sign-up", "enrolment"]),
     rp_id=st.text(min_size=1),
     challenge=st.text(min_size=1),
     user_verification=st.sampled_from(["required", "preferred", "discouraged"]),
@@ -39,7 +41,7 @@ def test_it_is_small() -> None:
     _, pending = begin_registration(user_id="")
     data = pending.to_json(expires_at=1790000000.123)
     assert len(data) < 500 and b" " not in data
-    assert set(json.loads(data)) == {
+    assert set(json.loads(data)[1]) == {
         "purpose", "rp_id", "challenge", "user_verification", "user_handle", "name", "display_name", "expires_at",
     }  # fmt: skip
 
@@ -47,13 +49,16 @@ def test_it_is_small() -> None:
 def test_it_is_plain_json() -> None:
     """Stores get text and numbers only."""
     _, pending = begin_step_up([register(browser()), register(browser())])
-    members = json.loads(pending.to_json(expires_at=1))
+    number, members = json.loads(pending.to_json(expires_at=1))
+    assert number == 1
     assert isinstance(members.pop("allowed"), list) and members.pop("expires_at") == 1
     assert {type(value) for value in members.values()} == {str}
 
 
-GOOD = b'{"purpose":"sign-in","rp_id":"a","challenge":"b","user_verification":"required","expires_at":9%s}'
+GOOD = b'[1,{"purpose":"sign-in","rp_id":"a","challenge":"b","user_verification":"required","expires_at":9%s}]'
 ODD = [GOOD % more for more in (b',"expires_at":"soon"', b',"name":5', b',"allowed":[5]', b',"x":""')] + [b"[" * 99999]
+ODD += [(GOOD % b"").replace(b"[1,", other) for other in (b"[2,", b"[", b'["1",', b"[1,1,", b"[[1],")]
+ODD += [(GOOD % b"")[3:-1]]
 
 
 def test_the_good_one_among_the_odd_is_read() -> None:
@@ -72,6 +77,15 @@ def test_other_data_are_refused(data: bytes) -> None:
 def test_ceremonies_of_another_version_are_refused(change: dict[str, object]) -> None:
     """A member of a later version, or of another type, is refused and not guessed at."""
     _, pending = begin_registration()
-    members = json.loads(pending.to_json(expires_at=1)) | change
+    number, members = json.loads(pending.to_json(expires_at=1))
     with pytest.raises(ValueError):
-        PendingCeremony.from_json(json.dumps(members).encode())
+        PendingCeremony.from_json(json.dumps([number, members | change]).encode())
+
+
+@given(PENDING)
+def test_no_session_can_be_made_of_it(pending: PendingCeremony) -> None:
+    """Another app on the same store and prefix, asked for a session of the record's name, makes none of it."""
+    for serialization in ("msgpack", "json"):
+        found = MsgSpecSerializer(Flask(__name__), serialization).decode(pending.to_json(expires_at=1))
+        with pytest.raises(TypeError):
+            ServerSideSession(found)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
-from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony
+from flask_passkey.ceremonies.pending import REGISTRATION, SIGN_IN, SIGN_UP, STEP_UP, PendingCeremony, mark
 from flask_passkey.errors import CeremonyNotFound, CeremonyStoreUnavailable
 from flask_passkey.pending.ceremonies import PendingCeremonies, new_browser_secret
 
@@ -70,7 +70,7 @@ PENDING = PendingCeremony(
     challenge="Y2hhbGxlbmdl",
     user_verification="required",
     user_id="17",
-    allowed=("AA", "AQ"),
+    allowed=(mark("AA"), mark("AQ")),
 )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from flask_passkey.contracts import new_record
+from flask_passkey.contracts import new_grant, new_record
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 
+NOON = new_grant().created_at
 USED = new_record(b"7", user_id="user 7")
 
 #: Every call that a ceremony or a page makes, but those that store something new.
@@ -24,6 +25,10 @@ CALLS: dict[str, Callable[[SQLCredentialRepository], object]] = {
     "get_user_handle": lambda repository: repository.get_user_handle("user 7"),
     "rename": lambda repository: repository.rename(b"7", user_id="user 7", label="Key"),
     "delete": lambda repository: repository.delete(b"7", user_id="user 7", keep_last=False),
+    "get_grant": lambda repository: repository.get_grant(new_grant("7").token_hash),
+    "claim_grant": lambda repository: repository.claim_grant(new_grant("7").token_hash, now=NOON),
+    "grants_of": lambda repository: repository.grants_of("user 7"),
+    "delete_grants": lambda repository: repository.delete_grants("user 7", kind="invitation", rp_id="localhost"),
     "delete_user": lambda repository: repository.delete_user("user 7"),
 }
 
@@ -40,6 +45,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
             record = new_record(b"%d" % number, user_id=f"user {number}")
             repository.add_user(record.user_id, record.user_handle)
             repository.add(record)
+            repository.add_grant(new_grant(str(number), user_id=record.user_id))
         connection.exec_driver_sql("ANALYZE")
     yield engine
     engine.dispose()

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -451,7 +452,7 @@ def test_nothing_else_does_without_the_user(mediation: str) -> None:
     options, pending = begin_registration()
     response = browser().create(options, user_present=False)
     with pytest.raises(RegistrationRejected, match="User presence"):
-        finish_registration(dataclasses.replace(pending, mediation=mediation), response)
+        finish_registration(msgspec.structs.replace(pending, mediation=mediation), response)
 
 
 def test_user_must_be_verified_where_required() -> None:

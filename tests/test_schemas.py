@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_passkey import CredentialRecord, UserInfo
+from flask_passkey.encoding import base64url_encode as b64url_encode
 from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRequest, ResponseRejected
 from flask_passkey.outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from flask_passkey.visitor import Visitor
@@ -95,7 +96,7 @@ def test_begin_sign_in() -> None:
     assert read({"step_up": False}) == {"step_up": False}
 
 
-@pytest.mark.parametrize("step_up", ["true", "yes", None, [], {}, 2, "1"])
+@pytest.mark.parametrize("step_up", ["true", "yes", None, [], {}, 2, "1", 1, 1.0, 0, -0.0])
 def test_a_wish_is_a_boolean(step_up: object) -> None:
     """What a client means to be true must be true."""
     assert refused_field(schemas.BeginSignInRequest(), {"step_up": step_up}) == "step_up"
@@ -196,6 +197,82 @@ def test_bad_labels(label: object) -> None:
     assert refused_field(schemas.RenameRequest(), {"name": label}) == "name"
 
 
+GOOD_NAMES = [
+    "ada@example.com",
+    "日本語",
+    "क्षमा",
+    "\U0001f468\u200d\U0001f469",
+    "\U0001f469\U0001f3fd\u200d\U0001f4bb",
+    "\U0001f3f3\ufe0f\u200d\U0001f308 ada",
+    "\u2764\ufe0f",
+    "\u2764\ufe0f\u200d\U0001f525",
+    "\u2139\ufe0f",
+    "\U0001f1e9\U0001f1ea",
+    "e\u0301",
+]
+
+BAD_NAMES = [
+    "ad\u200bmin",
+    "admin\u2060",
+    "ad\u00admin",
+    "\u3164",
+    "\u115f\u1160",
+    "\uffa0",
+    "\u2800",
+    "\U0001d159",
+    "ad\u200dmin",
+    "ad\ufe0fmin",
+    "\u2764\ufe0f\ufe0f",
+    "\u2764\u200d",
+    "\u200d\u2764",
+    "\u2764\u200dadmin",
+    "\u2764\u200d\u200d\u2764",
+    "ad\u034fmin",
+    "admin\U000e0041",
+    "admin\U000e0100",
+    "admin\ue000",
+    "admin\U000f0000",
+    "admin\u0378",
+    "admin\uffff",
+    "\u200eadmin",
+    "ad\u2062min",
+    "ad\ufeffmin",
+    "ad\u180emin",
+    "\u0301",
+]
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES)
+def test_good_names(name: str) -> None:
+    """A name is of any script, and emoji stay possible, also those of several."""
+    assert schemas.BeginSignUpRequest.read({"name": name})["name"] == unicodedata.normalize("NFC", name)
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_bad_names(name: str) -> None:
+    """A name with something that nobody sees, or nothing else, could look like another's: it is refused."""
+    assert refused_field(schemas.BeginSignUpRequest(), {"name": name}) == "name"
+
+
+@pytest.mark.parametrize("text", [name for name in BAD_NAMES if "admin" in name])
+def test_labels_and_display_names_are_free(text: str) -> None:
+    """What nobody else goes by may have such characters: some scripts need them."""
+    assert schemas.RenameRequest.read({"name": text}) == {"name": text}
+    assert schemas.BeginSignUpRequest.read({"name": "ada", "display_name": text})["display_name"] == text
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_a_name_has_nothing_hidden(text: str) -> None:
+    """Whatever comes is refused, or hides nothing but joiners and selectors beside symbols."""
+    try:
+        name = schemas.BeginSignUpRequest.read({"name": text})["name"]
+    except MalformedRequest:
+        return
+    assert not {unicodedata.category(char) for char in name if char != "\u200d"} & {"Cf", "Co", "Cn", "Cc", "Cs"}
+    assert schemas.BeginSignUpRequest.read({"name": name})["name"] == name
+
+
 @settings(deadline=None)
 @given(st.text())
 def test_a_label_is_harmless(text: str) -> None:
@@ -228,6 +305,9 @@ def test_names_of_accounts_are_longer_but_not_endless(schema: schemas.RequestSch
         ("//79", None),
         ("ä", None),
         ("AB", None),
+        (b64url_encode(b"x" * 1023), b"x" * 1023),
+        (b64url_encode(b"x" * 1026), None),
+        ("A" * 4_000_000, None),
     ],
 )
 def test_read_credential_id(text: str, credential_id: bytes | None) -> None:

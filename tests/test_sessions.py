@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 from flask_session.cachelib import CacheLibSessionInterface
 from werkzeug.test import EnvironBuilder, TestResponse
 
+from flask_passkey import ConfigurationError
+from flask_passkey.cli import passkey as commands
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 from flask_passkey.web import outage
 
@@ -64,11 +66,36 @@ def test_on_https_the_cookie_is_secure_and_of_this_host() -> None:
     assert set(attributes) == {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"}
 
 
-def test_one_page_on_http_and_the_cookie_is_not_secure() -> None:
-    """A Secure cookie would not come back from http://localhost, so it is not when that is among the origins."""
-    config = HTTPS | {"PASSKEY_RELATED_ORIGINS": ["http://localhost:5000"]}
-    (cookie,) = set_cookies(make_app(config).app.test_client().put("/session/authn"))
-    assert cookie.startswith("passkey_") and "Secure" not in cookie
+def test_a_related_origin_on_http_is_refused() -> None:
+    """One page on http would take Secure and __Host- from the cookies of all others, so it is refused."""
+    config = HTTPS | {"PASSKEY_RELATED_ORIGINS": ["https://example.org", "http://localhost:5000"]}
+    with pytest.raises(ConfigurationError, match=r"Write PASSKEY_RELATED_ORIGINS = \['https://example.org'\]"):
+        make_app(config)
+    make_app({"PASSKEY_RELATED_ORIGINS": ["http://other.localhost:5000"]})
+
+
+SAFE = {"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Strict"}
+
+
+@pytest.mark.parametrize("missing", [set(), {"SESSION_COOKIE_SECURE"}, {"SESSION_COOKIE_SAMESITE"}, set(SAFE)])
+def test_missing_flags_of_the_sessions_cookie_are_named(missing: set[str], caplog: pytest.LogCaptureFixture) -> None:
+    """On https they are named once, when the first request comes, and by ``flask passkey check``; others are not."""
+    site = make_app(HTTPS)
+    site.app.config.update({name: value for name, value in SAFE.items() if name not in missing})
+    caplog.clear()
+    for _ in range(2):
+        site.app.test_client().put("/session/authn")
+    named = [record.getMessage() for record in caplog.records if "SESSION_COOKIE" in record.getMessage()]
+    told = site.app.test_cli_runner().invoke(commands, ["check"]).output
+    assert len(named) == bool(missing)
+    for text in (*named, told):
+        assert {name for name in SAFE if f"{name} = " in text} == missing
+
+
+def test_on_http_no_flags_are_missing(site: App, client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    """At localhost nothing is named."""
+    client.put("/session/authn")
+    assert "SESSION_COOKIE" not in caplog.text + site.app.test_cli_runner().invoke(commands, ["check"]).output
 
 
 def test_a_browser_keeps_its_secret(client: FlaskClient) -> None:
@@ -139,7 +166,7 @@ def test_a_browser_with_many_secrets_does_not_make_us_search_for_long(
     cookies = "; ".join(f"passkey_{number:08}={'x' * 43}" for number in range(200))
     body = {"session_id": "5b2a1a57-5d0a-4dd2-8a3c-3c6c6b1d9f5e", "response": {}}
     assert raw_client(site).post("/session/authn", json=body, headers={"Cookie": cookies}).status_code == 404
-    assert len(lookups) == 16
+    assert len(lookups) == 4
 
 
 # The session
@@ -396,7 +423,8 @@ def test_the_guard_is_put_up_once(site: App, client: FlaskClient) -> None:
     for _ in range(3):
         client.get("/page")
     own: Any = site.app.session_interface
-    assert outage.is_guarded(own) and not isinstance(own.open_session.args[0], partial)
+    (inner,) = own.open_session.args[:1]
+    assert outage.is_guarded(own) and not isinstance(inner.args[0], partial)
     other = SimpleCache()
     site.app.session_interface = CacheLibSessionInterface(client=other, app=site.app)
     sign_up(client, VirtualAuthenticator(SITE), "ada")

@@ -6,12 +6,35 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, create_engine, event, text
 
 from flask_passkey.credentials.sql import SQLCredentialRepository
 from flask_passkey.credentials.sql.engines import engine_for
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_a_sqlite_file_is_for_its_owner_only(tmp_path: Path, umask: int) -> None:
+    """A database that we create, and the folders above it, nobody else can read; one that is there stays as it is."""
+    file, other = tmp_path / "new" / "folder" / "passkey.sqlite3", tmp_path / "old.sqlite3"
+    other.touch()
+    other.chmod(0o640)
+    before = os.umask(umask)
+    try:
+        for path in (file, other):
+            repository = SQLCredentialRepository.from_uri(f"sqlite:///{path}")
+            repository.add_user("ada", b"h" * 64)
+            assert {found.stat().st_mode & 0o777 for found in path.parent.glob(f"{path.name}*")} == {
+                0o600 if path == file else 0o640
+            }
+            assert len(list(path.parent.glob(f"{path.name}*"))) == 3
+            repository.close()
+    finally:
+        os.umask(before)
+    assert [folder.stat().st_mode & 0o777 for folder in (file.parent, file.parent.parent)] == [0o700] * 2
+
 
 pytestmark = pytest.mark.services
 

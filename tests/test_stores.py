@@ -693,7 +693,7 @@ class TestSQL:
         text = "".join(traceback.format_exception(caught.value))
         assert "IntegrityError" in text
         assert challenge not in text
-        assert "SQL parameters hidden" in text
+        assert "ValuesWithheld" in text
         assert "\n" not in caught.value.reason
 
     @pytest.mark.filterwarnings("ignore:'get_engine' is deprecated:DeprecationWarning")

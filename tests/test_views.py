@@ -290,6 +290,20 @@ def test_rename(client: FlaskClient, ada: VirtualAuthenticator) -> None:
     assert client.get("/user/authn").get_json()["data"]["credentials"][0]["name"] == "My  phone"
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b'{"name": "' + b"a\xcc\x81" * 10_000 + b'"}', b"x" * 70_000])
+def test_rename_asks_who_is_signed_in_first(client: FlaskClient, body: bytes) -> None:
+    """Whatever a stranger sends, no body is read before somebody is signed in."""
+    answer = client.patch("/user/authn/AAAA", data=body, content_type="application/json")
+    assert_refused(answer, 401, 401)
+
+
+@pytest.mark.parametrize(("count", "status"), [(100, 207), (101, 400)])
+def test_a_batch_has_an_end(client: FlaskClient, ada: VirtualAuthenticator, count: int, status: int) -> None:
+    """One request deletes at most 100 passkeys."""
+    answer = client.delete("/user/authn", query_string=[("id", f"AA{number:02}") for number in range(count)])
+    assert answer.status_code == status
+
+
 def test_other_peoples_passkeys_are_not_found(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """Renaming or deleting what is not one's own, or is no credential ID, is 404."""
     eve = site.app.test_client()
@@ -327,14 +341,14 @@ def test_batch_delete(client: FlaskClient, ada: VirtualAuthenticator) -> None:
     for _ in range(2):
         add_passkey(client, VirtualAuthenticator(SITE))
     first, second, third = ids(client)
-    response = client.delete("/user/authn", query_string=[("id", first), ("id", second)])
-    assert response.get_json()["data"]["deleted"] == [first, second] and response.status_code == 200
-    response = client.delete("/user/authn", query_string=[("id", third), ("id", first), ("id", "!")])
+    response = client.delete("/user/authn", query_string=[("id", second), ("id", third)])
+    assert response.get_json()["data"]["deleted"] == [second, third] and response.status_code == 200
+    response = client.delete("/user/authn", query_string=[("id", first), ("id", second), ("id", "!")])
     envelope = response.get_json()
     assert (response.status_code, envelope["code"]) == (207, 40081)
     codes = {key: value["code"] for key, value in envelope["aggregated_error"].items()}
-    assert codes == {third: 409, first: 404, "!": 404}
-    assert envelope["data"]["deleted"] == [] and envelope["data"]["signals"]["allAcceptedCredentialIds"] == [third]
+    assert codes == {first: 409, second: 404, "!": 404}
+    assert envelope["data"]["deleted"] == [] and envelope["data"]["signals"]["allAcceptedCredentialIds"] == [first]
     assert_refused(client.delete("/user/authn"), 400, 40001)
 
 

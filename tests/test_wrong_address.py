@@ -8,6 +8,7 @@ import pytest
 from apps import SITE, App, begin, finish, make_app, warnings_in
 from flask.testing import FlaskClient
 
+from flask_passkey import ConfigurationError
 from flask_passkey.testing import VirtualAuthenticator, sign_up
 
 ANDROID = "android:apk-key-hash:" + 43 * "A"
@@ -44,6 +45,14 @@ def test_only_localhost_itself_has_any_port(config: dict[str, str], origin: str)
     client = make_app(config).app.test_client()
     environ = {"HTTP_ORIGIN": origin}
     assert client.put("/session/authn", environ_overrides=environ).get_json()["code"] == 403
+
+
+def test_a_page_may_be_there_too() -> None:
+    """In development the page for enrolment may be at any port of localhost; elsewhere it must be at a listed one."""
+    page = {"PASSKEY_ENROL_URL": "http://localhost:5001/enrol"}
+    make_app(page)
+    with pytest.raises(ConfigurationError, match="PASSKEY_ENROL_URL"):
+        make_app(page | {"TESTING": False, "PASSKEY_RP_ID": "localhost"})
 
 
 def test_outside_development_the_port_must_be_listed(caplog: pytest.LogCaptureFixture) -> None:
@@ -105,7 +114,7 @@ def test_other_sites_are_no_misconfiguration(origin: str, caplog: pytest.LogCapt
     site = make_app({"PASSKEY_RP_ID": "example.com"})
     with caplog.at_level(logging.INFO):
         response = site.app.test_client().put("/session/authn", environ_overrides={"HTTP_ORIGIN": origin})
-    assert response.status_code == 403 and not warnings_in(caplog) and "Write" not in caplog.text
+    assert response.status_code == 403 and not warnings_in(caplog) and "PASSKEY_ORIGINS =" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,9 @@ function onSuccess(event) {
 /** A name that will not do can be corrected at once. Who was signed out meanwhile is led to the sign-in. */
 function onError(event) {
   const { code, message } = event.detail;
-  const field = event.target.elements?.name;
-  if (field && (code === "name_taken" || code === "invalid")) {
+  const { name, grant } = event.target.elements ?? {};
+  const field = name ?? (grant?.disabled ? null : grant);
+  if (field && ["name_taken", "invalid", "grant_not_found"].includes(code)) {
     field.setAttribute("aria-invalid", "true");
     field.addEventListener("input", () => field.removeAttribute("aria-invalid"), { once: true });
     field.select();
@@ -98,11 +99,26 @@ function onFocusout({ target, relatedTarget }) {
   if (dialog && relatedTarget && !dialog.contains(relatedTarget)) dialog.hidePopover?.();
 }
 
+/** Who comes by a link has nothing to type. */
+function showWay() {
+  const field = document.querySelector("[data-passkey='enrol'] [name='grant']");
+  if (!field) return;
+  const isLink = location.hash.length > 1;
+  field.disabled = isLink;
+  for (const element of document.querySelectorAll("[data-if-link]")) element.hidden = !isLink;
+  for (const element of document.querySelectorAll("[data-if-code]")) element.hidden = isLink;
+}
+
 document.addEventListener("passkey:success", onSuccess);
 document.addEventListener("passkey:error", onError);
 document.addEventListener("toggle", onToggle, true);
 document.addEventListener("keydown", onKeydown);
 document.addEventListener("focusout", onFocusout);
+addEventListener("hashchange", showWay);
+showWay();
+const printer = document.querySelector("[data-print]");
+if (printer) printer.hidden = false;
+printer?.addEventListener("click", () => print());
 localiseTimes();
 // Screen readers only read out what changes after the page is there. So what it came with is said once more.
 const regions = [...document.querySelectorAll("main [data-passkey-status], main [data-passkey-alert]")];

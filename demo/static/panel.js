@@ -71,7 +71,9 @@ if (panel) {
   });
   document.addEventListener("passkey:exchange", ({ detail }) => {
     if (!isOn()) return;
-    sessionStorage.setItem(KEPT, JSON.stringify([detail, ...exchanges()].slice(0, MOST)));
+    const { body } = detail;
+    const shown = body?.grant ? { ...detail, body: { ...body, grant: "…" } } : detail; // it may still be good
+    sessionStorage.setItem(KEPT, JSON.stringify([shown, ...exchanges()].slice(0, MOST)));
     draw();
   });
   draw();

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NoReturn
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
@@ -21,7 +23,7 @@ from ..encoding import base64url_encode
 from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
 from .keys import known_algorithm
-from .pending import SIGN_IN, STEP_UP, PendingCeremony
+from .pending import SIGN_IN, STEP_UP, PendingCeremony, mark
 from .policies import (
     AuthenticatorState,
     backup_eligibility_changed,
@@ -30,6 +32,9 @@ from .policies import (
 )
 from .responses import AuthenticatorResponse, check_client_data, check_rp_id, quoted
 from .signatures import check_signature
+
+#: Longest list of credentials that Chromium takes in a request.
+MAX_LISTED = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,8 @@ def begin(
 ) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a sign-in or, with a user, of a step-up.
 
-    :param allowed: descriptors of the credentials that may answer; any may, if there are none.
+    :param allowed: descriptors of the credentials that may answer; any may, if there are none. Where browsers refuse a
+        list as long as this, they get none, and any passkey of the user may answer.
     :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.1.9) and what to remember.
     """
     options: dict[str, Any] = {
@@ -58,15 +64,16 @@ def begin(
         "rpId": config.rp_id,
         "userVerification": config.user_verification,
     }
+    listed = allowed if len(allowed) <= MAX_LISTED else ()
     if allowed:
-        options["allowCredentials"] = list(allowed)
+        options["allowCredentials"] = list(listed)
     pending = PendingCeremony(
         purpose=STEP_UP if user_id else SIGN_IN,
         rp_id=config.rp_id,
         challenge=options["challenge"],
         user_verification=config.user_verification,
         user_id=user_id,
-        allowed=tuple(item["id"] for item in allowed),
+        allowed=tuple(mark(item["id"]) for item in listed),
     )
     return options, pending
 
@@ -91,7 +98,7 @@ def read(pending: PendingCeremony, response: object, *, config: PasskeyConfig) -
     read = AuthenticatorResponse.read(response)
     check_client_data(read.client_data_json, kind="webauthn.get", pending=pending, config=config)
     check_rp_id(read.field("authenticatorData"), rp_id=pending.rp_id)
-    if pending.allowed and read.json["id"] not in pending.allowed:
+    if pending.allowed and mark(read.json["id"]) not in pending.allowed:
         raise ResponseRejected("the credential is not one this ceremony was begun for")
     return read
 
@@ -129,6 +136,46 @@ def finish(
         last_used_at=now,
     )
     return Authenticated(record=used, counter_must_grow=counter_must_grow(record, state, config), events=tuple(events))
+
+
+def refuse_unknown(pending: PendingCeremony, response: AuthenticatorResponse) -> NoReturn:
+    """Refuse a credential that is not known, with the work that it takes to refuse one that is.
+
+    Where the browser was told which credentials may answer, whoever began the ceremony must not learn which of those
+    there are.
+
+    :param response: from :func:`read`, with the same ceremony.
+    :raises ResponseRejected: always.
+    """
+    stand_in = replace(_NOBODYS, id=response.credential_id, user_id=pending.user_id)
+    with suppress(ResponseRejected):
+        _check_owner(pending, response, stand_in)
+        _verify(pending, response, stand_in)
+    raise ResponseRejected("no credential has this ID")
+
+
+def _nobodys_credential() -> CredentialRecord:
+    """Return a credential whose private key is thrown away."""
+    point = generate_private_key(SECP256R1()).public_key().public_numbers()
+    x, y = (number.to_bytes(32, "big") for number in (point.x, point.y))
+    return CredentialRecord(
+        id=b"",
+        public_key=b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20" + x + b"\x22\x58\x20" + y,
+        sign_count=0,
+        uv_initialized=True,
+        transports=(),
+        backup_eligible=False,
+        backup_state=False,
+        user_id="",
+        user_handle=secrets.token_bytes(64),
+        label="",
+        aaguid="",
+        created_at=datetime.min,
+        algorithm=-7,
+    )
+
+
+_NOBODYS = _nobodys_credential()
 
 
 def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> None:

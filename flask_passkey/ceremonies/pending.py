@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
-from ..encoding import refuse_deep
+import msgspec
+from msgspec.structs import replace
+
+from ..encoding import base64url_encode, refuse_deep
 
 SIGN_IN: Final = "sign-in"
 STEP_UP: Final = "step-up"
 REGISTRATION: Final = "registration"
 SIGN_UP: Final = "sign-up"
+ENROLMENT: Final = "enrolment"
 
 CONDITIONAL: Final = "conditional"
 
+# The first item of a record; another one is of another release.
+_FORMAT: Final = 1
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingCeremony:
+
+class PendingCeremony(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A ceremony that was begun. Text and numbers only, so that any store can keep it.
 
     Binary values are unpadded base64url text.
     """
 
-    #: ``sign-in``, ``step-up``, ``registration`` or ``sign-up``.
+    #: ``sign-in``, ``step-up``, ``registration``, ``sign-up`` or ``enrolment``.
     purpose: str
     #: The RP ID it was begun for.
     rp_id: str
@@ -33,7 +38,7 @@ class PendingCeremony:
     user_verification: str
     #: The account, where it is known already.
     user_id: str = ""
-    #: The user handle of the account that gets a passkey, in a registration or sign-up.
+    #: The user handle of the account that gets a passkey, in a registration, sign-up or enrolment.
     user_handle: str = ""
     #: Name of the account to create, in a sign-up.
     name: str = ""
@@ -41,18 +46,22 @@ class PendingCeremony:
     display_name: str = ""
     #: ``conditional`` where the browser was told that it need not ask anybody, as after a password sign-in.
     mediation: str = ""
-    #: Credential IDs that may answer; empty for any.
+    #: Hash of the enrolment grant, in an enrolment.
+    grant: str = ""
+    #: What :func:`mark` makes of the credential IDs that may answer; empty for any.
     allowed: tuple[str, ...] = ()
     #: End of life in seconds since 1970, set by the store.
     expires_at: float = 0.0
 
     def to_json(self, *, expires_at: float) -> bytes:
-        """Return compact JSON without the empty members.
+        """Return compact JSON without the empty members: a list whose first item is a number.
+
+        Another app may keep its sessions in the same store, and be asked for the session of this name. It makes a
+        dictionary of what it finds, and cannot of this.
 
         :param expires_at: end of life in seconds since 1970.
         """
-        members = {name: value for name in self.__slots__ if (value := getattr(self, name))}
-        return _encode(members | {"expires_at": expires_at}).encode()
+        return _encode((_FORMAT, replace(self, expires_at=expires_at)))
 
     @classmethod
     def from_json(cls, data: bytes) -> PendingCeremony:
@@ -60,16 +69,20 @@ class PendingCeremony:
 
         :raises ValueError: it is something else.
         """
-        try:
-            refuse_deep(data)
-            members = json.loads(data.decode())
-            allowed, expires_at = tuple(members.pop("allowed", ())), members.pop("expires_at", 0)
-            pending = cls(**members, allowed=allowed, expires_at=expires_at)
-        except (TypeError, AttributeError, UnicodeDecodeError) as exc:
-            raise ValueError("not a pending ceremony") from exc
-        if type(expires_at) not in (int, float) or {*map(type, members.values()), *map(type, allowed)} != {str}:
-            raise ValueError("not a pending ceremony")
+        refuse_deep(data)
+        written_as, pending = _decode(data)
+        if written_as != _FORMAT:
+            raise ValueError("not a pending ceremony of this release")
         return pending
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[int, PendingCeremony]).decode
+
+
+def mark(credential_id: str) -> str:
+    """Return what stands for a credential ID in a record: a few characters, however long the ID is.
+
+    :param credential_id: as base64url text.
+    """
+    return base64url_encode(sha256(credential_id.encode()).digest()[:9])

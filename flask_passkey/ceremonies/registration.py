@@ -33,10 +33,10 @@ from ..encoding import base64url_decode, base64url_encode
 from ..errors import RegistrationRejected, ResponseRejected
 from ..names import shown_name
 from .attestation import Claim, Trust, assess, check_model
-from .authentication import descriptor
+from .authentication import MAX_LISTED, descriptor
 from .authenticator_data import AttestationObject, read_attestation_object
 from .keys import check_public_key
-from .pending import CONDITIONAL, REGISTRATION, SIGN_UP, PendingCeremony
+from .pending import CONDITIONAL, ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
 from .responses import AuthenticatorResponse, check_client_data, origin_of, quoted, without_token_binding
 
 _ANY = Trust()
@@ -64,21 +64,23 @@ def begin(
     user_id: str = "",
     exclude: Sequence[CredentialRecord] = (),
     conditional: bool = False,
+    grant: bytes = b"",
 ) -> tuple[dict[str, Any], PendingCeremony]:
-    """Make the options of a registration or, without ``user_id``, of a sign-up.
+    """Make the options of a registration, with ``grant`` of an enrolment or, without ``user_id``, of a sign-up.
 
     :param exclude: what the account has already, so that no authenticator makes a second one over it.
     :param conditional: the browser will be asked to make it by itself, with nobody touching or confirming anything.
+    :param grant: hash of the enrolment grant that lets its bearer do it.
     :returns: ``PublicKeyCredentialCreationOptionsJSON`` (section 5.1.8) and what to remember.
     """
     # A browser that may not ask anybody cannot verify anybody either: where it must, it does nothing (section 5.1.3).
     user_verification = "preferred" if conditional else config.user_verification
     options = _options(config, name, user_handle, user_verification)
     options["user"]["displayName"] = shown_name(name, display_name)
-    options["excludeCredentials"] = [descriptor(record) for record in exclude]
+    options["excludeCredentials"] = [descriptor(record) for record in exclude[-MAX_LISTED:]]
     options["extensions"] = {"credProps": True}
     pending = PendingCeremony(
-        purpose=REGISTRATION if user_id else SIGN_UP,
+        purpose=ENROLMENT if grant else REGISTRATION if user_id else SIGN_UP,
         rp_id=config.rp_id,
         challenge=options["challenge"],
         user_verification=user_verification,
@@ -87,6 +89,7 @@ def begin(
         name="" if user_id else name,
         display_name="" if user_id else display_name,
         mediation=CONDITIONAL if conditional else "",
+        grant=base64url_encode(grant),
     )
     return options, pending
 
@@ -234,3 +237,8 @@ def _transports(value: object) -> tuple[str, ...]:
     names = value if isinstance(value, list) else []
     good = (name for name in names if isinstance(name, str) and _TRANSPORT.fullmatch(name))
     return tuple(dict.fromkeys(good))[:_MAX_TRANSPORTS]
+
+
+def new_user_handle() -> bytes:
+    """Make the 64 random bytes that stand for an account inside authenticators (section 14.6.1)."""
+    return secrets.token_bytes(64)

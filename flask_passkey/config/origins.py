@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -244,4 +244,33 @@ def check_related(origins: Sequence[str]) -> None:
         raise ConfigurationError(
             f"PASSKEY_RELATED_ORIGINS has {len(set(names.values()))} different names, of which browsers look at five. "
             f"Write PASSKEY_RELATED_ORIGINS = {kept}"
+        )
+
+
+def check_page(key: str, url: str, *, origin: str, allows: Callable[[str], bool]) -> None:
+    """Check that a page of the app is where a passkey can be made; no page is fine.
+
+    :param key: named in the error.
+    :param origin: one to write, in the error.
+    :param allows: can passkeys be made at an origin?
+    :raises ConfigurationError: it is at none of the origins.
+    """
+    if url and not allows(_canonical(url) or ""):
+        page = re.sub(r"^\w+://[^/]*", "", url)
+        raise ConfigurationError(
+            f"{key} is {url!r}, which is not a page at one of PASSKEY_ORIGINS. "
+            f"Write {key} = {origin + '/' + page.lstrip('/')!r}"
+        )
+
+
+def check_schemes(origins: Sequence[str], related: Sequence[str]) -> None:
+    """Check that no related origin on http takes the protection of https from the cookies of all others.
+
+    :raises ConfigurationError: one is on http, and others are on https.
+    """
+    kept = [origin for origin in related if not origin.startswith("http:")]
+    if len(kept) < len(related) and any(origin.startswith("https:") for origin in (*origins, *related)):
+        raise ConfigurationError(
+            "PASSKEY_RELATED_ORIGINS has an origin on http, for which no cookie could be kept to https. "
+            f"Write PASSKEY_RELATED_ORIGINS = {kept}, and give a developer's machine settings for itself."
         )

@@ -135,9 +135,13 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "sign_up": _switch,
     "username_first": _switch,
     "step_up_age": partial(_number, low=0, high=86_400, usual=600),
+    "fresh_first": _switch,
+    "max_credentials": partial(_number, low=1, high=1_000, usual=20),
+    "audit_names": _switch,
     "http_status": _switch,
     "max_body": partial(_number, low=4_096, high=1_048_576, usual=65_536),
     "database_uri": _database_uri,
     "ceremony_store": partial(_choice, choices=("flask-session", "database")),
     "endpoints": _endpoints,
+    "enrol_url": _text,
 }

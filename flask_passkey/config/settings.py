@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigurationError
-from .origins import check_below, check_related, default_origins, is_localhost
+from .origins import check_below, check_page, check_related, check_schemes, default_origins, is_localhost
 from .readers import READERS
 
 
@@ -73,8 +73,15 @@ class PasskeyConfig:
     #: Also accept a user name at the start of a sign-in, for authenticators that keep no passkeys themselves. Needs a
     #: ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
     username_first: bool = False
-    #: For so many seconds after a passkey sign-in passkeys can be added, renamed and deleted.
+    #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted.
     step_up_age: int = 600
+    #: The first passkey of an account takes a fresh sign-in, too: ``passkey.confirm_user()``. Without it, being signed
+    #: in is enough.
+    fresh_first: bool = False
+    #: The most passkeys that an account can have, at most 1000. One more is refused.
+    max_credentials: int = 20
+    #: Put names of accounts into the audit log, too; their ids are in it anyway.
+    audit_names: bool = False
     #: ``False`` answers HTTP 200 to everything, for clients that read only the envelope.
     http_status: bool = True
     #: Longest accepted request body in bytes.
@@ -88,6 +95,9 @@ class PasskeyConfig:
     #: Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
     #: ``{"enroll": "https://…", "manage": "https://…"}``.
     endpoints: Mapping[str, str] = field(default_factory=dict)
+
+    #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it.
+    enrol_url: str = ""
 
     @staticmethod
     def _in_development() -> bool:
@@ -157,6 +167,8 @@ def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
 def _check_together(config: PasskeyConfig) -> None:
     check_below(config.origins, config.rp_id)
     check_related(config.related_origins)
+    check_page("PASSKEY_ENROL_URL", config.enrol_url, origin=config.origins[0], allows=config.allows)
+    check_schemes(config.origins, config.related_origins)
     if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
         raise ConfigurationError(
             "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "

@@ -1,4 +1,6 @@
-"""The promises of a credential repository and of a store of pending ceremonies, as tests to run on yours.
+"""The promises of a credential repository, of one that keeps enrolment grants, and of a store of pending ceremonies.
+
+They are tests to run on yours.
 
 .. code-block:: python
 
@@ -23,6 +25,7 @@ Every test says which promise it holds. Tests of simultaneous callers use thread
 from __future__ import annotations
 
 from .base import new_record
+from .grants import GrantRepositoryContract, new_grant
 from .repository import CredentialRepositoryContract
 from .store import CeremonyOutageContract, CeremonyStoreContract, new_key
 
@@ -30,6 +33,8 @@ __all__ = [
     "CeremonyStoreContract",
     "CeremonyOutageContract",
     "CredentialRepositoryContract",
+    "GrantRepositoryContract",
+    "new_grant",
     "new_key",
     "new_record",
 ]

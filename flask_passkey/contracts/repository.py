@@ -10,54 +10,9 @@ from typing import Any
 import pytest
 
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord, CredentialRepository
-from ..errors import CredentialExists, CredentialNotFound, LastCredential
+from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
+from .accounts import Accounts, Handles
 from .base import CALLERS, NOON, ROUNDS, Contract, handle_of, new_record
-
-
-class Accounts(Contract):
-    """An account and its user handle."""
-
-    def test_account_has_no_handle_at_first(self, repository: CredentialRepository) -> None:
-        """An account that was never added has no user handle and no credentials."""
-        assert repository.get_user_handle("ada") is None
-        assert repository.of_user("ada") == []
-
-    def test_account_keeps_its_first_handle(self, repository: CredentialRepository) -> None:
-        """Adding a user handle to an account that has one returns that one."""
-        assert repository.add_user("ada", b"a" * 64) == b"a" * 64
-        assert repository.add_user("ada", b"b" * 64) == b"a" * 64
-        assert repository.get_user_handle("ada") == b"a" * 64
-
-    @pytest.mark.parametrize("other", ["Ada", "àda", "ada2", "", "1", "ада"])
-    def test_accounts_are_told_apart_exactly(self, repository: CredentialRepository, other: str) -> None:
-        """Keys that differ in case, accents or length belong to different accounts."""
-        repository.add_user("ada", b"a" * 64)
-        assert repository.get_user_handle(other) is None
-        assert repository.add_user(other, b"b" * 64) == b"b" * 64
-        assert repository.get_user_handle("ada") == b"a" * 64
-
-    def test_simultaneous_callers_get_one_handle(self, repository: CredentialRepository) -> None:
-        """Callers that give an account different user handles at once all get the same answer."""
-        for turn in range(ROUNDS):
-            handles = [bytes([turn, caller]) * 32 for caller in range(CALLERS)]
-            answers = self.together([partial(repository.add_user, f"u{turn}", handle) for handle in handles])
-            assert set(answers) == {repository.get_user_handle(f"u{turn}")}
-
-    def test_account_is_forgotten(self, repository: CredentialRepository) -> None:
-        """Deleting an account deletes its handle and credentials and no others; it can be added again."""
-        self.add(repository, new_record(b"1"), new_record(b"2"), new_record(b"3", user_id="bob"))
-        repository.delete_user("ada")
-        assert repository.get_user_handle("ada") is None
-        assert repository.of_user("ada") == []
-        assert repository.get(b"1") is None
-        assert repository.get(b"3") == new_record(b"3", user_id="bob")
-        assert repository.add_user("ada", b"n" * 64) == b"n" * 64
-
-    def test_forgetting_an_unknown_account_is_fine(self, repository: CredentialRepository) -> None:
-        """Deleting an account that never had a passkey does nothing."""
-        self.add(repository, new_record())
-        repository.delete_user("bob")
-        assert repository.get(b"id") == new_record()
 
 
 class Adding(Contract):
@@ -72,6 +27,7 @@ class Adding(Contract):
             algorithm=-257,
             attestation_object=bytes(range(256)),
             attestation_client_data_json=b'{"type":"webauthn.create"}',
+            identity="2026-02-28T12:00:00+00:00",
         )
         self.add(repository, record)
         found = repository.get(record.id)
@@ -139,6 +95,38 @@ class Adding(Contract):
             answers = self.together([partial(repository.add, record) for record in records])
             assert [type(answer) for answer in answers].count(CredentialExists) == CALLERS - 1
             assert repository.get(bytes([turn])) == records[answers.index(None)]
+
+    def test_a_limit_holds(self, repository: CredentialRepository) -> None:
+        """An account that has as many credentials as the limit gets no more; others' do not count."""
+        self.add(repository, new_record(b"1"), new_record(b"2"), new_record(b"3", user_id="bob"))
+        repository.add(new_record(b"4"), limit=3)
+        for limit in (0, 1, 3):
+            with pytest.raises(TooManyCredentials):
+                repository.add(new_record(b"5"), limit=limit)
+        assert repository.get(b"5") is None
+        repository.add(new_record(b"5"))
+
+    def test_a_limit_holds_for_simultaneous_callers(self, repository: CredentialRepository) -> None:
+        """Of callers that add credentials to one account at once, no more succeed than the limit leaves room for."""
+        for turn in range(ROUNDS):
+            user_id = f"user {turn}"
+            self.add(repository, new_record(bytes([turn]), user_id=user_id))
+            records = [new_record(bytes([turn, caller]), user_id=user_id) for caller in range(CALLERS)]
+            answers = self.together([partial(repository.add, record, limit=3) for record in records])
+            assert [type(answer) for answer in answers].count(TooManyCredentials) == CALLERS - 2, answers
+            assert len(repository.of_user(user_id)) == 3
+
+    def test_a_forgotten_account_gets_nothing(self, repository: CredentialRepository) -> None:
+        """A credential of an account that has no user handle, or no longer, is not stored."""
+        repository.add_user("ada", handle_of("ada"))
+        repository.delete_user("ada")
+        for user_id in ("ada", "nobody"):
+            with pytest.raises(CredentialNotFound):
+                repository.add(new_record(user_id=user_id))
+        repository.add_user("ada", b"another handle")
+        with pytest.raises(CredentialNotFound):
+            repository.add(new_record(user_id="ada"))
+        assert repository.get(b"id") is None
 
 
 class Listing(Contract):
@@ -399,7 +387,7 @@ class Transactions(Contract):
         assert repository.get(b"2") == new_record(b"2", user_id="bob")
 
 
-class CredentialRepositoryContract(Accounts, Adding, Listing, Using, Renaming, Deleting, Transactions):
+class CredentialRepositoryContract(Accounts, Handles, Adding, Listing, Using, Renaming, Deleting, Transactions):
     """Tests that every :class:`~flask_passkey.credentials.CredentialRepository` has to pass.
 
     Derive from it and add a fixture ``repository``. Override ``thread_context`` if a new thread needs a context, such

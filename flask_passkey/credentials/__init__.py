@@ -1,14 +1,20 @@
-"""Credential records, and the repositories that keep them."""
+"""The records of credentials and of enrolment grants, and the repositories that keep them."""
 
 from __future__ import annotations
 
+from .grant import GRANT_METHODS, INVITATION, RECOVERY_CODE, GrantRecord, GrantRepository
 from .memory import MemoryCredentialRepository
 from .record import MAX_CREDENTIAL_ID, CredentialRecord, CredentialRepository, counter_grows
 
 __all__ = [
+    "GRANT_METHODS",
+    "INVITATION",
     "MAX_CREDENTIAL_ID",
+    "RECOVERY_CODE",
     "CredentialRecord",
     "CredentialRepository",
+    "GrantRecord",
+    "GrantRepository",
     "MemoryCredentialRepository",
     "counter_grows",
 ]

@@ -1,4 +1,4 @@
-"""Credentials in this process's memory, for tests."""
+"""Credentials and enrolment grants in this process's memory, for tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
-from ..errors import CredentialExists, CredentialNotFound, LastCredential
+from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
+from .grant import GrantRecord
 from .record import CredentialRecord, counter_grows
 
 
@@ -17,36 +19,56 @@ class MemoryCredentialRepository:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._handles: dict[str, bytes] = {}
+        self._handles: dict[str, list[bytes]] = {}  # by account, the first is for new passkeys
+        self._owners: dict[bytes, str] = {}  # by handle
         self._records: dict[bytes, CredentialRecord] = {}
         self._ids: dict[str, dict[bytes, None]] = {}  # by account; a dictionary, because it keeps the order
+        self._grants: dict[bytes, GrantRecord] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._lock:
-            handles, records = dict(self._handles), dict(self._records)
+            handles = {user_id: list(handles_of_user) for user_id, handles_of_user in self._handles.items()}
+            owners, records, grants = dict(self._owners), dict(self._records), dict(self._grants)
             ids = {user_id: dict(ids_of_user) for user_id, ids_of_user in self._ids.items()}
             try:
                 yield
             except BaseException:
-                self._handles, self._records, self._ids = handles, records, ids
+                self._handles, self._owners, self._records, self._ids = handles, owners, records, ids
+                self._grants = grants
                 raise
 
     def get_user_handle(self, user_id: str) -> bytes | None:
-        return self._handles.get(user_id)
+        return next(iter(self._handles.get(user_id, ())), None)
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
         with self._lock:
-            return self._handles.setdefault(user_id, user_handle)
+            is_new = user_handle not in self._owners
+            if not is_new and user_id not in self._handles:
+                raise CredentialExists("the user handle belongs to another account")
+            if is_new:
+                self._owners[user_handle] = user_id
+                self._handles.setdefault(user_id, []).append(user_handle)
+            return self._handles[user_id][0]
 
     def delete_user(self, user_id: str) -> None:
         with self._lock:
-            self._handles.pop(user_id, None)
+            for handle in self._handles.pop(user_id, ()):
+                del self._owners[handle]
             for credential_id in self._ids.pop(user_id, ()):
                 del self._records[credential_id]
+            self.delete_grants(user_id)
 
-    def add(self, record: CredentialRecord) -> None:
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
         with self._lock:
+            return sorted(user_id for user_id in self._handles if user_id > after)[:limit]
+
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+        with self._lock:
+            if self._owners.get(record.user_handle) != record.user_id:
+                raise CredentialNotFound("the account does not have this user handle: it was forgotten")
+            if limit is not None and len(self._ids.get(record.user_id, ())) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
             if record.id in self._records:
                 raise CredentialExists("the credential ID is already registered")
             self._records[record.id] = record
@@ -92,3 +114,39 @@ class MemoryCredentialRepository:
         if record is None or record.user_id != user_id:
             raise CredentialNotFound("the account has no credential with this ID")
         return record
+
+    # Enrolment grants
+
+    def add_grant(self, grant: GrantRecord) -> None:
+        with self._lock:
+            for other in self.grants_of(grant.user_id):
+                if other.is_expired(grant.created_at):
+                    del self._grants[other.token_hash]
+            self._grants[grant.token_hash] = grant
+
+    def get_grant(self, token_hash: bytes) -> GrantRecord | None:
+        return self._grants.get(token_hash)
+
+    def claim_grant(self, token_hash: bytes, *, now: datetime) -> bool:
+        with self._lock:
+            grant = self._grants.get(token_hash)
+            if grant is None or grant.is_expired(now):
+                return False
+            del self._grants[token_hash]
+            return True
+
+    def grants_of(self, user_id: str) -> builtins.list[GrantRecord]:
+        with self._lock:
+            grants = [grant for grant in self._grants.values() if grant.user_id == user_id]
+            return sorted(grants, key=lambda grant: grant.created_at)
+
+    def delete_grants(self, user_id: str, *, kind: str | None = None, rp_id: str | None = None) -> int:
+        with self._lock:
+            unwanted = [
+                grant.token_hash
+                for grant in self.grants_of(user_id)
+                if kind in (None, grant.kind) and rp_id in (None, grant.rp_id)
+            ]
+            for token_hash in unwanted:
+                del self._grants[token_hash]
+            return len(unwanted)

@@ -52,10 +52,15 @@ class CredentialRecord:
     attestation_object: bytes | None = None
     #: Client data of the registration, where the app asked for attestation.
     attestation_client_data_json: bytes | None = None
+    #: What told the holder of ``user_id`` apart from others that may have it later, where the app says that.
+    identity: str | None = None
 
 
 class CredentialRepository(Protocol):
     """A store of credentials. Implement this to use another one: ``Passkey(app, credentials=…)``.
+
+    A user handle belongs to one account. An account that was imported from another system may have several: each record
+    keeps its own, and new passkeys get the first.
 
     Every method may raise :class:`~flask_passkey.errors.CredentialStoreUnavailable`; it has then changed nothing.
     A call inside :meth:`transaction` is part of it; a call outside is atomic by itself. A ``user_id`` is the app's
@@ -70,23 +75,31 @@ class CredentialRepository(Protocol):
         """
 
     def get_user_handle(self, user_id: str) -> bytes | None:
-        """Return the user handle of an account, ``None`` if it has none yet."""
+        """Return the user handle that new passkeys of an account get, ``None`` if it has none yet."""
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
-        """Give the account this user handle unless it has one; return the one it has afterwards.
+        """Give the account this user handle, and return the one that its new passkeys get, which is its first.
 
         Simultaneous callers all get the same answer.
-
-        :param user_handle: 64 random bytes.
         """
 
     def delete_user(self, user_id: str) -> None:
-        """Delete the account's user handle and all its credentials; do nothing if it has none."""
+        """Delete the account's user handles and all its credentials; do nothing if it has none."""
 
-    def add(self, record: CredentialRecord) -> None:
-        """Store a new credential; its account must have a user handle.
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+        """Return ids of accounts that have a user handle, in the store's order.
 
+        :param after: only those that come after this one.
+        :param limit: as many as this at most.
+        """
+
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+        """Store a new credential; its account must have the record's user handle.
+
+        :param limit: refuse if the account has so many already; this holds under simultaneous calls.
+        :raises CredentialNotFound: the account does not have the record's user handle, because it was forgotten.
         :raises CredentialExists: the ID is registered, to any account. Of simultaneous callers exactly one succeeds.
+        :raises TooManyCredentials: the account has ``limit`` credentials or more.
         """
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:

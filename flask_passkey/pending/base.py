@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from ..errors import CeremonyStoreUnavailable, Misconfigured, Refusal
+from ..logs import loggable, summary
 from .internals import key_prefix
 
 log = logging.getLogger(__name__)
@@ -62,24 +63,23 @@ class Adapter:
             # To some stores 0 means forever, and others refuse it.
             self._put(self._prefix + key, value, max(1, int(lifetime)))
         except self.errors as exc:
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
         if (now := self._clock()) >= self._next_sweep:
             self._next_sweep = now + SWEEP_EVERY
             try:
                 self._sweep(now)
             except self.errors as exc:
-                log.warning("Expired ceremonies could not be removed from the store: %s", exc)
+                log.warning("Expired ceremonies could not be removed from the store: %s", summary(exc))
 
     def claim(self, key: str) -> bytes | None:
         try:
             return self._claim(self._prefix + key)
         except self.errors as exc:
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     def _unavailable(self, exc: Exception) -> Refusal:
-        first_line = str(exc).partition("\n")[0]
         refusal = Misconfigured if self._is_mistake(exc) else CeremonyStoreUnavailable
-        return refusal(f"{type(self).__name__}: {type(exc).__name__}: {first_line}")
+        return refusal(f"{type(self).__name__}: {summary(exc)}")
 
     def _is_mistake(self, exc: Exception) -> bool:
         """Tell whether no other try could help. Adapters override it where the store's library tells."""

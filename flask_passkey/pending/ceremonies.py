@@ -23,7 +23,7 @@ from . import CeremonyStore
 log = logging.getLogger(__name__)
 
 
-#: Purposes of a signed-in user, to whose id the ceremony is bound.
+#: Purposes of a signed-in user, to whose id the ceremony is bound. An enrolment knows its account by the grant.
 _WITH_USER = (STEP_UP, REGISTRATION)
 
 
@@ -50,7 +50,8 @@ class PendingCeremonies:
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
         ceremony_id = str(uuid.uuid4())
-        key = self._key(ceremony_id, secret, pending.purpose, pending.user_id)
+        owner = pending.user_id if pending.purpose in _WITH_USER else ""
+        key = self._key(ceremony_id, secret, pending.purpose, owner)
         value = pending.to_json(expires_at=self._clock() + lifetime)
         self._store().put(key, value, lifetime=lifetime)
         return ceremony_id

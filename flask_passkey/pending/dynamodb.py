@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
+from ..logs import summary
 from . import internals
 from .base import Adapter
 
@@ -39,11 +40,11 @@ class DynamoDBStore(Adapter):
             if status["TimeToLiveStatus"].startswith("ENABL"):
                 return
         except self.errors as exc:
-            log.info("DynamoDB does not say whether its time to live is on: %s", exc)
+            log.info("DynamoDB does not say whether its time to live is on: %s", summary(exc))
         log.warning(
-            "DynamoDB keeps expired sessions and ceremonies for ever unless you run\n\n    "
+            "DynamoDB keeps expired sessions and ceremonies forever unless you run: "
             "aws dynamodb update-time-to-live --table-name %s "
-            "--time-to-live-specification Enabled=true,AttributeName=expiration\n",
+            "--time-to-live-specification Enabled=true,AttributeName=expiration",
             self._table,
         )
 

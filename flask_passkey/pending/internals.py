@@ -6,6 +6,8 @@ setup.cfg caps both below their next release that may change them. ``tests/test_
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,7 +53,30 @@ def sessions_engine(interface: Any) -> Engine:
     return engine
 
 
+def upsert_of(interface: Any) -> Callable[..., None]:
+    """Return the function that saves a session, as its class defines it: interface, lifetime, session, name."""
+    upsert: Callable[..., None] = type(interface)._upsert_session
+    return upsert
+
+
+def replace_saving(interface: Any, save: Callable[..., None], delete: Callable[..., None] | None) -> None:
+    """Make an interface save and delete sessions by other functions, whose first argument is what it has now."""
+    interface._upsert_session = partial(save, interface._upsert_session)
+    if delete is not None:
+        interface._delete_session = partial(delete, interface._delete_session)
+
+
 # CacheLib: the caches
+
+
+def is_in_files(cache: Any) -> bool:
+    """Tell whether a cache is in files."""
+    return hasattr(cache, "_fs_transaction_suffix")
+
+
+def is_in_memory(cache: Any) -> bool:
+    """Tell whether a cache is a dictionary."""
+    return isinstance(getattr(cache, "_cache", None), dict)
 
 
 def threshold_of(cache: Any) -> int:
@@ -65,7 +90,7 @@ def path_of(cache: Any) -> str:
 
 
 def ignored_folder(cache: Any, name: str) -> str:
-    """Return a folder inside that of a cache; CacheLib ignores it because its name ends like a temporary file's."""
+    """Return a folder or file in that of a cache; CacheLib ignores it because its name ends like a temporary file's."""
     return os.path.join(path_of(cache), f"{name}{cache._fs_transaction_suffix}")
 
 

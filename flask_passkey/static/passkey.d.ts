@@ -69,7 +69,7 @@ export const WebAuthnAbortService: {
   cancelCeremony(): void;
 };
 
-/** The browser's own parser, or the same in JavaScript; tolerates nulls. */
+/** The same as the browser's parser makes, without calling it; tolerates nulls, and base64 of both kinds. */
 export function parseCreationOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialCreationOptionsJSON>,
 ): PublicKeyCredentialCreationOptions;
@@ -77,7 +77,10 @@ export function parseRequestOptionsFromJSON(
   json: Wrapped<PublicKeyCredentialRequestOptionsJSON>,
 ): PublicKeyCredentialRequestOptions;
 
-/** `credential.toJSON()`, even if a password manager broke it. */
+/**
+ * The same as `credential.toJSON()` makes, without calling it: from the bytes, in any form that password managers' scripts
+ * give them. What cannot be read is left out.
+ */
 export function credentialToJSON(credential: Credential): RegistrationResponseJSON | AuthenticationResponseJSON;
 
 /** Why passkeys cannot work on this page; `null` when they can. */
@@ -107,11 +110,16 @@ export type PasskeyErrorCode =
   | "invalid"
   | "not_found"
   | "name_taken"
+  | "too_many_passkeys"
   | "last_passkey"
   | "switched_off"
   | "rejected"
   | "unknown_credential"
-  | "step_up_required";
+  /** Somebody is signed in, and it is not whom the page was made for. */
+  | "other_account"
+  | "step_up_required"
+  /** The link or code was used, has expired, or is for another account than the one signed in. */
+  | "grant_not_found";
 
 /** The form of every answer of the blueprint. */
 export interface Envelope<Data = unknown> {
@@ -141,7 +149,16 @@ export class PasskeyError extends Error {
 }
 
 /** What a client is asked to do, as in `data-passkey`. */
-export type Action = "authenticate" | "step-up" | "register" | "sign-up" | "conditional-create" | "rename" | "delete" | "list";
+export type Action =
+  | "authenticate"
+  | "step-up"
+  | "register"
+  | "sign-up"
+  | "enrol"
+  | "conditional-create"
+  | "rename"
+  | "delete"
+  | "list";
 
 /** What has a sentence: a code, a running action ("waiting"), a finished one ("done"). */
 export type Sayable = PasskeyErrorCode | "waiting" | "done";
@@ -188,6 +205,8 @@ export interface SignedIn extends FromBrowser {
 export interface Signals {
   rpId: string;
   userId: string;
+  /** More user handles, where the account was brought along from another system. */
+  otherUserIds?: string[];
   allAcceptedCredentialIds: string[];
   name: string;
   displayName: string;
@@ -230,8 +249,11 @@ export class PasskeyClient {
   authenticate(options?: { userName?: string; uiMode?: "immediate" }): Promise<SignedIn>;
   /** Step up: confirm with one of the account's passkeys. */
   stepUp(): Promise<SignedIn>;
-  /** Add a passkey to the signed-in account. */
-  register(options?: { name?: string; preset?: Preset }): Promise<PasskeyCredential & FromBrowser>;
+  /**
+   * Add a passkey to the signed-in account.
+   * @param options.userId the account that the page was made for, as in `user.id` of a sign-in; refused if another is open
+   */
+  register(options?: { name?: string; preset?: Preset; userId?: string }): Promise<PasskeyCredential & FromBrowser>;
   /** Create an account with its first passkey, and sign it in. */
   signUp(options: {
     name: string;
@@ -240,18 +262,24 @@ export class PasskeyClient {
     preset?: Preset;
   }): Promise<PasskeyCredential & FromBrowser>;
   /**
+   * Add a passkey with a one-time link or a recovery code. Nobody is signed in by it: ask for a sign-in next.
+   * @param grant the token, which links have behind their `#`, or the code as somebody typed it
+   */
+  enrol(grant: string, options?: { name?: string; preset?: Preset }): Promise<PasskeyCredential & FromBrowser>;
+  /**
    * After a sign-in with a password: let the password manager make a passkey, without a dialog. Only if the browser can,
    * and the server has offered it (`passkey.offer_passkey()`). Never rejects, and ends when another ceremony begins.
    * @param options.timeout milliseconds that the browser has; 10,000 unless given
+   * @param options.userId the account that the page was made for
    * @returns `null` if none was made, for whatever reason
    */
-  conditionalCreate(options?: { timeout?: number }): Promise<(PasskeyCredential & FromBrowser) | null>;
+  conditionalCreate(options?: { timeout?: number; userId?: string }): Promise<(PasskeyCredential & FromBrowser) | null>;
   /** Return the account's passkeys. Also brings the password manager up to date. */
   list(): Promise<PasskeyCredential[]>;
   rename(id: string, name: string): Promise<PasskeyCredential>;
   delete(id: string): Promise<{ signals: Signals }>;
   /** Fetch the options of a ceremony before the click. They are kept for half their life, or until used. */
-  prefetch(action?: "authenticate" | "step-up" | "register"): Promise<unknown>;
+  prefetch(action?: "authenticate" | "step-up" | "register", options?: { userId?: string }): Promise<unknown>;
   /**
    * Offer passkeys among the suggestions of the field whose `autocomplete` ends in `webauthn`. The ceremony is renewed
    * before it expires on the server. Does nothing if the browser cannot.
@@ -272,6 +300,9 @@ export class PasskeyClient {
  *                           server's answer is preferred
  *   data-passkey-id         the passkey to rename or delete
  *   data-passkey-name       the name of a new one
+ *   data-passkey-grant      the token or code of an "enrol"; a form may have a field "grant" instead, else it is what the
+ *                           page's address has behind its #
+ *   data-passkey-user       the account that the page was made for, by the app's id; another one gets nothing
  *   data-passkey-preset     where to keep a new one: see Preset
  *   data-passkey-immediate  look only on this device at the first press, if the browser can
  *   data-passkey-autofill   offer passkeys in the page's name field, and treat a picked one as this element's sign-in

@@ -20,6 +20,7 @@ export const MESSAGES = Object.freeze({
   cancelled: "No passkey was used. You can try again, or choose another way to sign in.",
   "register.cancelled": "No passkey was created. You can try again.",
   "sign-up.cancelled": "No passkey was created, and no account. You can try again.",
+  "enrol.cancelled": "No passkey was created. Your link or code is still good: you can try again.",
   "step-up.cancelled": "Nothing was changed. Please confirm with a passkey to go on.",
   expired: "That took too long. Please try again.",
   duplicate: "This device or password manager already has a passkey for your account.",
@@ -39,11 +40,15 @@ export const MESSAGES = Object.freeze({
   invalid: "Please check what you entered.",
   not_found: "This passkey is no longer in your list. Please reload the page.",
   name_taken: "This name is taken. Please choose another one.",
+  too_many_passkeys: "You have as many passkeys as you can have here. Delete one first.",
   last_passkey: "This is your only passkey. Add another one before you delete it.",
   switched_off: "This is switched off here.",
   rejected: "The passkey could not be verified. Please try again.",
   unknown_credential: "This passkey is no longer registered here. Please use another one.",
+  other_account: "Somebody else is signed in here by now. Please reload the page.",
+  "sign-up.other_account": "You are signed in already. Sign out to create another account.",
   step_up_required: "Please sign in with your passkey again, then repeat.",
+  grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
   "conditional-create.done": "Your password manager made a passkey: next time you can sign in without the password.",
@@ -75,6 +80,9 @@ const SERVER_CODES = {
   40025: "rejected",
   40090: "unknown_credential",
   40091: "step_up_required",
+  40092: "other_account",
+  40093: "too_many_passkeys",
+  40094: "grant_not_found",
   50001: "unavailable",
   50006: "unavailable",
 };
@@ -140,99 +148,121 @@ function requireSupport() {
   if (why) throw new PasskeyError(why);
 }
 
-/* ---- JSON to options, credentials to JSON ---- */
+/* ---- JSON to options, credentials to JSON: by nobody's toJSON() or parse…FromJSON(), which other scripts replace ---- */
 
-function toBytes(text) {
-  const binary = atob(text.replace(/-/g, "+").replace(/_/g, "/").replace(/=+$/, ""));
-  return Uint8Array.from(binary, (char) => char.charCodeAt(0)).buffer;
+/** What `get` returns, or undefined if it throws or there is nothing. */
+function read(get) {
+  try {
+    return get() ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An object of what can be read; what throws costs its own value only. A name like "__proto__" is a name. */
+function gather(names, get) {
+  const found = names.map((name) => [name, read(() => get(name))]);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
+/** Bytes in any form that scripts give them: base64 of both kinds, buffers of any page, numbers, a Buffer made JSON. */
+function toBytes(data) {
+  if (typeof data === "string") {
+    const binary = atob(data.replace(/-/g, "+").replace(/_/g, "/").replace(/=+$/, ""));
+    return Uint8Array.from(binary, (char) => char.charCodeAt(0));
+  }
+  if (data.byteLength !== undefined) return new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
+  if (data.data !== undefined) return toBytes(data.data);
+  const numbers = data.length === undefined ? Object.values(data) : Array.from(data);
+  if (!numbers.every((number) => number >= -128 && number <= 255)) throw new TypeError("not bytes");
+  return Uint8Array.from(numbers);
 }
 
 function toText(data) {
-  const bytes = new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0, data.byteLength);
-  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  const binary = Array.from(toBytes(data), (byte) => String.fromCharCode(byte)).join("");
   return btoa(binary).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
+const toBuffer = (text) => toBytes(text).buffer;
 const mapValues = (object, change) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
-const decodeIds = (list) => (list ?? []).map((item) => ({ ...item, id: toBytes(item.id) }));
+const decodeIds = (list) => (list ?? []).map((item) => ({ ...item, id: toBuffer(item.id) }));
 /** A copy without nulls, which browsers read as "null", as 0, or not at all. */
 const withoutNulls = (json) => JSON.parse(JSON.stringify(json?.publicKey ?? json), (key, value) => value ?? undefined);
 
-function decodeExtensions({ prf, largeBlob, ...others }) {
+function decodeExtensions({ prf, largeBlob, credBlob, ...others }) {
   if (prf) {
     const { eval: forAll, evalByCredential: each } = prf;
     others.prf = { ...prf };
-    if (forAll) others.prf.eval = mapValues(forAll, toBytes);
-    if (each) others.prf.evalByCredential = mapValues(each, (values) => mapValues(values, toBytes));
+    if (forAll) others.prf.eval = mapValues(forAll, toBuffer);
+    if (each) others.prf.evalByCredential = mapValues(each, (values) => mapValues(values, toBuffer));
   }
-  if (largeBlob) others.largeBlob = { ...largeBlob, ...(largeBlob.write && { write: toBytes(largeBlob.write) }) };
+  if (largeBlob) others.largeBlob = { ...largeBlob, ...(largeBlob.write && { write: toBuffer(largeBlob.write) }) };
+  if (credBlob) others.credBlob = toBuffer(credBlob);
   return others;
 }
 
-function parseOptions(json, native, decode) {
+function parseOptions(json, decode) {
   const clean = withoutNulls(json);
-  const api = globalThis.PublicKeyCredential;
-  if (api?.[native]) return api[native](clean);
-  const options = { ...clean, challenge: toBytes(clean.challenge), ...decode(clean) };
+  const options = { ...clean, challenge: toBuffer(clean.challenge), ...decode(clean) };
   if (clean.extensions) options.extensions = decodeExtensions(clean.extensions);
   return options;
 }
 
 export function parseCreationOptionsFromJSON(json) {
-  return parseOptions(json, "parseCreationOptionsFromJSON", ({ user, excludeCredentials }) => ({
-    user: { ...user, id: toBytes(user.id) },
+  return parseOptions(json, ({ user, excludeCredentials }) => ({
+    user: { ...user, id: toBuffer(user.id) },
     excludeCredentials: decodeIds(excludeCredentials),
   }));
 }
 
 export function parseRequestOptionsFromJSON(json) {
-  return parseOptions(json, "parseRequestOptionsFromJSON", ({ allowCredentials }) => ({
-    allowCredentials: decodeIds(allowCredentials),
-  }));
+  return parseOptions(json, ({ allowCredentials }) => ({ allowCredentials: decodeIds(allowCredentials) }));
 }
 
-/** Replace every buffer in a value by base64url text. */
-function encode(value) {
-  if (value?.byteLength !== undefined) return toText(value);
-  if (Array.isArray(value)) return value.map(encode);
-  return value && typeof value === "object" ? mapValues(value, encode) : value;
+/** A copy for JSON: buffers as text, no functions, no nulls, and no deeper than the bytes of a prf result can be. */
+function encode(value, depth = 4) {
+  if (/string|number|boolean/.test(typeof value)) return value;
+  if (typeof value !== "object" || !value || !depth) return undefined;
+  if (value.byteLength !== undefined) return toText(value);
+  if (Array.isArray(value)) return Array.from(value, (item) => read(() => encode(item, depth - 1)));
+  return gather(Object.keys(value), (name) => encode(value[name], depth - 1));
 }
 
-/** Field by field, for browsers without toJSON() and password managers that break it: each getter may throw. */
-function serialise(credential) {
-  const read = (get) => {
-    try {
-      return encode(get() ?? undefined);
-    } catch {
-      return undefined;
-    }
-  };
-  const from = credential.response;
-  const response = {};
-  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
-    response[name] = read(() => from[name]);
-  }
-  for (const name of ["AuthenticatorData", "Transports", "PublicKeyAlgorithm", "PublicKey"]) {
-    response[name[0].toLowerCase() + name.slice(1)] ??= read(() => from["get" + name]());
-  }
-  return withoutNulls({
-    id: read(() => credential.id) ?? read(() => credential.rawId),
-    rawId: read(() => credential.rawId) ?? read(() => credential.id),
-    type: "public-key",
-    authenticatorAttachment: read(() => credential.authenticatorAttachment),
-    clientExtensionResults: read(() => credential.getClientExtensionResults()) ?? {},
-    response,
+function encodeExtensions(results) {
+  const json = gather(Object.keys(results), (name) => encode(results[name]));
+  const { prf, largeBlob } = json;
+  if (prf?.results) prf.results = gather(Object.keys(prf.results), (name) => toText(prf.results[name]));
+  if (largeBlob?.blob) largeBlob.blob = read(() => toText(largeBlob.blob));
+  return json;
+}
+
+const encodeBytes = (data) => toText(data) || undefined;
+const encodeText = (text) => (typeof text === "string" ? text : undefined);
+
+const CREDENTIAL = { authenticatorAttachment: encodeText, clientExtensionResults: encodeExtensions };
+const RESPONSE = {
+  clientDataJSON: encodeBytes,
+  attestationObject: encodeBytes,
+  authenticatorData: encodeBytes,
+  signature: encodeBytes,
+  userHandle: encodeBytes,
+  publicKey: encodeBytes,
+  publicKeyAlgorithm: (number) => Number(number) || undefined,
+  transports: (list) => list.filter(encodeText),
+};
+
+/** What can be read and encoded, of a method such as getTransports() or else of the property. */
+function members(from, encoders) {
+  return gather(Object.keys(encoders), (name) => {
+    const method = `get${name[0].toUpperCase()}${name.slice(1)}`;
+    return read(() => encoders[name](from[method]())) ?? encoders[name](from[name]);
   });
 }
 
 export function credentialToJSON(credential) {
-  try {
-    const json = credential.toJSON();
-    if (typeof json.rawId === "string" && typeof json.response.clientDataJSON === "string") return json;
-  } catch {
-    // serialised below
-  }
-  return serialise(credential);
+  const id = read(() => encodeBytes(credential.rawId)) ?? read(() => encodeBytes(credential.id));
+  const response = members(read(() => credential.response), RESPONSE);
+  return { id, rawId: id, type: "public-key", clientExtensionResults: {}, ...members(credential, CREDENTIAL), response };
 }
 
 /** The response without the secrets that an authenticator computes for the page only. */
@@ -322,14 +352,15 @@ function signal(method, argument) {
 function isOrphan(action, code, { rp, excludeCredentials }, id) {
   if (!rp) return code === 40090;
   if (excludeCredentials?.some((known) => known.id === id)) return false;
-  return code === 40025 || code === 40019 || (code === 40001 && action === "register");
+  return [40025, 40019, 40093, 40094].includes(code) || (code === 40001 && action === "register");
 }
 
-function sendSignals({ rpId, userId, allAcceptedCredentialIds, name, displayName }) {
-  return Promise.all([
+function sendSignals({ rpId, userId, otherUserIds = [], allAcceptedCredentialIds, name, displayName }) {
+  const both = (userId) => [
     signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds }),
     signal("signalCurrentUserDetails", { rpId, userId, name, displayName }),
-  ]);
+  ];
+  return Promise.all([userId, ...otherUserIds].flatMap(both));
 }
 
 /* ---- the blueprint's routes ---- */
@@ -395,19 +426,31 @@ export class PasskeyClient {
     return this.#run("step-up", () => this.#signIn("step-up"));
   }
 
-  register({ name, preset } = {}) {
-    return this.#run("register", () => this.#create("register", () => this.prefetch("register"), { name, preset }));
+  register({ name, preset, userId } = {}) {
+    const begin = () => this.prefetch("register", { userId });
+    return this.#run("register", () => this.#create("register", begin, { name, preset }));
   }
 
   signUp({ name, displayName, passkeyName, preset }) {
-    const begin = () => this.#begin("sign-up", { name, display_name: displayName || undefined });
+    const begin = async () => {
+      const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined });
+      // An older server adds the passkey to whatever account is open.
+      if (ceremony.publicKey.user.name !== name.trim().normalize()) throw new PasskeyError("other_account");
+      return ceremony;
+    };
     return this.#run("sign-up", () => this.#create("sign-up", begin, { name: passkeyName, preset }));
   }
 
+  /** Nobody is signed in by it, and a code that was typed wrong can be typed again. */
+  enrol(grant, { name, preset } = {}) {
+    const begin = () => this.#begin("enrol", { grant });
+    return this.#run("enrol", () => this.#create("enrol", begin, { name, preset }));
+  }
+
   /** Never rejects and shows nothing, as the user did not ask for it. */
-  async conditionalCreate({ timeout = 10_000 } = {}) {
+  async conditionalCreate({ timeout = 10_000, userId } = {}) {
     if ((await clientCapabilities()).conditionalCreate !== true || current) return null;
-    const begin = () => this.#begin("conditional-create", { conditional: true });
+    const begin = () => this.#begin("conditional-create", { conditional: true, user_id: userId });
     return attempt(() => this.#create("conditional-create", begin, {}, { mediation: "conditional" }, timeout), null);
   }
 
@@ -424,11 +467,11 @@ export class PasskeyClient {
   }
 
   /** Fetch options before they are needed: Safari allows no waiting between the click and the dialog. */
-  prefetch(action = "authenticate") {
+  prefetch(action = "authenticate", { userId } = {}) {
     const kept = this.#kept[action];
-    if (kept && Date.now() < kept.until) return kept.promise;
-    const entry = { until: Infinity };
-    entry.promise = this.#begin(action).then((ceremony) => {
+    if (kept && kept.userId === userId && Date.now() < kept.until) return kept.promise;
+    const entry = { until: Infinity, userId };
+    entry.promise = this.#begin(action, userId && { user_id: userId }).then((ceremony) => {
       entry.until = ceremony.began + ceremony.life / 2;
       return ceremony;
     });
@@ -503,7 +546,9 @@ export class PasskeyClient {
         return await work();
       } catch (error) {
         if (error.code !== "step_up_required" || action === "step-up") throw error;
-        await this.stepUp();
+        await this.stepUp().catch((failed) => {
+          throw failed.code === "not_found" ? error : failed; // the account has no passkey to confirm with
+        });
         return await work();
       }
     } catch (error) {
@@ -564,7 +609,8 @@ export class PasskeyClient {
     delete this.#kept[action]; // used up, whatever the answer is
     const path = pathOf(action);
     const body = { session_id: id, response: withoutSecrets(response), ...extra };
-    const codes = { 404: "expired", 409: action === "sign-up" ? "name_taken" : "duplicate" };
+    const codes = { 404: "expired", 409: "duplicate" };
+    if (action === "sign-up") Object.assign(codes, { 409: "name_taken", 40091: "other_account" });
     const post = () =>
       this.#call("POST", path, body, codes).catch(async (error) => {
         if (isOrphan(action, error.envelope?.code, publicKey, response.id)) {
@@ -609,10 +655,26 @@ export class PasskeyClient {
 
 /* ---- pages without a script ---- */
 
+/** What somebody typed, be it a whole link, comes before what the page was opened with. */
+function grantOf({ elements, dataset }) {
+  const given = elements?.grant?.value.trim() || dataset.passkeyGrant || location.hash;
+  return given.slice(given.lastIndexOf("#") + 1);
+}
+
+/** A spent link does not stay in the address bar. */
+async function enrol(client, element) {
+  const { passkeyName: name, passkeyPreset: preset } = element.dataset;
+  const made = await client.enrol(grantOf(element), { name, preset });
+  if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
+  return made;
+}
+
 const ACTIONS = {
+  enrol,
   authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
   "step-up": (client) => client.stepUp(),
-  register: (client, { dataset }) => client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset }),
+  register: (client, { dataset }) => 
+    client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset, userId: dataset.passkeyUser }),
   "sign-up": (client, form) => client.signUp({ name: form.elements.name.value, displayName: form.elements.display_name?.value }),
   rename: (client, form) => client.rename(form.dataset.passkeyId, form.elements.name.value),
   delete: (client, { dataset }) => client.delete(dataset.passkeyId),
@@ -644,7 +706,8 @@ function dispatch(element, name, detail) {
 function go(next) {
   try {
     const url = new URL(next, location.href);
-    if (next && url.origin === location.origin) return location.assign(url);
+    const isPage = /^https?:$/.test(url.protocol) && !url.username && !url.password; // blob: has our origin, too
+    if (next && isPage && url.origin === location.origin) return location.assign(url);
   } catch {
     // not an address
   }
@@ -695,10 +758,11 @@ const hinted = {};
 
 /** The pointer or the focus is on a button: fetch its options ahead, at most once a minute. */
 function hint({ target }) {
-  const action = target.closest?.("[data-passkey]")?.dataset.passkey;
+  const element = target.closest?.("[data-passkey]");
+  const action = element?.dataset.passkey;
   if ((action !== "authenticate" && action !== "register") || Date.now() - (hinted[action] ?? 0) < 60_000) return;
   hinted[action] = Date.now();
-  if (!whyUnavailable()) passkey.prefetch(action).catch(() => {});
+  if (!whyUnavailable()) passkey.prefetch(action, { userId: element.dataset.passkeyUser }).catch(() => {});
 }
 
 function listen() {
@@ -739,7 +803,7 @@ function setUp() {
   show();
   if (document.querySelector("[data-passkey-sync]")) passkey.list().catch(() => {});
   const landing = document.querySelector("[data-passkey-offer]");
-  if (landing) passkey.conditionalCreate().then((made) => made && succeed(landing, "conditional-create", made));
+  if (landing) passkey.conditionalCreate({ userId: landing.dataset.passkeyUser }).then((made) => made && succeed(landing, "conditional-create", made));
   const field = document.querySelector("[data-passkey-autofill]");
   if (field) {
     const onSuccess = (data) => succeed(field, "authenticate", data);

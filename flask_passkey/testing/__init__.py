@@ -24,7 +24,7 @@ from .ceremony import (
     RegistrationBends,
     RegistrationCeremony,
 )
-from .client import Refused, add_passkey, as_json_text, sign_in, sign_up, step_up
+from .client import Refused, add_passkey, as_json_text, enrol, sign_in, sign_up, step_up
 from .credential import VirtualCredential
 from .encoding import b64url_decode, b64url_encode, encode_cbor
 from .keys import ALGORITHMS, cose_map, generate_key
@@ -52,6 +52,7 @@ __all__ = [
     "b64url_encode",
     "cose_map",
     "encode_cbor",
+    "enrol",
     "generate_key",
     "sign_in",
     "sign_up",

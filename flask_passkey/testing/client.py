@@ -99,6 +99,30 @@ def add_passkey(
     return _ceremony(client, authenticator, path, body, extra, lambda o: authenticator.create(o, **bends))
 
 
+def enrol(
+    client: Client,
+    authenticator: VirtualAuthenticator,
+    grant: str,
+    *,
+    passkey_name: str | None = None,
+    prefix: str = "",
+    **bends: Unpack[RegistrationBends],
+) -> dict[str, Any]:
+    """Add a passkey to the account of an enrolment grant; return the ``data`` of the last answer, the credential.
+
+    :param client: a Flask test client; nobody is signed in by this.
+    :param grant: the token of an invitation, or a recovery code.
+    :param passkey_name: the user's label for the passkey.
+    :param prefix: the app's ``PASSKEY_URL_PREFIX``.
+    :param bends: for :meth:`VirtualAuthenticator.create`.
+    :raises Refused: if the app does not answer with success.
+    :raises BrowserError: if the browser refuses the app's options.
+    """
+    extra = _without_none(name=passkey_name)
+    path = prefix + "/user/authn"
+    return _ceremony(client, authenticator, path, {"grant": grant}, extra, lambda o: authenticator.create(o, **bends))
+
+
 def sign_in(
     client: Client,
     authenticator: VirtualAuthenticator,

@@ -14,7 +14,7 @@ from ..config import PasskeyConfig
 from ..pending.ceremonies import new_browser_secret
 
 # A browser whose first requests race gets two secrets. Many more were not set by us.
-_MAX_SECRETS = 16
+_MAX_SECRETS = 4
 _NEW = "passkey.new_secret"
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from flask import Flask
 
 from ..accounts import Hooks
+from . import sessions
 
 
 def hooks_of(app: Flask) -> Hooks | None:
     """Return hooks that work through the app's Flask-Login, ``None`` when it has none.
 
     An account's id is then what its ``get_id()`` returns, so that must never change: an app whose ``get_id()``
-    returns a token that changes with the password needs hooks ``describe_user`` and ``load_user``.
+    returns a token that changes with the password needs hooks ``describe_user`` and ``load_user``. With Flask-Security,
+    whose ``get_id()`` is such a token, it is the primary key.
     """
     manager = getattr(app, "login_manager", None)
     if manager is None:
@@ -21,14 +25,36 @@ def hooks_of(app: Flask) -> Hooks | None:
     from flask_login import current_user, login_user
 
     return Hooks(
-        get_current_user=current_user._get_current_object, load_user=manager.user_callback, login_user=login_user
+        get_current_user=current_user._get_current_object, load_user=_loader(app, manager), login_user=login_user
     )
 
 
-def on_logout(app: Flask, function: Callable[..., object]) -> None:
-    """Call a function when Flask-Login signs somebody out, if it is installed."""
+def _loader(app: Flask, manager: Any) -> Callable[[str], Any] | None:
+    """Return what loads a user by id: the app's user loader, or by primary key where it is Flask-Security's."""
+    loader: Callable[[str], Any] | None = manager.user_callback
+    security = app.extensions.get("security")
+    if security is None or not getattr(loader, "__module__", "").startswith("flask_security."):
+        return loader
+    return partial(_by_primary_key, security.datastore)
+
+
+def _by_primary_key(datastore: Any, user_id: str) -> Any:
+    key_type = getattr(getattr(datastore.user_model.id, "type", None), "python_type", str)
     try:
-        from flask_login import user_logged_out
+        key = key_type(user_id)
+    except ValueError:
+        return None
+    return datastore.find_user(id=key)
+
+
+def connect(app: Flask) -> None:
+    """Listen to Flask-Login's sign-ins and sign-outs, if it is installed."""
+    try:
+        import flask_login as signals
     except ImportError:
         return
-    user_logged_out.connect(function, app)
+    # A sign-in by a "remember me" cookie is one, too.
+    for signal in (signals.user_logged_in, signals.user_loaded_from_cookie):
+        signal.connect(sessions.signed_in, app)
+    signals.user_logged_out.connect(sessions.signed_out, app)
+    signals.session_protected.connect(sessions.protected, app)

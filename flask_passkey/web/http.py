@@ -9,11 +9,13 @@ from typing import Any
 
 from flask import Response, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from .. import signals
 from ..config import PasskeyConfig, advice, host_of
 from ..encoding import parse_json
 from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON, Refusal
+from ..logs import loggable
 from ..state import current
 from . import schemas
 
@@ -66,9 +68,10 @@ def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
 
 def _data(longest: int) -> bytes:
     """Read the body, which is kept, for the app's hooks may want to read it too."""
-    # Werkzeug cuts a chunked body off at the limit without an error, so leave room to see that it is too long.
-    request.max_content_length = longest + 1
+    # Werkzeug cuts a chunked body off at the limit without an error, so leave room to see that it is too long. In Flask
+    # 3.0 the limit of one request cannot be set in another way.
     try:
+        request.stream = get_input_stream(request.environ, max_content_length=longest + 1)
         data = request.get_data()
     except RequestEntityTooLarge as exc:
         raise BodyTooLarge(f"the body is longer than {longest} bytes, or than the app allows") from exc
@@ -122,10 +125,11 @@ def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
     """Return the envelope of a refusal; log and signal get its reason under the same correlation id."""
     correlation_id = str(uuid.uuid4())
     level = _level(refusal, status)
-    cause = refusal.__cause__ if level == logging.ERROR else None
+    cause = loggable(refusal.__cause__) if refusal.__cause__ and level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    signals.send(signals.refused, app, error=refusal, correlation_id=correlation_id)
+    audit = {"action": (request.endpoint or "").removeprefix("passkey.")}
+    signals.send(signals.refused, app, audit=audit, error=refusal, correlation_id=correlation_id)
     return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
 
 

@@ -23,6 +23,7 @@ from ..errors import (
     SignInRequired,
     TooManyRequests,
 )
+from ..logs import summary
 from .http import refuse
 
 _KINDS: dict[int, type[Refusal]] = {
@@ -58,7 +59,7 @@ def handle_error(error: Exception) -> ResponseReturnValue:
         return answered  # type: ignore[no-any-return]
     if isinstance(error, HTTPException):
         return _from_http(error)
-    misconfigured = Misconfigured(f"{type(error).__name__} in a hook of the app or in Flask-Passkey: {error}")
+    misconfigured = Misconfigured(f"In a hook of the app or in Flask-Passkey: {summary(error)}")
     misconfigured.__cause__ = error
     return refuse(misconfigured)
 

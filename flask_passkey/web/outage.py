@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from ..errors import CeremonyStoreUnavailable
+from ..logs import loggable
 from ..pending import MARK
 from .http import refuse
 
@@ -54,10 +55,10 @@ def _open_session(open_session: Open, interface: Any, app: Flask, request: Reque
     _drop_odd_id(app, request)
     try:
         return open_session(app, request)
-    except Exception:
+    except Exception as exc:
         if not _is_ours(app, request):
             raise
-        app.logger.exception("The session store could not be read.")
+        app.logger.error("The session store could not be read.", exc_info=loggable(exc))
         request.environ[_UNAVAILABLE] = True
         return interface.session_class()
 
@@ -70,7 +71,7 @@ def _save_session(save_session: Save, app: Flask, session: SessionMixin, respons
     except Exception as exc:
         if not _is_ours(app, request):
             raise
-        app.logger.exception("The session could not be saved.")
+        app.logger.error("The session could not be saved.", exc_info=loggable(exc))
         if not response.direct_passthrough:  # a file is good without a session
             _replace(response, refuse(_not_saved(exc)))
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..credentials import CredentialRecord
+from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import CredentialNotFound, MalformedRequest, Refusal
-from ..names import clean_display_name, clean_label, clean_name, shown_name
+from ..names import clean_display_name, clean_label, clean_name, clean_user_name, shown_name
 from ..outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from ..providers import provider_of
 
@@ -35,6 +35,17 @@ class Text(fields.String):
         return self._clean(str(super()._deserialize(value, attr, data, **kwargs)), field=attr)
 
 
+class Flag(fields.Field[bool]):
+    """``true`` or ``false``, and nothing that Python takes for one of them."""
+
+    default_error_messages = {"invalid": "Not a valid boolean."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if value is not True and value is not False:
+            raise self.make_error("invalid")
+        return value
+
+
 class RequestSchema(Schema):
     """A request body; members we do not know are left for other versions of the client."""
 
@@ -50,11 +61,17 @@ class RequestSchema(Schema):
         if not isinstance(body, dict):
             raise MalformedRequest("body", "not an object")
         try:
-            return cast("dict[str, Any]", _made(cls).load(body))
+            return dict(_of_nothing(cls)) if not body else cast("dict[str, Any]", _made(cls).load(body))
         except ValidationError as exc:
             messages = cast("dict[str, Any]", exc.messages)
             field = next(iter(messages))
             raise MalformedRequest(field, f"{field}: {messages[field]}") from exc
+
+
+@cache
+def _of_nothing(schema: type[RequestSchema]) -> dict[str, Any]:
+    """Return what an empty body means, which most begins have: it is the same each time."""
+    return cast("dict[str, Any]", _made(schema).load({}))
 
 
 @cache
@@ -64,18 +81,33 @@ def _made(schema: type[RequestSchema]) -> RequestSchema:
 
 
 class BeginSignInRequest(RequestSchema):
-    user_name = Text(clean_name)
-    step_up = fields.Boolean(truthy={True}, falsy={False})
+    user_name = Text(clean_user_name)
+    step_up = Flag()
 
 
 class BeginRegistrationRequest(RequestSchema):
-    conditional = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    conditional = Flag(load_default=False)
+    user_id = fields.String(allow_none=True)
+
+
+class BeginEnrolmentRequest(RequestSchema):
+    grant = fields.String(required=True, validate=validate.Length(max=255))
 
 
 class BeginSignUpRequest(RequestSchema):
     name = Text(clean_name, required=True)
     display_name = Text(clean_display_name, load_default="")
 
+
+def is_sign_up(body: object, *, signed_in: bool) -> bool:
+    """Tell whether a body is for a new account; whoever is signed in says so by a name."""
+    if not isinstance(body, dict) or "name" in body:
+        return not signed_in or isinstance(body, dict)
+    return not signed_in and not body.keys() <= _made(BeginRegistrationRequest).fields.keys()
+
+
+#: The longest text that can be a credential ID.
+MAX_ID_TEXT = len(base64url_encode(bytes(MAX_CREDENTIAL_ID)))
 
 # Canonical form only.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -95,6 +127,8 @@ class RenameRequest(RequestSchema):
 
 def read_credential_id(text: str) -> bytes | None:
     """Return the bytes of a credential ID, ``None`` when no credential can have it."""
+    if len(text) > MAX_ID_TEXT:
+        return None
     try:
         return base64url_decode(text) or None
     except ValueError:
@@ -197,12 +231,14 @@ def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
 
 def account_state(account: AccountState) -> dict[str, Any]:
     """Return the ready arguments of the browser's Signal API (section 5.1.10)."""
+    others = {"otherUserIds": [base64url_encode(handle) for handle in account.other_handles]}
     return {
         "rpId": account.rp_id,
         "userId": base64url_encode(account.user_handle),
         "allAcceptedCredentialIds": [base64url_encode(id_) for id_ in account.credential_ids],
         "name": account.info.name,
         "displayName": shown_name(account.info.name, account.info.display_name),
+        **(others if account.other_handles else {}),
     }
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from flask import current_app, session
+from flask import current_app, request, session
+from flask.sessions import SessionMixin
 
 from .. import signals
 from ..encoding import base64url_decode, base64url_encode
-from ..errors import CeremonyStoreUnavailable
-from ..outcomes import Registered, SignedIn
+from ..outcomes import Deleted, Registered, SignedIn
 from ..state import current
 from ..visitor import LastSignIn, Visitor
-from . import browsers
+from . import browsers, ended
 
 _LAST = "_passkey"
 _OFFER = "_passkey_offer"
 # Seconds after a password sign-in in which its landing page must be there.
 _OFFER_AGE = 300
+
+# In the request: we are signing somebody in; something was noted for whoever is signed in at its end.
+_OURS = "passkey.signing_in"
+_NOTED = "passkey.noted"
 
 
 def visitor(*, begins: bool = False) -> Visitor:
@@ -31,14 +35,22 @@ def visitor(*, begins: bool = False) -> Visitor:
     state = current()
     user = state.accounts.current()
     info = None if user is None else state.accounts.describe(user)
+    _forget_others("" if info is None else info.id)
     secrets = browsers.known(state.config) if begins else browsers.held(state.config)
     return Visitor(secrets, user, info, _last_sign_in(), _conditional_user_id())
+
+
+def _forget_others(user_id: str) -> None:
+    """Forget what another user has left in the session."""
+    for name in (_LAST, _OFFER):
+        if name in session and not (isinstance(session[name], dict) and session[name].get("user_id") == user_id):
+            session.pop(name)
 
 
 def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     """Sign the user of a sign-in or sign-up in at the app; return what the app adds to the answer.
 
-    The session gets a new id and is emptied of another user's data; where the app's hook fails, what was in it is put
+    The session is emptied of another user's data, and gets a new id; where the app's hook fails, what was in it is put
     back. A registration for an account that is there already signs nobody in.
 
     :raises AccountRefused: the app's hook refuses this user.
@@ -48,11 +60,14 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     if user is None:
         return {}
     with _undone_on_error():
-        _rotate(previous_user_id=outcome.visitor.user_id, user_id=outcome.info.id)
-        added = current().accounts.login(user)
+        if outcome.visitor.user_id not in ("", outcome.info.id):
+            session.clear()
+        with _by_us():
+            added = current().accounts.login(user)
         if added:
             current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
         _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id)
+        ended.rotate(session)  # last: if anything fails before, the session is as it was, under its old id
     if isinstance(outcome, SignedIn):
         _tell(outcome)
     return added
@@ -61,19 +76,7 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
 def _tell(outcome: SignedIn) -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
-    signals.send(signals.signed_in, app, **about)
-
-
-def _rotate(*, previous_user_id: str, user_id: str) -> None:
-    """Give the session a new id, and empty it when somebody else was signed in before."""
-    regenerate = getattr(current_app.session_interface, "regenerate", None)
-    try:
-        if regenerate is not None:  # sessions in a cookie have no id
-            regenerate(session)  # before it is emptied: an empty session would keep its id
-    except Exception as exc:  # whatever the session store's library raises
-        raise CeremonyStoreUnavailable(f"the session store failed: {type(exc).__name__}") from exc
-    if previous_user_id not in ("", user_id):
-        session.clear()
+    signals.send(signals.signed_in, app, audit=current().relying_party.audit_of(outcome.info), **about)
 
 
 @contextmanager
@@ -88,7 +91,26 @@ def _undone_on_error() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _by_us() -> Iterator[None]:
+    request.environ[_OURS] = True
+    try:
+        yield
+    finally:
+        del request.environ[_OURS]
+
+
+def confirm(user_id: str) -> None:
+    """Note that the app has made sure, without a passkey, that the signed-in user is there.
+
+    :raises CeremonyStoreUnavailable: the session store cannot be reached.
+    """
+    _note_sign_in(user_id=user_id, credential_id=b"")
+    ended.rotate(session)
+
+
 def _note_sign_in(*, user_id: str, credential_id: bytes) -> None:
+    request.environ[_NOTED] = True
     session[_LAST] = {"user_id": user_id, "credential_id": base64url_encode(credential_id), "at": time.time()}
 
 
@@ -97,20 +119,37 @@ def _last_sign_in() -> LastSignIn | None:
     if kept is None:
         return None
     try:
-        return LastSignIn(kept["user_id"], base64url_decode(kept["credential_id"]), kept["at"])
-    except (KeyError, TypeError, ValueError):  # written by another release
+        credential_id = base64url_decode(kept["credential_id"]) or None
+        return LastSignIn(kept["user_id"], credential_id, float(kept["at"]), kept.get("deleted_here", False))
+    except (AttributeError, KeyError, TypeError, ValueError):  # written by another release
         return None
 
 
-def forget_sign_in(*_: object, **__: object) -> None:
-    """Forget the last passkey sign-in and an offer after one by password: the next user must not inherit them."""
-    session.pop(_LAST, None)
-    session.pop(_OFFER, None)
+def delete(credential_ids: Iterable[bytes]) -> Deleted:
+    """Delete some of the signed-in user's passkeys; a session that deletes its own goes on, but is not fresh.
+
+    :raises StepUpRequired: there is no fresh sign-in.
+    """
+    asks = visitor()
+    outcome = current().relying_party.delete(asks, credential_ids)
+    if asks.current in outcome.deleted:
+        session[_LAST] = session[_LAST] | {"deleted_here": True}
+    return outcome
+
+
+def still_valid() -> bool:
+    """Tell whether the current session may go on; the app is not asked who is signed in where it is by no passkey."""
+    return _last_sign_in() is None or current().relying_party.still_valid(visitor())
 
 
 def offer_passkey(user_id: str) -> None:
-    """Note in the session that this user signed in with a password now and may get a passkey, once."""
+    """Note in the session that this user signed in with a password now and may get a passkey, once.
+
+    :raises CeremonyStoreUnavailable: the session store cannot be reached.
+    """
+    request.environ[_NOTED] = True
     session[_OFFER] = {"user_id": user_id, "at": time.time()}
+    ended.rotate(session)
 
 
 def _conditional_user_id() -> str:
@@ -126,3 +165,70 @@ def _conditional_user_id() -> str:
 def forget_offer() -> None:
     """Forget the offer: it was taken."""
     session.pop(_OFFER, None)
+
+
+def end() -> None:
+    """End what a passkey or an offer has left in the session, and give the session a new id.
+
+    :raises CeremonyStoreUnavailable: the session store cannot be reached.
+    """
+    session.pop(_LAST, None)
+    session.pop(_OFFER, None)
+    ended.rotate(session)
+
+
+# Sign-ins and sign-outs that are the app's own
+
+
+def signed_in(*_: object, **__: object) -> None:
+    """Begin anew after a sign-in of the app's own: who was there before leaves nothing to whoever is there now."""
+    if _OURS not in request.environ:
+        end()
+
+
+def signed_out(*_: object, **__: object) -> None:
+    """End what a user leaves behind."""
+    end()
+
+
+def protected(*_: object, **__: object) -> None:
+    """Take its freshness from a session that Flask-Login suspects, and end one that it signed out.
+
+    Which passkey it rests on stays known: to lose that would make it good for a first passkey.
+    """
+    if "_user_id" not in session:
+        # Flask-Login suspects sessions of nobody, too, and at every request.
+        if "_user_id" in request.environ.get(ended.NAMES, ()):
+            end()
+    elif _LAST in session and isinstance(session[_LAST], dict):
+        session[_LAST] = session[_LAST] | {"at": 0}
+        session.pop(_OFFER, None)
+
+
+def check_at_start() -> None:
+    """End what is left of somebody who is signed in no longer, for apps whose sign-out we cannot see."""
+    _end_if_left(request.environ.get(ended.SESSION))
+
+
+def check_at_end(opened: SessionMixin) -> None:
+    """Do that before a session is saved that this request has changed."""
+    if opened.modified and ended.SERVED in request.environ and _NOTED not in request.environ:
+        _end_if_left(opened)
+
+
+def _end_if_left(opened: Any) -> None:
+    # Not by flask.session or .get(), for to look into that makes an answer vary by its cookies.
+    kept = [dict.get(opened, name) for name in (_LAST, _OFFER) if name in opened] if opened else []
+    if not kept:
+        return
+    # Our own routes look by themselves, and nobody is signed out by a file.
+    endpoint, accounts = request.endpoint or "", current().accounts
+    if not accounts.has_own_current or endpoint.startswith("passkey.") or endpoint.endswith("static"):
+        return
+    try:
+        user = accounts.current()
+        user_id = "" if user is None else accounts.describe(user).id
+    except Exception:  # the hook cannot tell now, so nobody is known to have gone
+        return
+    if any(not isinstance(note, dict) or note.get("user_id") != user_id for note in kept):
+        end()

@@ -7,12 +7,15 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import default_exceptions
 
-from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed, SignInRequired
+from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
 from ..state import current
 from ..visitor import Visitor
 from . import browsers, http, others, outage, schemas, sessions
 from .rows import icon_url
+
+#: The most passkeys that can be deleted by one request.
+MAX_BATCH = 100
 
 blueprint = Blueprint("passkey", __name__, static_folder="../static", static_url_path="/passkey/static")
 
@@ -49,25 +52,25 @@ def finish_sign_in() -> Response:
 
 @blueprint.put("/user/authn")
 def begin_registration() -> Response:
-    """Begin a passkey for the signed-in user or, with a name, for a new account."""
+    """Begin a passkey for the signed-in user, with a grant for its account or, with a name, for a new one."""
     state = current()
     body = http.body(state.config, optional=True)
     visitor = sessions.visitor(begins=True)
-    if visitor.info is not None:
+    if isinstance(body, dict) and "grant" in body:
+        begun = state.relying_party.begin_enrolment(visitor, **schemas.BeginEnrolmentRequest.read(body))
+    elif schemas.is_sign_up(body, signed_in=visitor.info is not None):
+        begun = state.relying_party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
+    else:
         wanted = schemas.BeginRegistrationRequest.read(body)
         begun = state.relying_party.begin_registration(visitor, **wanted)
         if wanted["conditional"]:
             sessions.forget_offer()
-    elif body:
-        begun = state.relying_party.begin_sign_up(visitor, **schemas.BeginSignUpRequest.read(body))
-    else:
-        raise SignInRequired("nobody is signed in, and the request names no account to create")
     return http.succeed(schemas.begun(begun))
 
 
 @blueprint.post("/user/authn")
 def finish_registration() -> Response:
-    """Add the passkey the browser made; after a sign-up its account is signed in."""
+    """Add the passkey the browser made; after a sign-up its account is signed in, after an enrolment nobody."""
     state = current()
     body = schemas.FinishRequest.read(http.body(state.config))
     visitor = sessions.visitor()
@@ -94,8 +97,9 @@ def list_credentials() -> Response:
 def rename_credential(credential_id: str) -> Response:
     """Give one of the signed-in user's passkeys another name."""
     state = current()
-    body = schemas.RenameRequest.read(http.body(state.config))
     visitor = sessions.visitor()
+    state.relying_party.require_sign_in(visitor)  # before the body is read
+    body = schemas.RenameRequest.read(http.body(state.config))
     record = state.relying_party.rename(visitor, schemas.known_id(credential_id), body["name"])
     return http.succeed(schemas.credential(record, current=visitor.current, icon_url=icon_url))
 
@@ -103,7 +107,7 @@ def rename_credential(credential_id: str) -> Response:
 @blueprint.delete("/user/authn/<credential_id>")
 def delete_credential(credential_id: str) -> Response:
     """Delete one of the signed-in user's passkeys."""
-    outcome = current().relying_party.delete(sessions.visitor(), [schemas.known_id(credential_id)])
+    outcome = sessions.delete([schemas.known_id(credential_id)])
     for refusal in outcome.refused.values():
         raise refusal
     return http.succeed({"signals": schemas.account_state(outcome.account)})
@@ -115,8 +119,10 @@ def delete_credentials() -> Response:
     texts = request.args.getlist("id")
     if not texts:
         raise MalformedRequest("id", "no id in the query")
+    if len(texts) > MAX_BATCH:
+        raise MalformedRequest("id", f"more than {MAX_BATCH} ids in the query")
     ids = {text: schemas.read_credential_id(text) for text in texts}
-    outcome = current().relying_party.delete(sessions.visitor(), [item for item in ids.values() if item])
+    outcome = sessions.delete([item for item in ids.values() if item])
     refused = {
         text: CredentialNotFound("no credential can have this ID") if item is None else outcome.refused[item]
         for text, item in ids.items()

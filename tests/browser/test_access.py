@@ -129,7 +129,7 @@ def test_room_at_400_percent(two: Page) -> None:
     assert two.evaluate("document.documentElement.scrollWidth") <= AT_400_PERCENT["width"]
 
 
-@pytest.mark.parametrize("path", ["sign-in", "sign-up"])
+@pytest.mark.parametrize("path", ["sign-in", "sign-up", "enrol"])
 def test_room_at_400_percent_before(page: Page, site: Site, authenticator: Authenticator, path: str) -> None:
     """So on the pages before."""
     page.set_viewport_size(AT_400_PERCENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -45,7 +46,7 @@ def test_sign_up_makes_account_and_passkey(page: Page, site: Site, authenticator
     sign_up(page, site, name="ada@example.com", display_name="Ada Lovelace")
     assert len(rows(page)) == 1
     expect(page.get_by_text("Used to sign in now")).to_be_visible()
-    expect(page.get_by_text("This device only")).to_have_count(0)
+    expect(page.get_by_text("On one device only")).to_have_count(0)
     expect(page.get_by_role("banner")).to_contain_text("Ada Lovelace")
     (credential,) = authenticator.credentials
     assert credential["userName"] == "ada@example.com"
@@ -101,7 +102,7 @@ def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: 
     expect(page.get_by_text("This is your only passkey, so it cannot be deleted.")).to_be_visible()
     first = rows(page)
     add_security_key(page, authenticator)
-    expect(page.get_by_text("This device only")).to_have_count(1)
+    expect(page.get_by_text("Security key", exact=True)).to_have_count(1)
     page.locator("summary", has_text="Rename").nth(1).click()
     page.get_by_label("New name").nth(1).fill("Blue key")
     page.locator("details[open]").get_by_role("button", name="Save").click()
@@ -115,6 +116,67 @@ def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: 
     expect(page.get_by_role("status").first).to_contain_text("The passkey was deleted here.")
     assert rows(page) == first
     assert authenticator.credentials == [], "the security key was told that its passkey is gone"
+
+
+def test_a_stolen_phone(page: Page, site: Site, authenticator: Authenticator, watch: Watch) -> None:
+    """The owner deletes the passkey of a stolen phone; whoever signed in with it changes nothing, and is signed out."""
+    sign_up(page, site)
+    (at_home,) = rows(page)
+    authenticator.replace()
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_text("Your new passkey is ready.")).to_be_visible()
+    stolen = next(name for name in rows(page) if name != at_home)
+    browser = page.context.browser
+    assert browser is not None
+    with closing(browser.new_context(locale="en-GB")) as context:
+        thief = context.new_page()
+        thief.add_init_script(NO_AUTOFILL)
+        phone = Authenticator(thief)
+        phone("addCredential", credential=authenticator.credentials[0])
+        thief.goto(f"{site.url}/sign-in")
+        sign_in(thief, phone)
+        thief.get_by_role("button", name=f"Delete “{at_home}”").click()
+
+        page.get_by_role("button", name=f"Delete “{stolen}”").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete passkey").click()
+        expect(page.get_by_role("status").first).to_contain_text("The passkey was deleted here.")
+        assert rows(page) == [at_home]
+
+        thief.get_by_role("dialog").get_by_role("button", name="Delete passkey").click()
+        expect(thief.get_by_role("heading", level=1)).to_have_text("Sign in")
+        expect(thief.get_by_role("status").first).to_have_text("Please sign in first.")
+    page.reload()
+    assert rows(page) == [at_home]
+
+
+def test_a_page_of_somebody_else(page: Page, site: Site, authenticator: Authenticator, watch: Watch) -> None:
+    """A page that was left open adds nothing to the account that is signed in by now; nor does a sign-up there."""
+    sign_up(page, site, name="alice")
+    first, tab = page, page.context.new_page()
+    authenticator.replace()
+    tab.goto(f"{site.url}/passkeys")
+    user = tab.locator("[data-passkey-user]").first.get_attribute("data-passkey-user")
+    sign_out(first, authenticator)
+    sign_up_elsewhere = Authenticator(tab)
+    tab.goto(f"{site.url}/sign-up")
+    form = tab.locator("form[data-passkey=sign-up]")
+    form.get_by_label("Name", exact=True).fill("carol")
+    first.bring_to_front()
+    authenticator.replace()
+    sign_up(first, site, name="bob")
+    tab.bring_to_front()
+    watch.expected_statuses = {409}
+    form.get_by_role("button").click()
+    expect(tab.get_by_role("alert")).to_have_text("You are signed in already. Sign out to create another account.")
+    assert sign_up_elsewhere.credentials == []
+    first.bring_to_front()
+    button = first.locator("[data-passkey=register][data-passkey-user]").last
+    button.evaluate("(element, user) => (element.dataset.passkeyUser = user)", user)
+    authenticator.replace()
+    button.click()
+    said = first.get_by_role("region", name="Add another passkey").get_by_role("alert")
+    expect(said).to_have_text("Somebody else is signed in here by now. Please reload the page.")
+    assert authenticator.credentials == [] and len(rows(first)) == 1
 
 
 def test_deleted_passkey_is_refused_and_gone(

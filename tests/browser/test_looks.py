@@ -35,7 +35,7 @@ def assert_fine(npm: Path) -> Check:
     return check
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/nowhere"])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/lost", "/enrol", "/enrol#x", "/nowhere"])
 def test_pages_for_everybody(
     page: Page, site: Site, watch: Watch, authenticator: Authenticator, assert_fine: Check, path: str
 ) -> None:
@@ -134,7 +134,7 @@ def test_in_german(page: Page, site: Site, authenticator: Authenticator, watch: 
     expect(page.get_by_text("Zuletzt verwendet: heute")).to_be_visible()
     authenticator.replace(transport="usb", defaultBackupEligibility=False, defaultBackupState=False)
     page.get_by_role("button", name="Passkey hinzufügen").click()
-    expect(page.get_by_text("Nur auf einem Gerät")).to_be_visible()
+    expect(page.get_by_text("Sicherheitsschlüssel", exact=True)).to_be_visible()
     page.locator("summary", has_text="Umbenennen").first.click()
     page.get_by_role("button", name="Zeigen, was passiert").click()
     assert_fine(page)

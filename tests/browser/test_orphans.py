@@ -48,6 +48,7 @@ def test_a_refused_sign_up_is_taken_back(page: Page, site: Site, authenticator: 
 #: account and of a sign-up: there the app's own sign-in may refuse when all is stored.
 ANSWERS = [
     (400, 40025, True, True),
+    (409, 40093, True, True),
     (403, 40019, True, True),
     (400, 40001, True, False),
     (401, 401, False, False),
@@ -85,7 +86,7 @@ SCRIPT = """async ([status, code, ids]) => {
   const client = new m.PasskeyClient({ fetch });
   for (const id of ids) {
     CredentialsContainer.prototype.create = async () => ({
-      toJSON: () => ({ id, rawId: id, type: "public-key", response: { clientDataJSON: "AA" } }),
+      rawId: Uint8Array.from(atob(id), (char) => char.charCodeAt(0)), response: {},
     });
     const work = id === "SIGN" ? client.signUp({ name: "x" }) : client.register();
     await work.then(() => signalled.push("no error"), () => {});

@@ -84,9 +84,20 @@ def _sqlite_engine(url: URL) -> Engine:
     engine.update_execution_options(**{DRIVER: Driver(engine)})
     event.listen(engine, "connect", _set_pragmas)
     if not in_memory and "uri" not in url.query:
-        folder = Path(str(url.database)).parent
-        event.listen(engine, "do_connect", lambda *args: folder.mkdir(parents=True, exist_ok=True))
+        file = Path(str(url.database))
+        event.listen(engine, "do_connect", lambda *_: _create_private(file))
     return engine
+
+
+def _create_private(file: Path) -> None:
+    """Create a missing database file, and missing folders, for their owner only; SQLite's other files get its mode."""
+    if file.exists():
+        return
+    for folder in reversed(file.parents):
+        if not folder.exists():
+            folder.mkdir(0o700, exist_ok=True)
+    with suppress(FileExistsError):  # another process was faster
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _set_pragmas(connection: Any, _: object) -> None:

@@ -1,4 +1,4 @@
-"""The credential repository on an SQL database."""
+"""The repository of credentials and enrolment grants on an SQL database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -18,10 +20,13 @@ from ...errors import (
     CredentialStoreUnavailable,
     LastCredential,
     Misconfigured,
+    TooManyCredentials,
 )
-from .. import CredentialRecord
-from . import statements
+from ...logs import loggable, summary
+from .. import CredentialRecord, GrantRecord
+from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
+from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for
 from .failures import is_mistake
 
@@ -74,6 +79,7 @@ class SQLCredentialRepository:
             self._connections = SessionConnections(session, create=create_tables)
         else:
             raise TypeError("give an engine or a session: SQLCredentialRepository(session=db.session)")
+        self._models: WeakSet[type] = WeakSet()
         self._hint = "" if create_tables else " (create_tables is off: have migrations created the tables?)"
         # One for each thread and greenlet. An async hook joins ours: Flask runs it in a copy of our context.
         self._current: ContextVar[_Transaction | None] = ContextVar("flask_passkey_transaction", default=None)
@@ -82,12 +88,10 @@ class SQLCredentialRepository:
     def from_uri(cls, uri: str, *, create_tables: bool = True) -> SQLCredentialRepository:
         """Return a repository with a new engine for this database URL.
 
-        The folder of a SQLite file is created if it is missing. On SQLite the driver runs the statements of a sign-in,
-        without SQLAlchemy's execution. If somebody listens to the engine's events or the log ``sqlalchemy.engine`` is
-        on, SQLAlchemy runs them all.
+        A SQLite file that is missing is created for its owner only, and so is its folder. On SQLite the driver runs the
+        statements of a sign-in, without SQLAlchemy's execution. If somebody listens to the engine's events or the log
+        ``sqlalchemy.engine`` is on, SQLAlchemy runs them all.
 
-        :param uri: an SQLAlchemy URL: ``"postgresql+psycopg://…"``.
-        :param create_tables: create missing tables on first use.
         :raises ConfigurationError: the URL is not one, or its driver is not installed.
         """
         return cls(engine_for(uri), create_tables=create_tables)
@@ -97,7 +101,7 @@ class SQLCredentialRepository:
         try:
             self._connections.create_tables()
         except (SQLAlchemyError, OSError) as exc:
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""
@@ -144,7 +148,20 @@ class SQLCredentialRepository:
         except (SQLAlchemyError, OSError) as exc:
             if in_block and isinstance(exc, OSError):
                 raise
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
+
+    def delete_with(self, model: type, user_id: Callable[[Any], str]) -> None:
+        """Have passkeys go with their account's row, where a model of SQLAlchemy's stands for that.
+
+        It makes no difference where the accounts are in another database.
+
+        :param model: the class of the app's users, which may be any.
+        :param user_id: gives the id of one of them.
+        """
+        if model not in self._models:
+            self._models.add(model)
+            if (base := mapped_base(model)) is not None:
+                delete_with(base, user_id=user_id)
 
     def run_apart(self, work: Callable[[Connection], T]) -> T:
         """Do the work of one statement in a transaction by itself, for pending ceremonies; errors come out as they are.
@@ -166,29 +183,43 @@ class SQLCredentialRepository:
         return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
 
     def add_user(self, user_id: str, user_handle: bytes) -> bytes:
-        values = {"user_id": user_id, "user_handle": user_handle}
+        values = {"user_id": user_id, "user_handle": user_handle, "primary_for": user_id}
 
         def add(connection: Connection) -> bytes | None:
-            return (
-                user_handle if statements.ADD_USER(connection, values) else statements.ADD_USER.find(connection, values)
-            )
+            if statements.ADD_USER(connection, values):
+                return user_handle
+            first = statements.ADD_USER.find(connection, values)
+            if first not in (None, user_handle):
+                statements.ADD_HANDLE(connection, values | {"primary_for": None})
+            return first
 
         handle = self._call(add)
         if handle is None:
-            raise CredentialStoreUnavailable("the account was forgotten at the same moment")
+            raise CredentialNotFound("the account was forgotten at the same moment")
         return handle
 
     def delete_user(self, user_id: str) -> None:
-        def delete(connection: Connection) -> None:
-            # The database cascades, except SQLite on an engine that has not switched foreign keys on.
-            connection.execute(statements.DELETE_ALL, {"owner": user_id})
-            connection.execute(statements.DELETE_USER, {"owner": user_id})
+        self._call(lambda connection: delete_account(connection, user_id))
 
-        self._call(delete)
+    def user_ids(self, *, after: str = "", limit: int = 500) -> builtins.list[str]:
+        wanted = {"owner": after, "limit": limit}
+        return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
 
-    def add(self, record: CredentialRecord) -> None:
-        if not self._call(lambda connection: statements.ADD(connection, statements.values_of(record))):
-            raise CredentialExists("the credential ID is already registered")
+    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+        owner = {"owner": record.user_id}
+
+        def add(connection: Connection) -> None:
+            if not connection.execute(statements.LOCK, owner).rowcount:
+                raise CredentialNotFound("the account has no user handle: it was forgotten")
+            if limit is not None and len(connection.execute(statements.LOCK_IDS, owner).all()) >= limit:
+                raise TooManyCredentials(f"the account has {limit} credentials")
+            owner_of_handle = connection.execute(statements.GET_OWNER, {"handle": record.user_handle}).scalar()
+            if owner_of_handle != record.user_id:
+                raise CredentialNotFound("the account does not have this user handle: it was forgotten")
+            if not statements.ADD(connection, statements.values_of(record)):
+                raise CredentialExists("the credential ID is already registered")
+
+        self._call(add)
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
         key = {"key": credential_id}
@@ -228,6 +259,34 @@ class SQLCredentialRepository:
 
         self._call(delete)
 
+    # Enrolment grants
+
+    def add_grant(self, grant: GrantRecord) -> None:
+        def add(connection: Connection) -> None:
+            values, owner = grants.values_of(grant), {"owner": grant.user_id}
+            if not connection.execute(statements.LOCK, owner).rowcount:
+                raise CredentialStoreUnavailable("the account has no user handle: it was forgotten at the same moment")
+            connection.execute(grants.DELETE_EXPIRED, owner | {"now": values["new_created_at"]})
+            connection.execute(grants.ADD, values)
+
+        self._call(add)
+
+    def get_grant(self, token_hash: bytes) -> GrantRecord | None:
+        row = self._read(lambda connection: connection.execute(grants.GET, {"key": token_hash}).one_or_none())
+        return None if row is None else grants.record_of(row)
+
+    def claim_grant(self, token_hash: bytes, *, now: datetime) -> bool:
+        claim = {"key": token_hash, "now": now.astimezone(UTC)}
+        return self._call(lambda connection: connection.execute(grants.CLAIM, claim).rowcount == 1, single=True)
+
+    def grants_of(self, user_id: str) -> builtins.list[GrantRecord]:
+        rows = self._read(lambda connection: connection.execute(grants.LIST, {"owner": user_id}).all())
+        return [grants.record_of(row) for row in rows]
+
+    def delete_grants(self, user_id: str, *, kind: str | None = None, rp_id: str | None = None) -> int:
+        delete = grants.delete_some(kind=kind, rp_id=rp_id)
+        return self._call(lambda connection: int(connection.execute(delete, {"owner": user_id}).rowcount))
+
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._call(work, write=False, single=True)
 
@@ -241,7 +300,7 @@ class SQLCredentialRepository:
         except (SQLAlchemyError, OSError) as exc:
             if current is not None:
                 current.failed = True
-            raise self._unavailable(exc) from exc
+            raise self._unavailable(exc) from loggable(exc)
 
     @contextmanager
     def _outer(self) -> Iterator[Connection]:
@@ -281,7 +340,5 @@ class SQLCredentialRepository:
     def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable | Misconfigured:
         """Return the refusal with the error's first line for the log: databases add values on further lines."""
         self._connections.forget_tables()  # somebody may have dropped them
-        cause = getattr(exc, "orig", None) or exc
-        first_line = str(cause).partition("\n")[0]
         refusal = Misconfigured if is_mistake(exc) else CredentialStoreUnavailable
-        return refusal(f"{type(cause).__name__}: {first_line}{self._hint}")
+        return refusal(f"{summary(exc)}{self._hint}")

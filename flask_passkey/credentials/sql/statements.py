@@ -12,6 +12,8 @@ from sqlalchemy import (
     Boolean,
     Connection,
     DateTime,
+    Executable,
+    Integer,
     LargeBinary,
     Row,
     Select,
@@ -38,24 +40,30 @@ from .tables import passkey_user as user
 
 _owner: BindParameter[str] = bindparam("owner", type_=String)
 _key: BindParameter[bytes] = bindparam("key", type_=LargeBinary)
-_handle = select(user.c.user_handle).where(user.c.user_id == _owner).scalar_subquery()
-_of_owner = credential.c.user_handle == _handle
+_handle: BindParameter[bytes] = bindparam("handle", type_=LargeBinary)
+HANDLES = select(user.c.user_handle).where(user.c.user_id == _owner)
+_of_owner = credential.c.user_handle.in_(HANDLES)
 _records = select(user.c.user_id, *credential.c).join_from(credential, user)
 
 _NAMES = tuple(_records.selected_columns.keys())
 
-GET_HANDLE = select(user.c.user_handle).where(user.c.user_id == _owner)
+GET_HANDLE = select(user.c.user_handle).where(user.c.primary_for == _owner)
+GET_OWNER = select(user.c.user_id).where(user.c.user_handle == _handle)
 GET = _records.where(credential.c.id == _key)
 #: Records of the same moment are in the order of their IDs.
 LIST = _records.where(user.c.user_id == _owner).order_by(credential.c.created_at, credential.c.id)
 
 #: A no-op UPDATE that takes the account's row lock; on SQLite the database's write lock, even without an account.
-LOCK = update(user).where(user.c.user_id == _owner).values(user_id=user.c.user_id)
+LOCK = update(user).where(user.c.primary_for == _owner).values(user_id=user.c.user_id)
 LOCK_IDS = select(credential.c.id).where(_of_owner).with_for_update()
 DELETE = delete(credential).where(credential.c.id == _key)
-DELETE_ALL = delete(credential).where(_of_owner)
+#: With a subquery MySQL and MariaDB would look at all rows.
+DELETE_ALL = delete(credential).where(credential.c.user_handle.in_(bindparam("handles", expanding=True)))
 DELETE_USER = delete(user).where(user.c.user_id == _owner)
 RENAME = update(credential).where(credential.c.id == _key, _of_owner).values(label=bindparam("new_label"))
+
+_account = user.c.primary_for
+USER_IDS = select(_account).where(_account > _owner).order_by(_account).limit(bindparam("limit", type_=Integer))
 
 _count = bindparam("new_count", type_=BigInteger)
 _time = bindparam("new_time", type_=DateTime(timezone=True))
@@ -79,7 +87,7 @@ _has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _cou
 
 # Under an alias, as UPDATE … RETURNING writes its own columns without the table's name.
 _listed = credential.alias("listed").c
-_is_of_account = _listed.user_handle == bindparam("handle", type_=LargeBinary)
+_is_of_account = _listed.user_handle.in_(HANDLES)
 _IDS = select(_listed.id).where(_is_of_account)
 #: The same as one text: hexadecimal numbers with commas between them.
 _IDS_AS_TEXT = {
@@ -109,7 +117,7 @@ class RecordUse:
             return None if text is None else [bytes.fromhex(id_) for id_ in text.split(",")]
         if connection.execute(self._update, values).rowcount != 1:
             return None
-        return list(connection.execute(_IDS, {"handle": values["handle"]}).scalars())
+        return list(connection.execute(_IDS, {"owner": values["owner"]}).scalars())
 
 
 RECORD_USE = RecordUse(_record_use)
@@ -129,16 +137,22 @@ class InsertIfNew:
         self._find = find
         # A locking read sees what others have committed, even in an older snapshot (MySQL's default).
         self._find_now = find.with_for_update(read=True)
-        self._by_dialect = {
-            name: statement.on_conflict_do_nothing(index_elements=[column]).execution_options(preserve_rowcount=True)
-            for name, statement in (("sqlite", sqlite.insert(table)), ("postgresql", postgresql.insert(table)))
+        # Not by rowcount on PostgreSQL, where SQLAlchemy before 2.0.28 has none for an INSERT.
+        self._by_dialect: dict[str, Executable] = {
+            "sqlite": sqlite.insert(table)
+            .on_conflict_do_nothing(index_elements=[column])
+            .execution_options(preserve_rowcount=True),
+            "postgresql": postgresql.insert(table)
+            .on_conflict_do_nothing(index_elements=[column])
+            .returning(table.c[column]),
         }
         (self._parameter,) = find.compile().params
 
     def __call__(self, connection: Connection, values: dict[str, Any]) -> bool:
         """Insert the row; return whether it was new."""
         if (statement := self._by_dialect.get(connection.dialect.name)) is not None:
-            return connection.execute(statement, values).rowcount == 1
+            result = connection.execute(statement, values)
+            return result.first() is not None if result.returns_rows else result.rowcount == 1
         try:
             with connection.begin_nested():
                 connection.execute(self._plain, values)
@@ -155,7 +169,9 @@ class InsertIfNew:
         return found
 
 
-ADD_USER = InsertIfNew(user, "user_id", GET_HANDLE)
+ADD_USER = InsertIfNew(user, "primary_for", GET_HANDLE)
+#: One more handle of an account that has one.
+ADD_HANDLE = InsertIfNew(user, "user_handle", GET_OWNER)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
 
 
@@ -163,9 +179,9 @@ def record_of(row: Row[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
     values = dict(zip(_NAMES, row, strict=True))
     values["transports"] = tuple(json.loads(values["transports"]))
-    values["created_at"] = _utc(values["created_at"])
+    values["created_at"] = utc(values["created_at"])
     if values["last_used_at"] is not None:
-        values["last_used_at"] = _utc(values["last_used_at"])
+        values["last_used_at"] = utc(values["last_used_at"])
     return CredentialRecord(**values)
 
 
@@ -182,7 +198,7 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
     """Return the parameters of :data:`RECORD_USE`."""
     return {
         "key": record.id,
-        "handle": record.user_handle,
+        "owner": record.user_id,
         "new_count": record.sign_count,
         "new_state": record.backup_state,
         "new_eligible": record.backup_eligible,
@@ -191,6 +207,6 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
     }
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
     """Return a time in UTC: PostgreSQL answers in the session's time zone, other databases without one."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

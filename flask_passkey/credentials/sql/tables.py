@@ -1,4 +1,4 @@
-"""The tables: one row for each account that has passkeys, for each credential, and for each pending ceremony.
+"""The tables: a row for each user handle of an account, credential, enrolment grant and pending ceremony.
 
 They are created on first use. To have Alembic create them instead, give it ``metadata`` beside yours
 (``target_metadata = [db.metadata, flask_passkey.metadata]``), and switch our creation off with
@@ -50,17 +50,20 @@ metadata = MetaData(
     }
 )
 
-#: The accounts. The app's key is here and nowhere else; MySQL must tell "A" from "a" in it.
+
+def _user_id() -> String:
+    """Return a type for the app's key of an account; MySQL must tell "A" from "a" in it."""
+    return String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+#: The user handles of accounts. The app's key is here and nowhere else. An account that was imported from another
+#: system may have several handles; new passkeys get the one with ``primary_for``, which holds the account's id, too.
 passkey_user = Table(
     "passkey_user",
     metadata,
     Column("user_handle", _key(64), primary_key=True),
-    Column(
-        "user_id",
-        String(255).with_variant(mysql.VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb"),
-        nullable=False,
-        unique=True,
-    ),
+    Column("user_id", _user_id(), nullable=False, index=True),
+    Column("primary_for", _user_id(), unique=True),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
@@ -90,6 +93,27 @@ passkey_credential = Table(
     Column("algorithm", Integer, nullable=False),
     Column("attestation_object", LargeBinary(_LONG)),
     Column("attestation_client_data_json", LargeBinary(_LONG)),
+    Column("identity", String(255)),
+    mysql_charset="utf8mb4",
+    mariadb_charset="utf8mb4",
+)
+
+#: The enrolment grants that were not used yet. What their bearers hold is not here, only its hash.
+passkey_grant = Table(
+    "passkey_grant",
+    metadata,
+    Column("token_hash", _key(32), primary_key=True),
+    Column(
+        "user_handle",
+        _key(64),
+        ForeignKey(passkey_user.c.user_handle, ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("rp_id", String(255), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("created_at", _time(), nullable=False),
+    Column("expires_at", _time()),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )

@@ -1,0 +1,74 @@
+"""Passkeys that go with the row of their account, where both are in one database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from sqlalchemy import Connection, Engine, event, inspect
+
+from . import grants, statements
+from .tables import passkey_user
+
+UserId = Callable[[Any], str]
+
+_ids: WeakKeyDictionary[type, UserId] = WeakKeyDictionary()
+# Where the tables have been found. They may come later, so others are asked each time.
+_with_tables: WeakSet[Engine] = WeakSet()
+
+
+def delete_with(model: type, *, user_id: UserId | None = None) -> None:
+    """Delete an account's passkeys together with its row, in the same transaction, when a session deletes that.
+
+    The account must be in the database that has the passkeys. Rows that a statement deletes, without a session, go
+    unnoticed: for those a foreign key or ``passkey.forget_user()`` is needed.
+
+    .. code-block:: python
+
+        delete_with(Account)
+        delete_with(Account, user_id=lambda account: f"user:{account.id}")
+
+    :param model: a mapped class.
+    :param user_id: gives the id of one of its objects, as in :class:`~flask_passkey.UserInfo`; by default the primary
+        key as text.
+    """
+    is_new = model not in _ids
+    _ids[model] = user_id or _primary_key
+    if is_new:
+        event.listen(model, "before_delete", lambda _, connection, row: _delete(connection, model, row), propagate=True)
+
+
+def delete_account(connection: Connection, user_id: str) -> None:
+    """Delete an account's grants, credentials and user handles."""
+    owner = {"owner": user_id}
+    # Grants come first: whoever is about to use one has claimed it, or comes too late to add a passkey.
+    connection.execute(grants.DELETE, owner)
+    connection.execute(statements.LOCK, owner)
+    handles = connection.execute(statements.HANDLES, owner).scalars().all()
+    # The database cascades, except SQLite on an engine that has not switched foreign keys on.
+    connection.execute(statements.DELETE_ALL, {"handles": handles})
+    connection.execute(statements.DELETE_USER, owner)
+
+
+def mapped_base(model: type) -> type | None:
+    """Return the topmost mapped class above this one, ``None`` for one that SQLAlchemy's ORM does not know."""
+    mapper = getattr(model, "__mapper__", None)
+    return None if mapper is None else mapper.base_mapper.class_
+
+
+def _primary_key(row: Any) -> str:
+    return ":".join(map(str, inspect(row).identity))
+
+
+def _delete(connection: Connection, model: type, row: Any) -> None:
+    if _has_tables(connection):
+        delete_account(connection, _ids[model](row))
+
+
+def _has_tables(connection: Connection) -> bool:
+    if connection.engine not in _with_tables:
+        if not inspect(connection).has_table(passkey_user.name):
+            return False
+        _with_tables.add(connection.engine)
+    return True
