@@ -43,8 +43,8 @@ def _refusal_page(refusal: Refusal) -> Response:
 
 
 def _error_page(error: HTTPException) -> Response | HTTPException:
-    if error.code is None or error.code < 400:
-        return error
+    if error.code is None or error.code < 400 or request.blueprint == "passkey":
+        return error  # Flask-Passkey answers errors on its routes with JSON
     cause = error.original_exception if isinstance(error, InternalServerError) else None
     return _page(503 if isinstance(cause, OUTAGES) else error.code)
 

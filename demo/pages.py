@@ -192,7 +192,8 @@ def _wrong_address() -> dict[str, str] | None:
         return {"host": config.rp_id, "instead": _at(request.url_root, "localhost"), "why": "rp_id"}
     if _is_ip(_host()):
         return {"host": _host(), "instead": _at(request.url_root, "localhost"), "why": "ip"}
-    if request.host not in {urlsplit(origin).netloc for origin in config.all_origins}:
+    hosts = {urlsplit(origin).netloc for origin in config.all_origins}
+    if request.host not in hosts and not config.allows(f"http://{request.host}"):
         why = "origin" if request.is_secure or _host() == "localhost" else "http"
         return {"host": request.host, "instead": config.origins[0], "why": why}
     return None

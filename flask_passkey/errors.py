@@ -31,8 +31,8 @@
         └── CeremonyStoreUnavailable    50006
 
 The codes below 40090 are those of the system the contract grew out of. A client always reads ``message``, one
-sentence for all causes of a code. ``reason`` goes to the log and the signal, and into the answer only when
-``app.debug`` is on.
+sentence for all causes of a code; it is also what ``str()`` gives, for an app may show that. ``reason`` goes to the log
+and the signal, and into the answer only when ``app.debug`` is on. A traceback shows it as a note.
 """
 
 from __future__ import annotations
@@ -62,10 +62,17 @@ class Refusal(PasskeyError):
     status: ClassVar[int]
     #: The sentence in the envelope's ``msg``.
     message: str
+    #: The setting that is probably wrong, empty if none is: then the log has a WARNING.
+    setting: str = ""
 
     def __init__(self, reason: str = "") -> None:
         self.reason = one_line(reason or self.message)
-        super().__init__(self.reason)
+        super().__init__(self.message)
+        if reason:
+            self.add_note(self.reason)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class MalformedRequest(Refusal):

@@ -5,7 +5,9 @@ What belongs to one app is kept under that app, never on the extension, so one e
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from datetime import timedelta
 from functools import cache, partial, wraps
 from inspect import iscoroutinefunction
@@ -20,17 +22,26 @@ from .accounts import Accounts, Hooks, UserInfo
 from .config import PasskeyConfig
 from .credentials import CredentialRepository, GrantRecord
 from .credentials.sql import SQLCredentialRepository
-from .errors import ConfigurationError, CredentialStoreUnavailable, Refusal
+from .errors import ConfigurationError, CredentialStoreUnavailable, Misconfigured, Refusal
 from .grants import Invitation
 from .outcomes import Registered, SignedIn
-from .pending import CeremonyStore, require_rotation, store_for
+from .pending import (
+    CeremonyStore,
+    DatabaseStore,
+    check_sessions,
+    has_session_ids,
+    require_rotation,
+    store_for,
+)
 from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import cookies, ended, flask_login, http, outage, rows, schemas, sessions, views
+from .web import cookies, ended, flask_login, http, others, outage, rows, schemas, sessions, views
 from .web.rows import PasskeyRow
+
+log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 # The hooks: what each is called with. A coroutine is as good as what it returns.
@@ -84,27 +95,30 @@ class Passkey:
         """
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
-        config = PasskeyConfig.from_mapping(app.config, development=app.debug or app.testing)
-        store = _store_of(app, ceremony_store or self._ceremony_store)
+        config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
+        credentials = credentials or self._credentials
+        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app))
+        store = _store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
-        state = self._make_state(app, config, credentials or self._credentials, store)
+        state = self._make_state(app, config, credentials, store)
         app.extensions["passkey"] = self
         keep(app, state)
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
-        app.register_error_handler(Refusal, http.refuse)
+        if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
+            app.register_error_handler(Refusal, http.refuse)
         _add_well_known(app, config)
         _guard_sessions(app, config, store)
+        _settle_with_others(app)
         flask_login.connect(app)
 
     def _make_state(
         self,
         app: Flask,
         config: PasskeyConfig,
-        credentials: CredentialRepository | None,
+        credentials: CredentialRepository,
         store: Callable[[], CeremonyStore],
     ) -> State:
-        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app))
         accounts = Accounts(
             self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
         )
@@ -179,7 +193,8 @@ class Passkey:
 
         Otherwise it is answered with the envelope, code 401 or 40091; handle
         :class:`~flask_passkey.errors.SignInRequired` and :class:`~flask_passkey.errors.StepUpRequired` with
-        ``app.errorhandler`` to show a page instead.
+        ``app.errorhandler`` to show a page instead. It works in the resources of Flask-RESTX, Flask-RESTful and
+        flask-smorest, too.
 
         :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
         """
@@ -256,9 +271,11 @@ class Passkey:
 
         The offer is good for one try within five minutes. While the credentials cannot be read there is none.
         """
+        visitor = sessions.visitor()
         try:
-            return self.relying_party.may_create_conditionally(sessions.visitor())
-        except CredentialStoreUnavailable:
+            return self.relying_party.may_create_conditionally(visitor)
+        except (CredentialStoreUnavailable, Misconfigured) as refusal:
+            log.warning("No passkey is offered, as the credentials cannot be read: %s", refusal.reason)
             return False
 
     def list_passkeys(self) -> list[PasskeyRow]:
@@ -419,8 +436,12 @@ class Passkey:
         return function
 
 
-def _store_of(app: Flask, own: CeremonyStore | None) -> Callable[[], CeremonyStore]:
-    """Return what gives the store of an app's pending ceremonies: the given one, or that behind Flask-Session."""
+def _store_of(
+    app: Flask, config: PasskeyConfig, credentials: CredentialRepository, own: CeremonyStore | None
+) -> Callable[[], CeremonyStore]:
+    """Return what gives the store of an app's pending ceremonies: the given one, or that which the settings say."""
+    if own is None and config.ceremony_store == "database":
+        return _database_store(app, credentials)
     choose = cache(partial(store_for, config=app.config))  # an app may get another interface, say in a test
 
     def store() -> CeremonyStore:
@@ -432,17 +453,50 @@ def _store_of(app: Flask, own: CeremonyStore | None) -> Callable[[], CeremonySto
     return store
 
 
+def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[], CeremonyStore]:
+    if not isinstance(credentials, SQLCredentialRepository):
+        kind = type(credentials)
+        raise ConfigurationError(
+            "PASSKEY_CEREMONY_STORE = 'database' keeps pending ceremonies beside the credentials, which are in "
+            f"{kind.__module__}.{kind.__qualname__}, not in an SQL database. Write Passkey(app, credentials="
+            "SQLCredentialRepository(session=db.session)) or PASSKEY_CEREMONY_STORE = 'flask-session'"
+        )
+    database = DatabaseStore(credentials)
+    check = cache(check_sessions)  # once for each interface and key
+
+    def store() -> CeremonyStore:
+        check(app.session_interface, secret_key=app.secret_key)
+        return database
+
+    return store
+
+
 def _guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
     """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
     inner = app.wsgi_app
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
         environ[ended.SERVED] = True
-        if not outage.is_guarded(app.session_interface):  # an app may get another interface, say in a test
+        if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
+            if "session_interface" not in vars(app):
+                app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
             ended.guard(app.session_interface, at_end=sessions.check_at_end)
-            outage.guard(app.session_interface)
+            if has_session_ids(app.session_interface):
+                outage.guard(app.session_interface)
             _before_first_request(app, config)
+        return inner(environ, start_response)
+
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def _settle_with_others(app: Flask) -> None:
+    """Come to terms with other extensions when a request comes, for then all of them are there."""
+    inner = app.wsgi_app
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        others.exempt_from_csrf(app, views.blueprint)
+        others.answer_refusals(app)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]

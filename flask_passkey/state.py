@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Flask, current_app
 
@@ -20,6 +20,8 @@ class State:
     config: PasskeyConfig
     accounts: Accounts
     relying_party: RelyingParty
+    #: When the log may warn again of a setting that is probably wrong, by its name; of a clock that only runs forward.
+    warned: dict[str, float] = field(default_factory=dict)
 
 
 def keep(app: Flask, state: State) -> None:

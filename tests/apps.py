@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from cachelib import SimpleCache
 from flask import Flask, session
 from flask.testing import FlaskClient
@@ -96,6 +98,7 @@ def make_app(
     sign_up: bool = True,
     find_user: bool = False,
     flask_login: bool = False,
+    before: Callable[[Flask], object] | None = None,
 ) -> App:
     """Return an app at :data:`SITE`.
 
@@ -104,11 +107,14 @@ def make_app(
     :param sign_up: has it a ``create_user`` hook?
     :param find_user: has it a ``find_user`` hook, for sign-in by name?
     :param flask_login: does Flask-Login keep people signed in, or hooks?
+    :param before: sets another extension up, before Flask-Passkey.
     """
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="secret", SESSION_TYPE="cachelib", SESSION_CACHELIB=SimpleCache(10_000))
     app.config.update(config or {})
     Session(app)
+    if before is not None:
+        before(app)
     site = App(app, Passkey(app, credentials=credentials or MemoryCredentialRepository()))
     app.add_url_rule("/sign-out", "sign_out", sign_out, methods=["POST"])
     if flask_login:
@@ -180,3 +186,9 @@ def begin(client: FlaskClient, route: str = "/session/authn", **json: Any) -> An
 def finish(client: FlaskClient, begun: Any, response: object, route: str = "/session/authn") -> TestResponse:
     """Finish a ceremony and return the answer."""
     return client.post(route, json={"session_id": begun["session_id"], "response": response})
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings about refusals that were logged."""
+    records = [record for record in caplog.records if record.levelno == logging.WARNING]
+    return [record.getMessage() for record in records if "Refused" in record.getMessage()]

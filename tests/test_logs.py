@@ -127,9 +127,9 @@ def test_an_error_of_our_statement_keeps_values_to_itself(engine: Engine) -> Non
 account = table("account", column("id", Integer), column("email", String))
 
 
-@pytest.mark.parametrize(("is_there", "code"), [(True, 50005), (False, 50001)])
+@pytest.mark.parametrize("is_there", [True, False])
 def test_statements_of_a_hook_tell_no_values(
-    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_there: bool, code: int
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_there: bool
 ) -> None:
     """An error of the app's own statement in a hook, a duplicate or a missing table, is logged without its values."""
     site = make_app(credentials=SQLCredentialRepository(engine))
@@ -145,7 +145,7 @@ def test_statements_of_a_hook_tell_no_values(
 
     with pytest.raises(Refused) as refused:
         sign_up(site.app.test_client(), VirtualAuthenticator(SITE), "secret@example.com")
-    assert refused.value.code == code
+    assert refused.value.code == 50005
     assert "Traceback" in caplog.text and "create_user" in caplog.text
     assert "secret@example.com" not in caplog.text
     accounts.dispose()

@@ -32,6 +32,7 @@ from flask_passkey.errors import (
     CredentialExists,
     CredentialNotFound,
     CredentialStoreUnavailable,
+    Misconfigured,
 )
 
 #: The app's own table.
@@ -195,8 +196,8 @@ def test_taken_name_can_be_told(postgresql: Engine, nested: bool) -> None:
 
 
 def test_other_errors_of_the_apps_statements_are_the_stores(repository: SQLCredentialRepository) -> None:
-    """An error of the database in the app's block means that the store is unavailable; the cause stays with it."""
-    with pytest.raises(CredentialStoreUnavailable) as caught, repository.transaction() as connection:
+    """An error of the database in the app's block is the store's, here a mistake; the cause stays with it."""
+    with pytest.raises(Misconfigured) as caught, repository.transaction() as connection:
         connection.execute(text("SELECT nonsense FROM nowhere"))
     assert isinstance(caught.value.__cause__, OperationalError)
 
@@ -216,7 +217,7 @@ def test_failed_call_fails_its_transaction(repository: SQLCredentialRepository) 
     with pytest.raises(CredentialStoreUnavailable), repository.transaction() as connection:
         fill(repository)
         connection.execute(text("ALTER TABLE passkey_credential RENAME TO elsewhere"))
-        with pytest.raises(CredentialStoreUnavailable):
+        with pytest.raises(Misconfigured):
             repository.get(b"id")
         connection.execute(text("ALTER TABLE elsewhere RENAME TO passkey_credential"))
     assert repository.get_user_handle("ada") is None
@@ -289,7 +290,7 @@ def test_reading_waits_for_nobody(tmp_path: Path) -> None:
             pass
     with repository.reading() as connection:
         connection.execute(account.insert(), {"name": "eve"})
-    with pytest.raises(CredentialStoreUnavailable), repository.reading() as connection:
+    with pytest.raises(Misconfigured), repository.reading() as connection:
         connection.execute(text("SELECT nonsense FROM nowhere"))
     with repository.reading() as connection:
         assert names(connection) == ["ada", "bob"]
@@ -429,7 +430,7 @@ def test_tables_can_be_created_at_once(db: SQLAlchemy, kind: str) -> None:
 def test_missing_tables_are_not_created_where_switched_off(engine: Engine) -> None:
     """With ``create_tables=False`` the tables are left to migrations; while they are missing, the log says so."""
     repository = SQLCredentialRepository(engine, create_tables=False)
-    with pytest.raises(CredentialStoreUnavailable, match="no such table: passkey.*create_tables is off"):
+    with pytest.raises(Misconfigured, match="no such table: passkey.*create_tables is off"):
         repository.get(b"id")
     assert inspect(engine).get_table_names() == ["account"]
     repository.create_tables()
@@ -440,7 +441,7 @@ def test_dropped_tables_come_back(repository: SQLCredentialRepository, engine: E
     """When somebody drops the tables, the next call fails and the one after it finds them again."""
     fill(repository)
     metadata.drop_all(engine)
-    with pytest.raises(CredentialStoreUnavailable):
+    with pytest.raises(Misconfigured):
         repository.get(b"id")
     assert repository.get(b"id") is None
 
@@ -454,7 +455,7 @@ def test_alembic_makes_the_same_tables(database: str, engine: Engine, request: p
         upgrade = produce_migrations(context, metadata).upgrade_ops
         assert upgrade is not None
         code = render_python_code(upgrade, migration_context=context)
-        assert code.count("op.create_table(") == 3
+        assert code.count("op.create_table(") == len(metadata.tables)
         assert "flask_passkey" not in code
         assert "pk_passkey_user" in code
         assert "fk_passkey_credential_user_handle" in code
@@ -714,3 +715,18 @@ def test_foreign_keys_need_not_be_on(repository: SQLCredentialRepository, engine
     with engine.connect() as connection:
         assert connection.execute(passkey_credential.select()).all() == []
         assert connection.execute(passkey_user.select()).all() == []
+
+
+@pytest.mark.services
+def test_tables_may_be_in_a_schema(postgresql: Engine) -> None:
+    """Where another package has tables of our names, ours can be in a schema of their own."""
+    with postgresql.begin() as connection:
+        connection.execute(text("CREATE TABLE passkey_user (id INTEGER)"))
+        connection.execute(text("CREATE SCHEMA passkeys"))
+    repository = SQLCredentialRepository(postgresql.execution_options(schema_translate_map={None: "passkeys"}))
+    fill(repository)
+    assert repository.get(b"id") == new_record()
+    with postgresql.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM passkey_user")).scalar_one() == 0
+        connection.execute(text("DROP SCHEMA passkeys CASCADE"))
+        connection.execute(text("DROP TABLE passkey_user"))

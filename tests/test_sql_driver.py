@@ -17,7 +17,7 @@ from flask_passkey.contracts.base import NOON, new_record
 from flask_passkey.credentials.sql import SQLCredentialRepository
 from flask_passkey.credentials.sql.connections import DRIVER
 from flask_passkey.credentials.sql.engines import engine_for
-from flask_passkey.errors import CredentialStoreUnavailable
+from flask_passkey.errors import CredentialStoreUnavailable, Misconfigured
 
 USED = replace(new_record(), sign_count=3, last_used_at=NOON)
 
@@ -129,11 +129,11 @@ def test_who_has_the_log_on_reads_every_statement(
     assert "FROM passkey_credential" in caplog.text and by_driver == []
 
 
-def test_an_error_of_the_driver_is_an_outage(repository: SQLCredentialRepository, engine: Engine, path: Path) -> None:
+def test_an_error_of_the_driver_is_told(repository: SQLCredentialRepository, engine: Engine, path: Path) -> None:
     """It says what happened, leaves no connection behind, and is over when the database is well again."""
     with closing(sqlite3.connect(path)) as other:
         other.execute("ALTER TABLE passkey_credential RENAME TO elsewhere")
-        with pytest.raises(CredentialStoreUnavailable, match="OperationalError: no such table: passkey_credential"):
+        with pytest.raises(Misconfigured, match="OperationalError: no such table: passkey_credential"):
             repository.get(b"id")
         other.execute("ALTER TABLE elsewhere RENAME TO passkey_credential")
     assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]

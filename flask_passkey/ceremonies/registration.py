@@ -37,7 +37,7 @@ from .authentication import MAX_LISTED, descriptor
 from .authenticator_data import AttestationObject, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
-from .responses import AuthenticatorResponse, check_client_data, quoted, without_token_binding
+from .responses import AuthenticatorResponse, check_client_data, origin_of, quoted, without_token_binding
 
 _ANY = Trust()
 _REQUIRED, _PREFERRED = ResidentKeyRequirement.REQUIRED, ResidentKeyRequirement.PREFERRED
@@ -141,7 +141,9 @@ def finish(
         algorithm = _check_credential(verified, read, config)
         attested = assess(_claim(attestation, verified, read), config, trust, now)
     except ResponseRejected as exc:
-        raise RegistrationRejected(exc.reason) from exc
+        rejected = RegistrationRejected(exc.reason)
+        rejected.setting = exc.setting
+        raise rejected from exc
     record = CredentialRecord(
         id=verified.credential_id,
         public_key=attestation.data.public_key,
@@ -186,7 +188,7 @@ def _verify(
             credential=credential,
             expected_challenge=base64url_decode(pending.challenge),
             expected_rp_id=pending.rp_id,
-            expected_origin=list(config.all_origins),
+            expected_origin=origin_of(response.client_data_json),
             require_user_presence=pending.mediation != CONDITIONAL,
             require_user_verification=pending.user_verification == "required",
             supported_pub_key_algs=[COSEAlgorithmIdentifier(number) for number in config.algorithms],

@@ -12,7 +12,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
 
-from ..config import PasskeyConfig
+from ..config import PasskeyConfig, advice, is_native
 from ..encoding import base64url_decode, parse_json, refuse_deep
 from ..errors import MalformedRequest, ResponseRejected
 from .pending import PendingCeremony
@@ -82,11 +82,24 @@ def check_client_data(data: bytes, *, kind: str, pending: PendingCeremony, confi
     if not compare_digest(challenge, pending.challenge.encode()):
         raise ResponseRejected("client data has another challenge")
     origin = _text(client_data, "origin")
-    if origin not in config.all_origins:
-        raise ResponseRejected(
-            f"client data has origin {quoted(origin)}, PASSKEY_ORIGINS is {list(config.all_origins)}"
-        )
+    if not config.allows(origin):
+        raise _other_origin(origin, config)
     _check_embedding(client_data, config)
+
+
+def _other_origin(origin: str, config: PasskeyConfig) -> ResponseRejected:
+    line = advice(config, origin)
+    if is_native(origin) and len(origin) <= 200:
+        line = f"If it is your app, write PASSKEY_ORIGINS = {[*config.origins, origin]}"
+    reason = f"client data has origin {quoted(origin)}, PASSKEY_ORIGINS is {list(config.all_origins)}"
+    refusal = ResponseRejected(f"{reason}. {line}" if line else reason)
+    refusal.setting = "PASSKEY_ORIGINS" if line else ""
+    return refusal
+
+
+def origin_of(data: bytes) -> str:
+    """Return the origin in client data that :func:`check_client_data` accepted."""
+    return _text(_client_data(data), "origin")
 
 
 def _client_data(data: bytes) -> dict[str, Any]:

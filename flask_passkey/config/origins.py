@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ _ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
 # Native apps and browser extensions have origins of other schemes. A name with dots, or a number behind the colon, is a
 # host with a port; there are no wildcards.
 _OTHER_SCHEME = re.compile(r"(?!(?i:https?):)[A-Za-z][A-Za-z0-9+-]*:(?![0-9]+\Z)[!-)+-~]+")
+_LOCALHOST = re.compile(r"http://localhost(:[1-9][0-9]{0,4})?")
 _FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
 # Python's IDNA replaces these characters and browsers keep them: the domain would be another one.
 _DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
@@ -43,7 +44,7 @@ def check_rp_id(value: object) -> str:
             "PASSKEY_RP_ID is not set: the domain your passkeys belong to. Write PASSKEY_RP_ID = 'example.com' "
             "(on your own machine: PASSKEY_RP_ID = 'localhost')."
         )
-    if _is_ip(text):
+    if is_ip(text):
         log.warning(
             "PASSKEY_RP_ID is the IP address %s: no browser creates or uses a passkey for an IP address. "
             "Write PASSKEY_RP_ID = 'localhost' and open http://localhost:5000 instead.",
@@ -90,10 +91,11 @@ def _meant(text: str) -> str:
         guess = ""
     if "." in guess and _is_domain(guess) and _suffixes().is_public(guess):
         return f"example.{guess}"
-    return guess if _is_domain(guess) or _is_ip(guess) else "example.com"
+    return guess if _is_domain(guess) or is_ip(guess) else "example.com"
 
 
-def _is_ip(text: str) -> bool:
+def is_ip(text: str) -> bool:
+    """Tell whether a host is an IP address."""
     try:
         ipaddress.ip_address(text.strip("[]"))
     except ValueError:
@@ -101,17 +103,27 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def _is_local(host: str) -> bool:
-    """Does http to this host stay on the machine, so that browsers trust it?"""
-    if _is_ip(host):
+def is_local(host: str) -> bool:
+    """Tell whether http to this host stays on the machine, so that browsers trust it."""
+    if is_ip(host):
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     return host == "localhost" or host.endswith(".localhost")
+
+
+def is_localhost(origin: str) -> bool:
+    """Tell whether an origin, as browsers write it, is http at localhost, at whatever port."""
+    return _LOCALHOST.fullmatch(origin) is not None
+
+
+def is_native(origin: str) -> bool:
+    """Tell whether an origin is a native app's or a browser extension's."""
+    return (_ANDROID.fullmatch(origin) or _OTHER_SCHEME.fullmatch(origin)) is not None
 
 
 def default_origins(rp_id: str) -> tuple[str, ...]:
     """Return the origins that pages of an RP ID usually have."""
     host = f"[{rp_id.strip('[]')}]" if ":" in rp_id else rp_id
-    return (f"http://{host}", f"http://{host}:5000") if _is_local(rp_id) else (f"https://{host}",)
+    return (f"http://{host}", f"http://{host}:5000") if is_local(rp_id) else (f"https://{host}",)
 
 
 def read_origins(key: str, value: object) -> tuple[str, ...]:
@@ -140,7 +152,7 @@ def _origin(key: str, text: str) -> str:
     parts = urlsplit(text)
     if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigurationError(f"{key} has {text!r}: an origin is without path. Write {key} = [{origin!r}]")
-    if parts.scheme == "http" and not _is_local(host_of(origin)):
+    if parts.scheme == "http" and not is_local(host_of(origin)):
         raise ConfigurationError(
             f"{key} has {text!r}: browsers allow passkeys on plain http only at localhost. "
             f"Write {key} = ['https://{host_of(origin)}']"
@@ -161,8 +173,13 @@ def _canonical(text: str) -> str | None:
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual[parts.scheme]) else "")
 
 
+def is_of_browsers(origin: str) -> bool:
+    """Tell whether an origin of http or https is written as browsers write it."""
+    return _canonical(origin) == origin
+
+
 def _ascii(host: str) -> str:
-    if _is_ip(host):
+    if is_ip(host):
         return f"[{host}]" if ":" in host else host
     ascii_host = host.encode("idna").decode()
     if not _is_domain(ascii_host, _HOST_LABEL) or _DEVIATIONS.intersection(host):
@@ -209,7 +226,7 @@ def check_below(origins: Sequence[str], rp_id: str) -> None:
 
 
 def _name(host: str) -> str:
-    registrable = _suffixes().privatesuffix(host) if "." in host and not _is_ip(host) else None
+    registrable = _suffixes().privatesuffix(host) if "." in host and not is_ip(host) else None
     return (registrable or "").partition(".")[0]
 
 
@@ -230,17 +247,19 @@ def check_related(origins: Sequence[str]) -> None:
         )
 
 
-def check_page(key: str, url: str, origins: Sequence[str]) -> None:
+def check_page(key: str, url: str, *, origin: str, allows: Callable[[str], bool]) -> None:
     """Check that a page of the app is where a passkey can be made; no page is fine.
 
     :param key: named in the error.
+    :param origin: one to write, in the error.
+    :param allows: can passkeys be made at an origin?
     :raises ConfigurationError: it is at none of the origins.
     """
-    if url and _canonical(url) not in origins:
+    if url and not allows(_canonical(url) or ""):
         page = re.sub(r"^\w+://[^/]*", "", url)
         raise ConfigurationError(
             f"{key} is {url!r}, which is not a page at one of PASSKEY_ORIGINS. "
-            f"Write {key} = {origins[0] + '/' + page.lstrip('/')!r}"
+            f"Write {key} = {origin + '/' + page.lstrip('/')!r}"
         )
 
 

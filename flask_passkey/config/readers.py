@@ -141,6 +141,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "http_status": _switch,
     "max_body": partial(_number, low=4_096, high=1_048_576, usual=65_536),
     "database_uri": _database_uri,
+    "ceremony_store": partial(_choice, choices=("flask-session", "database")),
     "endpoints": _endpoints,
     "enrol_url": _text,
 }

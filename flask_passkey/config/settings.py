@@ -7,14 +7,14 @@ What an RP ID and an origin may look like is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigurationError
-from .origins import check_below, check_page, check_related, check_schemes, default_origins
+from .origins import check_below, check_page, check_related, check_schemes, default_origins, is_localhost
 from .readers import READERS
 
 
@@ -89,6 +89,9 @@ class PasskeyConfig:
     #: SQLAlchemy URL of the credentials: ``"postgresql+psycopg://…"``. By default ``passkey.sqlite3`` in the
     #: instance folder.
     database_uri: str = field(default="", repr=False)
+    #: Where pending ceremonies are kept: in the store behind ``flask-session``, or in the ``database`` of the
+    #: credentials; then the app's sessions may be of any kind.
+    ceremony_store: str = "flask-session"
     #: Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
     #: ``{"enroll": "https://…", "manage": "https://…"}``.
     endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -96,10 +99,23 @@ class PasskeyConfig:
     #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it.
     enrol_url: str = ""
 
+    @staticmethod
+    def _in_development() -> bool:
+        return False
+
     @cached_property
     def all_origins(self) -> tuple[str, ...]:
         """Every origin a ceremony may run on."""
         return self.origins + self.related_origins
+
+    def allows(self, origin: str) -> bool:
+        """Tell whether a ceremony may run on an origin: a listed one or, in debug and testing, localhost at any port.
+
+        The latter only where the RP ID is ``localhost``.
+        """
+        return origin in self.all_origins or (
+            self.rp_id == "localhost" and is_localhost(origin) and self._in_development()
+        )
 
     @cached_property
     def https_only(self) -> bool:
@@ -112,21 +128,26 @@ class PasskeyConfig:
         return self.timeout // 1000
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], *, development: bool = False) -> PasskeyConfig:
+    def from_mapping(
+        cls, values: Mapping[str, Any], *, development: bool | Callable[[], bool] = False
+    ) -> PasskeyConfig:
         """Read and check the ``PASSKEY_*`` keys of a configuration.
 
         :param values: the app's configuration; its other keys are ignored.
-        :param development: the app is in debug or testing: the RP ID is ``localhost`` unless given.
+        :param development: the app is in debug or testing, or a function that tells: the RP ID is ``localhost`` unless
+            given, and localhost may have any port.
         :raises ConfigurationError: a setting is wrong; the message has its key and the line to write.
         """
         _refuse_unknown_keys(values)
         # None and the empty text, which an environment variable can have, count as not given.
         given = {name: value for name in READERS if (value := values.get(_key(name))) not in (None, "")}
-        given = {"rp_id": "localhost" if development else ""} | given
+        in_development = development if callable(development) else lambda: development
+        given = {"rp_id": "localhost" if in_development() else ""} | given
         read = {name: READERS[name](_key(name), value) for name, value in given.items()}
         read.setdefault("rp_name", read["rp_id"])
         read["origins"] = read.get("origins") or default_origins(read["rp_id"])
         config = cls(**read)
+        vars(config)["_in_development"] = in_development  # no field, for it is no setting
         _check_together(config)
         return config
 
@@ -146,7 +167,7 @@ def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
 def _check_together(config: PasskeyConfig) -> None:
     check_below(config.origins, config.rp_id)
     check_related(config.related_origins)
-    check_page("PASSKEY_ENROL_URL", config.enrol_url, config.all_origins)
+    check_page("PASSKEY_ENROL_URL", config.enrol_url, origin=config.origins[0], allows=config.allows)
     check_schemes(config.origins, config.related_origins)
     if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
         raise ConfigurationError(

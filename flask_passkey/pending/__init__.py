@@ -1,4 +1,5 @@
-"""Where pending ceremonies are kept: one small adapter for each kind of store that Flask-Session can use.
+"""Where pending ceremonies are kept: one small adapter for each kind of store that Flask-Session can use, and one for
+the database of the credentials.
 
 An adapter keeps a value for some seconds and gives it out once. Each store has another operation that does so
 safely. Reading and then deleting, as session interfaces do, never does.
@@ -7,6 +8,15 @@ safely. Reading and then deleting, as session interfaces do, never does.
 from __future__ import annotations
 
 from .base import MARK, CeremonyStore
-from .choice import require_rotation, store_for
+from .choice import check_sessions, has_session_ids, require_rotation, store_for
+from .database import DatabaseStore
 
-__all__ = ["MARK", "CeremonyStore", "store_for", "require_rotation"]
+__all__ = [
+    "MARK",
+    "CeremonyStore",
+    "DatabaseStore",
+    "check_sessions",
+    "has_session_ids",
+    "require_rotation",
+    "store_for",
+]

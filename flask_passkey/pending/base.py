@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from ..errors import CeremonyStoreUnavailable
+from ..errors import CeremonyStoreUnavailable, Misconfigured, Refusal
 from ..logs import loggable, summary
 from .internals import key_prefix
 
@@ -77,8 +77,13 @@ class Adapter:
         except self.errors as exc:
             raise self._unavailable(exc) from loggable(exc)
 
-    def _unavailable(self, exc: Exception) -> CeremonyStoreUnavailable:
-        return CeremonyStoreUnavailable(f"{type(self).__name__}: {summary(exc)}")
+    def _unavailable(self, exc: Exception) -> Refusal:
+        refusal = Misconfigured if self._is_mistake(exc) else CeremonyStoreUnavailable
+        return refusal(f"{type(self).__name__}: {summary(exc)}")
+
+    def _is_mistake(self, exc: Exception) -> bool:
+        """Tell whether no other try could help. Adapters override it where the store's library tells."""
+        return False
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,8 @@ from .mongodb import MongoDBStore
 from .redis import RedisCacheStore, RedisStore
 from .sql import SQLAlchemyStore
 
+log = logging.getLogger(__name__)
+
 ADAPTERS: tuple[type[Adapter], ...] = (
     RedisStore,
     SQLAlchemyStore,
@@ -34,7 +37,9 @@ ADAPTERS: tuple[type[Adapter], ...] = (
 _REDIS = (
     "Run `pip install flask-session redis` and write\n\n"
     '    from flask_session import Session\n    app.config["SESSION_TYPE"] = "redis"\n    Session(app)\n\n'
-    f"Any of these will do: {', '.join(adapter.setting for adapter in ADAPTERS)}."
+    f"Any of these will do: {', '.join(adapter.setting for adapter in ADAPTERS)}.\n\n"
+    'Or keep the sessions as they are, and write PASSKEY_CEREMONY_STORE = "database": pending ceremonies are then kept '
+    "beside the credentials."
 )
 
 
@@ -71,9 +76,34 @@ def require_rotation(interface: SessionInterface) -> None:
     :raises ConfigurationError: with the lines to write.
     """
     _refuse_cookies(interface)
-    if not hasattr(interface, "regenerate"):
+    if not has_session_ids(interface):
         name = f"{interface.__class__.__module__}.{interface.__class__.__name__}"
         raise ConfigurationError(f"A sign-in needs a new session id, and {name} has no regenerate(session). {_REDIS}")
+
+
+def has_session_ids(interface: SessionInterface) -> bool:
+    """Tell whether sessions have ids on the server that can be changed."""
+    return hasattr(interface, "regenerate")
+
+
+def check_sessions(interface: SessionInterface, *, secret_key: object) -> None:
+    """Look at an app's sessions where pending ceremonies are elsewhere: any will do that can keep who is signed in.
+
+    :raises ConfigurationError: Flask's own, without a key.
+    """
+    if isinstance(interface, SecureCookieSessionInterface):
+        if not secret_key:
+            raise ConfigurationError(
+                "Flask signs sessions in a cookie with a key, and there is none: write SECRET_KEY = "
+                "the output of `python -c 'import secrets; print(secrets.token_hex())'`."
+            )
+    elif not has_session_ids(interface):
+        log.warning(
+            "%s.%s has no regenerate(session). If it keeps sessions on the server, a session id that somebody planted "
+            "in a browser is still good after the sign-in: give it one, which gives a session a new id.",
+            interface.__class__.__module__,
+            interface.__class__.__qualname__,
+        )
 
 
 def _refuse_cookies(interface: SessionInterface) -> None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ..credentials.sql.failures import is_mistake
 from . import internals
 from .base import Adapter
 
@@ -67,6 +68,9 @@ class SQLAlchemyStore(Adapter):
             return begins & (func.hex(func.left(name, len(self._prefix))) == self._prefix.encode().hex().upper())
         # The range uses the index. Alone it would be too wide where the database sorts by a language's rules.
         return begins & (name >= self._prefix) & (name <= self._prefix + 64 * "z")
+
+    def _is_mistake(self, exc: Exception) -> bool:
+        return is_mistake(exc)
 
     def _run(self, work: Callable[[Connection], Any], *, attempts: int = 5) -> Any:
         """Do the work in a transaction; retry after a conflict with another one or on a dead connection."""

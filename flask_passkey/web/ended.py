@@ -41,6 +41,16 @@ def guard(interface: SessionInterface, *, at_end: Callable[[SessionMixin], None]
         replace_saving(interface, partial(_upsert, saver), None if lock is None else partial(_delete, lock))
 
 
+def is_guarded(interface: SessionInterface) -> bool:
+    """Tell whether :func:`guard` has wrapped this interface; others may have wrapped it since."""
+    opens: Any = interface.open_session
+    while isinstance(opens, partial):
+        if opens.func is _open_session:
+            return True
+        opens = next(iter(opens.args), None)
+    return False
+
+
 def was_read(session: Any) -> bool:
     """Tell whether the browser knows the id that a session has, so that others may, too."""
     sid = getattr(session, "sid", None)
@@ -71,7 +81,7 @@ def _open_session(open_session: Callable[[Flask, Request], Any], app: Flask, req
     sid = getattr(session, "sid", None)
     cookie = request.cookies.get(app.config["SESSION_COOKIE_NAME"], "")
     # Where it is signed, the id comes first.
-    request.environ |= {SESSION: session, NAMES: frozenset(session)}
+    request.environ |= {SESSION: session, NAMES: frozenset(session or ())}
     request.environ[_READ] = sid if sid and cookie.startswith(sid) else ""
     return session
 

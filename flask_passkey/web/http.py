@@ -1,35 +1,28 @@
-"""HTTP at the border: origin and body in; envelopes, refusals and errors out."""
+"""HTTP at the border: origin and body in; envelopes and refusals out."""
 
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from typing import Any
 
 from flask import Response, current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
 from .. import signals
-from ..config import PasskeyConfig
+from ..config import PasskeyConfig, advice, host_of
 from ..encoding import parse_json
-from ..errors import (
-    BodyTooLarge,
-    CredentialNotFound,
-    CrossSiteRequest,
-    MalformedRequest,
-    MethodNotAllowed,
-    Misconfigured,
-    NotJSON,
-    Refusal,
-    SignInRequired,
-    TooManyRequests,
-)
-from ..logs import loggable, summary
+from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON, Refusal
+from ..logs import loggable
 from ..state import current
 from . import schemas
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two warnings about one setting.
+_WARN_EVERY = 60
 
 
 def refuse_cross_site(config: PasskeyConfig) -> None:
@@ -43,10 +36,17 @@ def refuse_cross_site(config: PasskeyConfig) -> None:
     environ = request.environ
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None:
-        if origin not in config.all_origins:
-            raise CrossSiteRequest(f"Origin {origin!r} is not in PASSKEY_ORIGINS")
+        if not config.allows(origin):
+            raise _other_origin(config, origin)
     elif environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
         raise CrossSiteRequest(f"Sec-Fetch-Site is {environ['HTTP_SEC_FETCH_SITE']!r}")
+
+
+def _other_origin(config: PasskeyConfig, origin: str) -> CrossSiteRequest:
+    line = advice(config, origin, asked_host=host_of(f"http://{request.host}"))
+    refusal = CrossSiteRequest(f"Origin {origin!r} is not in PASSKEY_ORIGINS. {line}".rstrip(" ."))
+    refusal.setting = "PASSKEY_ORIGINS" if line else ""
+    return refusal
 
 
 def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
@@ -73,7 +73,11 @@ def _data(longest: int) -> bytes:
     try:
         request.stream = get_input_stream(request.environ, max_content_length=longest + 1)
         data = request.get_data()
-    except HTTPException:
+    except RequestEntityTooLarge as exc:
+        raise BodyTooLarge(f"the body is longer than {longest} bytes, or than the app allows") from exc
+    except HTTPException as exc:
+        if isinstance(exc, BadRequest):
+            raise MalformedRequest("body", f"the body cannot be read: {exc.description}") from exc
         raise
     except Exception as exc:  # whatever the server raises for malformed chunked encoding
         raise MalformedRequest("body", f"the body cannot be read: {type(exc).__name__}") from exc
@@ -96,38 +100,31 @@ def succeed(data: dict[str, Any]) -> Response:
     return answer(schemas.success(data))
 
 
-def refuse(refusal: Refusal) -> Response:
-    """Answer with the envelope of a refusal."""
-    return answer(_failure(refusal), _status(refusal.status))
+def refuse(refusal: Refusal, *, status: int | None = None) -> Response:
+    """Answer with the envelope of a refusal.
+
+    :param status: the HTTP status, if not the refusal's own.
+    """
+    status = refusal.status if status is None else status
+    return answer(_failure(refusal, status), _status(status))
 
 
 def partly_done(data: dict[str, Any], refused: dict[str, Refusal]) -> Response:
     """Answer a batch of which some failed, by the text of their ids."""
     correlation_id = str(uuid.uuid4())
-    failures = {text: _failure(refusal) for text, refusal in refused.items()}
+    failures = {text: _failure(refusal, refusal.status) for text, refusal in refused.items()}
     log.info("Deleted %s, refused %s [%s]", len(data["deleted"]), len(refused), correlation_id)
     return answer(schemas.partly_done(data, failures, correlation_id=correlation_id), _status(207))
-
-
-def handle_error(error: Exception) -> Response:
-    """Answer whatever went wrong with an envelope."""
-    if isinstance(error, Refusal):
-        return refuse(error)
-    if isinstance(error, HTTPException):
-        return refuse(_from_http(error))
-    misconfigured = Misconfigured(f"In a hook of the app or in Flask-Passkey: {summary(error)}")
-    misconfigured.__cause__ = error
-    return refuse(misconfigured)
 
 
 def _status(status: int) -> int:
     return status if current().config.http_status else 200
 
 
-def _failure(refusal: Refusal) -> dict[str, Any]:
+def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
     """Return the envelope of a refusal; log and signal get its reason under the same correlation id."""
     correlation_id = str(uuid.uuid4())
-    level = logging.ERROR if refusal.status >= 500 else logging.INFO
+    level = _level(refusal, status)
     cause = loggable(refusal.__cause__) if refusal.__cause__ and level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -136,11 +133,12 @@ def _failure(refusal: Refusal) -> dict[str, Any]:
     return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
 
 
-def _from_http(error: HTTPException) -> Refusal:
-    """Translate an exception of werkzeug, the app or one of its extensions."""
-    reason = f"{error.code} {error.name}"
-    known = {401: SignInRequired, 403: CrossSiteRequest, 404: CredentialNotFound, 405: MethodNotAllowed}
-    known |= {413: BodyTooLarge, 415: NotJSON, 429: TooManyRequests}
-    if error.code in known:
-        return known[error.code](reason)
-    return MalformedRequest("body", reason) if (error.code or 500) < 500 else Misconfigured(reason)
+def _level(refusal: Refusal, status: int) -> int:
+    """Warn of a setting that is probably wrong, once a minute, as anybody can ask again and again."""
+    if status >= 500:
+        return logging.ERROR
+    warned, now = current().warned, time.monotonic()
+    if not refusal.setting or now < warned.get(refusal.setting, now):
+        return logging.INFO
+    warned[refusal.setting] = now + _WARN_EVERY
+    return logging.WARNING

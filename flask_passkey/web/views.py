@@ -11,7 +11,7 @@ from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
 from ..state import current
 from ..visitor import Visitor
-from . import browsers, http, outage, schemas, sessions
+from . import browsers, http, others, outage, schemas, sessions
 from .rows import icon_url
 
 #: The most passkeys that can be deleted by one request.
@@ -173,10 +173,10 @@ def check_request() -> None:
         outage.require_available()
 
 
-blueprint.register_error_handler(Exception, http.handle_error)
+blueprint.register_error_handler(Exception, others.handle_error)
 # By code as well: Flask asks the app's own handlers of a code before the blueprint's of a class.
 for _code in default_exceptions:
-    blueprint.register_error_handler(_code, http.handle_error)
+    blueprint.register_error_handler(_code, others.handle_error)
 
 
 def _not_allowed(**_: Any) -> Response:

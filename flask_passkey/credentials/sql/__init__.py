@@ -7,8 +7,9 @@
     grants.py        the same for enrolment grants
     connections.py   its sources of connections: an engine, or the app's session
     driver.py        single statements on SQLite, without SQLAlchemy's execution
+    failures.py      which errors are worth another try
     engines.py       our own engine for a database URL
-    tables.py        the three tables
+    tables.py        the tables
     deletion.py      passkeys that go with the row of their account
 """
 
@@ -16,6 +17,14 @@ from __future__ import annotations
 
 from .deletion import delete_with
 from .repository import SQLCredentialRepository
-from .tables import metadata, passkey_credential, passkey_grant, passkey_user
+from .tables import metadata, passkey_ceremony, passkey_credential, passkey_grant, passkey_user
 
-__all__ = ["SQLCredentialRepository", "delete_with", "metadata", "passkey_credential", "passkey_grant", "passkey_user"]
+__all__ = [
+    "SQLCredentialRepository",
+    "delete_with",
+    "metadata",
+    "passkey_ceremony",
+    "passkey_credential",
+    "passkey_grant",
+    "passkey_user",
+]

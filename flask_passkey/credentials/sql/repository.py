@@ -18,6 +18,7 @@ from ...errors import (
     CredentialNotFound,
     CredentialStoreUnavailable,
     LastCredential,
+    Misconfigured,
     TooManyCredentials,
 )
 from ...logs import loggable, summary
@@ -26,6 +27,7 @@ from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
 from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for
+from .failures import is_mistake
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
     from sqlalchemy.orm import Session, scoped_session
@@ -111,7 +113,8 @@ class SQLCredentialRepository:
         It gives the connection. Rows that the app writes on it take effect together with the rest. A block inside a
         block joins the outer one. If the inner one raises and the outer one goes on, only the inner one is undone.
         What the block raises comes out unchanged, IntegrityError included; only other errors of SQLAlchemy become
-        :class:`~flask_passkey.errors.CredentialStoreUnavailable`.
+        :class:`~flask_passkey.errors.CredentialStoreUnavailable` or, where no other try could help,
+        :class:`~flask_passkey.errors.Misconfigured`.
         """
         current = self._open()
         with self._given(self._outer() if current is None else self._inner(current)) as connection:
@@ -158,6 +161,22 @@ class SQLCredentialRepository:
             self._models.add(model)
             if (base := mapped_base(model)) is not None:
                 delete_with(base, user_id=user_id)
+
+    def run_apart(self, work: Callable[[Connection], T]) -> T:
+        """Do the work of one statement in a transaction by itself, for pending ceremonies; errors come out as they are.
+
+        :raises Misconfigured: :meth:`transaction` is open, and another one beside it would wait for it or end it.
+        """
+        current = self._open()
+        if current is not None and (
+            current.connection.dialect.name == "sqlite" or isinstance(self._connections, SessionConnections)
+        ):
+            raise Misconfigured("a ceremony was begun or finished inside passkey.credentials.transaction()")
+        try:
+            return self._connections.run(work, write=True, single=True)
+        except (SQLAlchemyError, OSError):
+            self._connections.forget_tables()  # somebody may have dropped them
+            raise
 
     def get_user_handle(self, user_id: str) -> bytes | None:
         return self._read(lambda connection: connection.execute(statements.GET_HANDLE, {"owner": user_id}).scalar())
@@ -317,7 +336,8 @@ class SQLCredentialRepository:
         current = self._current.get()
         return current if current is not None and current.is_open else None
 
-    def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable:
+    def _unavailable(self, exc: Exception) -> CredentialStoreUnavailable | Misconfigured:
         """Return the refusal with the error's first line for the log: databases add values on further lines."""
         self._connections.forget_tables()  # somebody may have dropped them
-        return CredentialStoreUnavailable(f"{summary(exc)}{self._hint}")
+        refusal = Misconfigured if is_mistake(exc) else CredentialStoreUnavailable
+        return refusal(f"{summary(exc)}{self._hint}")

@@ -1,4 +1,4 @@
-"""The three tables: a row for each user handle of an account, for each credential, for each enrolment grant.
+"""The tables: a row for each user handle of an account, credential, enrolment grant and pending ceremony.
 
 They are created on first use. To have Alembic create them instead, give it ``metadata`` beside yours
 (``target_metadata = [db.metadata, flask_passkey.metadata]``), and switch our creation off with
@@ -115,6 +115,17 @@ passkey_grant = Table(
     Column("created_at", _time(), nullable=False),
     Column("expires_at", _time()),
     Column("identity", String(255)),
+    mysql_charset="utf8mb4",
+    mariadb_charset="utf8mb4",
+)
+
+#: Pending ceremonies, where ``PASSKEY_CEREMONY_STORE`` is ``database``; empty otherwise.
+passkey_ceremony = Table(
+    "passkey_ceremony",
+    metadata,
+    Column("key", _key(64), primary_key=True),
+    Column("value", LargeBinary(_LONG), nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True, comment="seconds since 1970"),
     mysql_charset="utf8mb4",
     mariadb_charset="utf8mb4",
 )
