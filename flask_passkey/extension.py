@@ -6,58 +6,40 @@ What belongs to one app is kept under that app, never on the extension, so one e
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from copy import copy
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache, partial, wraps
-from inspect import iscoroutinefunction
-from pathlib import Path
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
 from flask.sessions import SecureCookieSessionInterface
 
-from . import grants, signals
-from .accounts import Accounts, Hooks, UserInfo
+from . import grants, signals, wiring
+from .accounts import Accounts, Hooks
 from .config import PasskeyConfig
 from .credentials import CredentialRepository, GrantRecord
 from .credentials.sql import SQLCredentialRepository
-from .errors import ConfigurationError, CredentialStoreUnavailable, Misconfigured, Refusal
+from .errors import CredentialStoreUnavailable, Misconfigured, Refusal
 from .grants import Invitation
+from .hooks import HookDecorators
 from .outcomes import Registered, SignedIn
 from .pending import (
     CeremonyStore,
-    DatabaseStore,
-    check_sessions,
-    has_session_ids,
-    require_rotation,
-    store_for,
 )
 from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import cookies, ended, flask_login, http, others, outage, rows, schemas, sessions, views
+from .web import flask_login, http, rows, schemas, sessions, views
 from .web.rows import PasskeyRow
 
 log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
-# The hooks: what each is called with. A coroutine is as good as what it returns.
-GetCurrentUser = TypeVar("GetCurrentUser", bound=Callable[[], Any])
-LoadUser = TypeVar("LoadUser", bound=Callable[[str], Any])
-LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any])
-FindUser = TypeVar("FindUser", bound=Callable[[str], Any])
-CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any])
-NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[bool]])
-CanonicalName = TypeVar("CanonicalName", bound=Callable[[str], str | Awaitable[str]])
-DescribeUser = TypeVar("DescribeUser", bound=Callable[[Any], UserInfo | Awaitable[UserInfo]])
-CheckAccount = TypeVar("CheckAccount", bound=Callable[[Any], bool | Awaitable[bool]])
-OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
 
 
-class Passkey:
+class Passkey(HookDecorators):
     """Passkey sign-in for Flask apps.
 
     :param app: the app, or give it to :meth:`init_app` later.
@@ -97,8 +79,8 @@ class Passkey:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
         credentials = credentials or self._credentials
-        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or _sqlite(app))
-        store = _store_of(app, config, credentials, ceremony_store or self._ceremony_store)
+        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or wiring.sqlite(app))
+        store = wiring.store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
         state = self._make_state(app, config, credentials, store)
@@ -107,9 +89,9 @@ class Passkey:
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
-        _add_well_known(app, config)
-        _guard_sessions(app, config, store)
-        _settle_with_others(app)
+        wiring.add_well_known(app, config)
+        wiring.guard_sessions(app, config, store)
+        wiring.settle_with_others(app)
         flask_login.connect(app)
 
     def _make_state(
@@ -128,7 +110,7 @@ class Passkey:
             credentials=credentials,
             pending=PendingCeremonies(store, rp_id=config.rp_id),
             trust=load_trust(config),
-            secret=_secret(app, config),
+            secret=wiring.secret(app, config),
             sender=app,
         )
         return State(config, accounts, party)
@@ -368,165 +350,3 @@ class Passkey:
         :param user_id: the id as in :class:`UserInfo`.
         """
         self.relying_party.forget_user(user_id)
-
-    # The hooks, as decorators. Like views, they may be coroutines where the app has Flask's "async" extra.
-
-    def get_current_user(self, function: GetCurrentUser) -> GetCurrentUser:
-        """Set ``() -> user | None``: who is signed in. Not needed with Flask-Login."""
-        return self._set("get_current_user", function)
-
-    def load_user(self, function: LoadUser) -> LoadUser:
-        """Set ``(user_id: str) -> user | None``. Not needed with Flask-Login."""
-        return self._set("load_user", function)
-
-    def login_user(self, function: LoginUser) -> LoginUser:
-        """Set ``(user) -> dict | None``: sign this user in; a dict is added to the answer's ``data``.
-
-        Not needed with Flask-Login.
-        """
-        return self._set("login_user", function)
-
-    def find_user(self, function: FindUser) -> FindUser:
-        """Set ``(name: str) -> user | None``, for ``PASSKEY_USERNAME_FIRST``."""
-        return self._set("find_user", function)
-
-    def canonical_name(self, function: CanonicalName) -> CanonicalName:
-        """Set ``(name: str) -> str``: what all spellings of an account's name have in common.
-
-        It must make the same of two names whenever ``find_user`` finds the same account by them. Set it where that does
-        not compare names as they are, but without case, say: else the spellings tell whether there is an account.
-        """
-        return self._set("canonical_name", function)
-
-    def create_user(self, function: CreateUser) -> CreateUser:
-        """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
-
-        Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
-        ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all.
-        """
-        return self._set("create_user", function)
-
-    def name_available(self, function: NameAvailable) -> NameAvailable:
-        """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made.
-
-        Anybody can ask so. Leave it out where names are e-mail addresses: who has an account is nobody's business then.
-        """
-        return self._set("name_available", function)
-
-    def describe_user(self, function: DescribeUser) -> DescribeUser:
-        """Set ``(user) -> UserInfo``, for user objects without ``id``, ``name`` and ``display_name``."""
-        return self._set("describe_user", function)
-
-    def check_account(self, function: CheckAccount) -> CheckAccount:
-        """Set ``(user) -> bool``: may this account sign in? By default the user's ``is_active``."""
-        return self._set("check_account", function)
-
-    def other_sign_in_methods(self, function: OtherSignInMethods) -> OtherSignInMethods:
-        """Set ``(user) -> bool``: can they sign in without a passkey? If not, the last one cannot be deleted."""
-        return self._set("other_sign_in_methods", function)
-
-    def _set(self, name: str, function: F) -> F:
-        in_app: Callable[..., Any] = function
-        if iscoroutinefunction(function):
-
-            def in_app(*values: Any) -> Any:
-                return current_app.ensure_sync(function)(*values)
-
-        setattr(self._hooks, name, in_app)
-        return function
-
-
-def _store_of(
-    app: Flask, config: PasskeyConfig, credentials: CredentialRepository, own: CeremonyStore | None
-) -> Callable[[], CeremonyStore]:
-    """Return what gives the store of an app's pending ceremonies: the given one, or that which the settings say."""
-    if own is None and config.ceremony_store == "database":
-        return _database_store(app, credentials)
-    choose = cache(partial(store_for, config=app.config))  # an app may get another interface, say in a test
-
-    def store() -> CeremonyStore:
-        if own is None:
-            return choose(app.session_interface)
-        require_rotation(app.session_interface)
-        return own
-
-    return store
-
-
-def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[], CeremonyStore]:
-    if not isinstance(credentials, SQLCredentialRepository):
-        kind = type(credentials)
-        raise ConfigurationError(
-            "PASSKEY_CEREMONY_STORE = 'database' keeps pending ceremonies beside the credentials, which are in "
-            f"{kind.__module__}.{kind.__qualname__}, not in an SQL database. Write Passkey(app, credentials="
-            "SQLCredentialRepository(session=db.session)) or PASSKEY_CEREMONY_STORE = 'flask-session'"
-        )
-    database = DatabaseStore(credentials)
-    check = cache(check_sessions)  # once for each interface and key
-
-    def store() -> CeremonyStore:
-        check(app.session_interface, secret_key=app.secret_key)
-        return database
-
-    return store
-
-
-def _guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
-    """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
-    inner = app.wsgi_app
-
-    def wsgi_app(environ: Any, start_response: Any) -> Any:
-        environ[ended.SERVED] = True
-        if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
-            store()
-            if "session_interface" not in vars(app):
-                app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
-            ended.guard(app.session_interface, at_end=sessions.check_at_end)
-            if has_session_ids(app.session_interface):
-                outage.guard(app.session_interface)
-            _before_first_request(app, config)
-        return inner(environ, start_response)
-
-    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
-
-
-def _settle_with_others(app: Flask) -> None:
-    """Come to terms with other extensions when a request comes, for then all of them are there."""
-    inner = app.wsgi_app
-
-    def wsgi_app(environ: Any, start_response: Any) -> Any:
-        others.exempt_from_csrf(app, views.blueprint)
-        others.answer_refusals(app)
-        return inner(environ, start_response)
-
-    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
-
-
-def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
-    checks = app.before_request_funcs.setdefault(None, [])
-    if sessions.check_at_start not in checks:
-        checks.append(sessions.check_at_start)  # behind the app's own, which may look who is signed in
-        cookies.warn(app.config, config)
-
-
-def _secret(app: Flask, config: PasskeyConfig) -> bytes:
-    """Return the app's secret key, refusing to go without where it is needed."""
-    key = app.secret_key or ""
-    if config.username_first and not key:
-        raise ConfigurationError(
-            "PASSKEY_USERNAME_FIRST needs a secret for its decoys: write SECRET_KEY = "
-            "the output of `python -c 'import secrets; print(secrets.token_hex())'`."
-        )
-    return key.encode() if isinstance(key, str) else key
-
-
-def _sqlite(app: Flask) -> str:
-    """Return the URL of the embedded default, in the instance folder."""
-    return f"sqlite:///{Path(app.instance_path, 'passkey.sqlite3')}"
-
-
-def _add_well_known(app: Flask, config: PasskeyConfig) -> None:
-    if config.related_origins:
-        app.add_url_rule("/.well-known/webauthn", "passkey_related_origins", views.related_origins)
-    if config.endpoints:
-        app.add_url_rule("/.well-known/passkey-endpoints", "passkey_endpoints", views.passkey_endpoints)

@@ -30,7 +30,7 @@ FILES = (
     "ceremonies/**/*.py",
     "pending/ceremonies.py",
     "freshness.py",
-    "relying_party.py",
+    "relying_party/*.py",
     "web/http.py",
     "web/views.py",
 )

@@ -34,7 +34,7 @@ FLOORS = (
     ("relying_party",),
     ("state",),
     ("web",),
-    ("cli",),
+    ("cli", "hooks", "wiring"),
     ("extension",),
     ("__init__",),
 )
@@ -45,7 +45,7 @@ TESTING = {"credentials", "errors"}
 
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
-    "flask": {"extension", "web", "cli", "pending", "state"},
+    "flask": {"extension", "hooks", "web", "cli", "pending", "state", "wiring"},
     "werkzeug": {"web"},
     "click": {"cli"},
     "flask_session": {"pending"},

@@ -1,0 +1,99 @@
+"""The hooks of an app, as decorators: ``@passkey.load_user`` and so on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
+
+from flask import current_app
+
+from .accounts import Hooks, UserInfo
+
+log = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+# The hooks: what each is called with. A coroutine is as good as what it returns.
+GetCurrentUser = TypeVar("GetCurrentUser", bound=Callable[[], Any])
+LoadUser = TypeVar("LoadUser", bound=Callable[[str], Any])
+LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any])
+FindUser = TypeVar("FindUser", bound=Callable[[str], Any])
+CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any])
+NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[bool]])
+CanonicalName = TypeVar("CanonicalName", bound=Callable[[str], str | Awaitable[str]])
+DescribeUser = TypeVar("DescribeUser", bound=Callable[[Any], UserInfo | Awaitable[UserInfo]])
+CheckAccount = TypeVar("CheckAccount", bound=Callable[[Any], bool | Awaitable[bool]])
+OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
+
+
+class HookDecorators:
+    """Decorators that set the hooks of an app."""
+
+    _hooks: Hooks
+
+    # The hooks, as decorators. Like views, they may be coroutines where the app has Flask's "async" extra.
+
+    def get_current_user(self, function: GetCurrentUser) -> GetCurrentUser:
+        """Set ``() -> user | None``: who is signed in. Not needed with Flask-Login."""
+        return self._set("get_current_user", function)
+
+    def load_user(self, function: LoadUser) -> LoadUser:
+        """Set ``(user_id: str) -> user | None``. Not needed with Flask-Login."""
+        return self._set("load_user", function)
+
+    def login_user(self, function: LoginUser) -> LoginUser:
+        """Set ``(user) -> dict | None``: sign this user in; a dict is added to the answer's ``data``.
+
+        Not needed with Flask-Login.
+        """
+        return self._set("login_user", function)
+
+    def find_user(self, function: FindUser) -> FindUser:
+        """Set ``(name: str) -> user | None``, for ``PASSKEY_USERNAME_FIRST``."""
+        return self._set("find_user", function)
+
+    def canonical_name(self, function: CanonicalName) -> CanonicalName:
+        """Set ``(name: str) -> str``: what all spellings of an account's name have in common.
+
+        It must make the same of two names whenever ``find_user`` finds the same account by them. Set it where that does
+        not compare names as they are, but without case, say: else the spellings tell whether there is an account.
+        """
+        return self._set("canonical_name", function)
+
+    def create_user(self, function: CreateUser) -> CreateUser:
+        """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
+
+        Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
+        ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all.
+        """
+        return self._set("create_user", function)
+
+    def name_available(self, function: NameAvailable) -> NameAvailable:
+        """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made.
+
+        Anybody can ask so. Leave it out where names are e-mail addresses: who has an account is nobody's business then.
+        """
+        return self._set("name_available", function)
+
+    def describe_user(self, function: DescribeUser) -> DescribeUser:
+        """Set ``(user) -> UserInfo``, for user objects without ``id``, ``name`` and ``display_name``."""
+        return self._set("describe_user", function)
+
+    def check_account(self, function: CheckAccount) -> CheckAccount:
+        """Set ``(user) -> bool``: may this account sign in? By default the user's ``is_active``."""
+        return self._set("check_account", function)
+
+    def other_sign_in_methods(self, function: OtherSignInMethods) -> OtherSignInMethods:
+        """Set ``(user) -> bool``: can they sign in without a passkey? If not, the last one cannot be deleted."""
+        return self._set("other_sign_in_methods", function)
+
+    def _set(self, name: str, function: F) -> F:
+        in_app: Callable[..., Any] = function
+        if iscoroutinefunction(function):
+
+            def in_app(*values: Any) -> Any:
+                return current_app.ensure_sync(function)(*values)
+
+        setattr(self._hooks, name, in_app)
+        return function

@@ -1,0 +1,103 @@
+"""A user's own passkeys, and what administrators and the app do to those of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .. import audit, signals
+from ..credentials import CredentialRecord
+from ..errors import (
+    CredentialNotFound,
+    LastCredential,
+    Refusal,
+)
+from ..holders import records_of
+from ..names import clean_label
+from ..outcomes import CredentialList, Deleted
+from ..visitor import Visitor
+from .parts import Parts
+
+
+class OwnPasskeys(Parts):
+    """List, rename and delete passkeys."""
+
+    def list_credentials(self, visitor: Visitor) -> CredentialList:
+        """Return the signed-in user's credentials.
+
+        :raises SignInRequired: nobody is signed in.
+        """
+        info = self._freshness.require_sign_in(visitor)
+        records = records_of(self.credentials, info)
+        return CredentialList(records, self._account_state(info, records), visitor.current)
+
+    def rename(self, visitor: Visitor, credential_id: bytes, label: str) -> CredentialRecord:
+        """Give one of the signed-in user's credentials another label.
+
+        :param credential_id: raw bytes.
+        :param label: 1 to 64 characters.
+        :raises MalformedRequest: the label cannot be one.
+        :raises StepUpRequired: there is no fresh sign-in.
+        :raises CredentialNotFound: the user has no such credential.
+        """
+        info = self._freshness.require_step_up(visitor).info
+        record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
+        self._tell(signals.renamed, info, user=visitor.user, credential=record)
+        return record
+
+    def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
+        """Delete some of the signed-in user's credentials, each one or not at all.
+
+        :param credential_ids: raw bytes.
+        :raises StepUpRequired: there is no fresh sign-in.
+        """
+        info = self._freshness.require_step_up(visitor).info
+        keep_last = not self.accounts.has_other_way_in(visitor.user)
+        deleted: list[bytes] = []
+        refused: dict[bytes, Refusal] = {}
+        with self.credentials.transaction():
+            before = {record.id: record for record in records_of(self.credentials, info)}
+            for credential_id in dict.fromkeys(credential_ids):
+                try:
+                    self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
+                    deleted.append(credential_id)
+                except (CredentialNotFound, LastCredential) as refusal:
+                    refused[credential_id] = refusal
+            records = records_of(self.credentials, info)
+            result = Deleted(deleted, refused, self._account_state(info, records, handles_of=[*before.values()]))
+        if deleted:
+            self._tell_deleted(visitor.user, deleted, before, audit=self.audit_of(info))
+        return result
+
+    def delete_of(self, user_id: str, credential_id: bytes) -> None:
+        """Delete one credential of somebody else, for an administrator; it may be the last one.
+
+        :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
+        :param credential_id: raw bytes.
+        :raises CredentialNotFound: the account has no such credential.
+        """
+        with self.credentials.transaction():
+            known = {record.id: record for record in self.credentials.of_user(user_id)}
+            self.credentials.delete(credential_id, user_id=user_id, keep_last=False)
+        self._tell_deleted(self.accounts.get(user_id), [credential_id], known, audit={"user_id": user_id})
+
+    def _tell_deleted(
+        self, user: Any, ids: list[bytes], known: Mapping[bytes, CredentialRecord], *, audit: Mapping[str, str]
+    ) -> None:
+        credentials = [known[id_] for id_ in ids if id_ in known]
+        signals.send(signals.deleted, self._sender, audit=audit, user=user, credential_ids=ids, credentials=credentials)
+
+    def forget_user(self, user_id: str) -> None:
+        """Forget an account's passkeys and enrolment grants, as the app deletes the account.
+
+        :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
+        """
+        self.credentials.delete_user(user_id)
+        audit.write("forgotten", {}, user_id=user_id)
+
+    def try_ceremony_store(self) -> None:
+        """Find out whether the store of pending ceremonies answers.
+
+        :raises CeremonyStoreUnavailable: it does not.
+        """
+        self._pending.try_store()

@@ -1,0 +1,113 @@
+"""What the use cases are composed of, and share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from blinker import NamedSignal
+
+from .. import signals
+from ..accounts import Accounts, UserInfo
+from ..ceremonies.attestation import Trust
+from ..ceremonies.pending import PendingCeremony
+from ..config import PasskeyConfig
+from ..credentials import CredentialRecord, CredentialRepository
+from ..freshness import Freshness
+from ..grants import Grants
+from ..outcomes import AccountState, Begun
+from ..pending.ceremonies import PendingCeremonies
+from ..visitor import Visitor
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Parts:
+    """The parts of the use cases of one app.
+
+    :param pending: keeps ceremonies between begin and finish.
+    :param trust: what attestation must chain to, if anything.
+    :param secret: makes decoys; the app's, the same on all its machines.
+    :param sender: the sender of signals.
+    :param clock: the time, aware.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: PasskeyConfig,
+        accounts: Accounts,
+        credentials: CredentialRepository,
+        pending: PendingCeremonies,
+        trust: Trust,
+        secret: bytes = b"",
+        sender: object = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.config = config
+        self.accounts = accounts
+        self.credentials = credentials
+        self._pending = pending
+        self._trust = trust
+        self._secret = secret
+        self._sender = sender
+        self._clock = clock
+        #: Enrolment grants: ways to a passkey for people who cannot sign in.
+        self.grants = Grants(
+            accounts=accounts,
+            credentials=credentials,
+            rp_id=config.rp_id,
+            sender=sender,
+            clock=lambda: self._clock(),
+        )
+        self._freshness = Freshness(config=config, accounts=accounts, credentials=credentials, clock=clock)
+
+    def require_sign_in(self, visitor: Visitor) -> UserInfo:
+        """Require that somebody is signed in who may be, and return what the app tells of them.
+
+        :raises SignInRequired: nobody is signed in.
+        :raises AccountRefused: the app's account check says no.
+        """
+        return self._freshness.require_sign_in(visitor)
+
+    def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
+        """Require a fresh sign-in by the signed-in user, for anything that needs care.
+
+        :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
+        :raises SignInRequired: nobody is signed in.
+        :raises StepUpRequired: there was none, or too long ago, or by a passkey that is gone.
+        """
+        self._freshness.require_recent(visitor, max_age=self.config.step_up_age if max_age is None else max_age)
+
+    def still_valid(self, visitor: Visitor) -> bool:
+        """Tell whether a session may go on: not when the passkey it signed in with was deleted by another session."""
+        return self._freshness.still_valid(visitor)
+
+    def _tell(self, signal: NamedSignal, info: UserInfo, **about: Any) -> None:
+        signals.send(signal, self._sender, audit=self.audit_of(info), **about)
+
+    def audit_of(self, info: UserInfo) -> dict[str, str]:
+        """Return what the audit log says of an account."""
+        return {"user_id": info.id, "name": info.name if self.config.audit_names else ""}
+
+    def _begin(self, visitor: Visitor, options: dict[str, Any], pending: PendingCeremony) -> Begun:
+        ceremony_id = self._pending.put(pending, secret=visitor.secrets[0], lifetime=self.config.lifetime)
+        return Begun(ceremony_id, options)
+
+    def _take(self, visitor: Visitor, ceremony_id: str, purposes: Sequence[str]) -> PendingCeremony:
+        """Claim a ceremony of one of these purposes that was begun by this visitor."""
+        return self._pending.take(ceremony_id, secrets=visitor.secrets, purposes=purposes, user_id=visitor.user_id)
+
+    def _account_state(
+        self, info: UserInfo, records: Sequence[CredentialRecord], *, handles_of: Sequence[CredentialRecord] = ()
+    ) -> AccountState:
+        """Describe an account to password managers.
+
+        :param handles_of: records whose user handles count, those that were deleted among them.
+        """
+        found = dict.fromkeys(record.user_handle for record in handles_of or records)
+        handle, *others = found or [self.credentials.get_user_handle(info.id) or b""]
+        return AccountState(info, handle, [record.id for record in records], self.config.rp_id, others)

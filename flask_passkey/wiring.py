@@ -1,0 +1,124 @@
+"""How an extension and its app come together: stores, sessions, other extensions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from copy import copy
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from .config import PasskeyConfig
+from .credentials import CredentialRepository
+from .credentials.sql import SQLCredentialRepository
+from .errors import ConfigurationError
+from .pending import (
+    CeremonyStore,
+    DatabaseStore,
+    check_sessions,
+    has_session_ids,
+    require_rotation,
+    store_for,
+)
+from .web import cookies, ended, others, outage, sessions, views
+
+log = logging.getLogger(__name__)
+
+
+def store_of(
+    app: Flask, config: PasskeyConfig, credentials: CredentialRepository, own: CeremonyStore | None
+) -> Callable[[], CeremonyStore]:
+    """Return what gives the store of an app's pending ceremonies: the given one, or that which the settings say."""
+    if own is None and config.ceremony_store == "database":
+        return _database_store(app, credentials)
+    choose = cache(partial(store_for, config=app.config))  # an app may get another interface, say in a test
+
+    def store() -> CeremonyStore:
+        if own is None:
+            return choose(app.session_interface)
+        require_rotation(app.session_interface)
+        return own
+
+    return store
+
+
+def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[], CeremonyStore]:
+    if not isinstance(credentials, SQLCredentialRepository):
+        kind = type(credentials)
+        raise ConfigurationError(
+            "PASSKEY_CEREMONY_STORE = 'database' keeps pending ceremonies beside the credentials, which are in "
+            f"{kind.__module__}.{kind.__qualname__}, not in an SQL database. Write Passkey(app, credentials="
+            "SQLCredentialRepository(session=db.session)) or PASSKEY_CEREMONY_STORE = 'flask-session'"
+        )
+    database = DatabaseStore(credentials)
+    check = cache(check_sessions)  # once for each interface and key
+
+    def store() -> CeremonyStore:
+        check(app.session_interface, secret_key=app.secret_key)
+        return database
+
+    return store
+
+
+def guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
+    """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
+    inner = app.wsgi_app
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        environ[ended.SERVED] = True
+        if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
+            store()
+            if "session_interface" not in vars(app):
+                app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
+            ended.guard(app.session_interface, at_end=sessions.check_at_end)
+            if has_session_ids(app.session_interface):
+                outage.guard(app.session_interface)
+            _before_first_request(app, config)
+        return inner(environ, start_response)
+
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def settle_with_others(app: Flask) -> None:
+    """Come to terms with other extensions when a request comes, for then all of them are there."""
+    inner = app.wsgi_app
+
+    def wsgi_app(environ: Any, start_response: Any) -> Any:
+        others.exempt_from_csrf(app, views.blueprint)
+        others.answer_refusals(app)
+        return inner(environ, start_response)
+
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
+    checks = app.before_request_funcs.setdefault(None, [])
+    if sessions.check_at_start not in checks:
+        checks.append(sessions.check_at_start)  # behind the app's own, which may look who is signed in
+        cookies.warn(app.config, config)
+
+
+def secret(app: Flask, config: PasskeyConfig) -> bytes:
+    """Return the app's secret key, refusing to go without where it is needed."""
+    key = app.secret_key or ""
+    if config.username_first and not key:
+        raise ConfigurationError(
+            "PASSKEY_USERNAME_FIRST needs a secret for its decoys: write SECRET_KEY = "
+            "the output of `python -c 'import secrets; print(secrets.token_hex())'`."
+        )
+    return key.encode() if isinstance(key, str) else key
+
+
+def sqlite(app: Flask) -> str:
+    """Return the URL of the embedded default, in the instance folder."""
+    return f"sqlite:///{Path(app.instance_path, 'passkey.sqlite3')}"
+
+
+def add_well_known(app: Flask, config: PasskeyConfig) -> None:
+    if config.related_origins:
+        app.add_url_rule("/.well-known/webauthn", "passkey_related_origins", views.related_origins)
+    if config.endpoints:
+        app.add_url_rule("/.well-known/passkey-endpoints", "passkey_endpoints", views.passkey_endpoints)
