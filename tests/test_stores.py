@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 import secrets
 import shutil
 import socket
@@ -333,9 +334,9 @@ class TestOutage(CeremonyOutageContract):
 
     def test_reason(self, outage: Outage) -> None:
         """The reason, which is for the log, names the adapter and is one line."""
-        with pytest.raises(CeremonyStoreUnavailable, match=r"^\w+Store: .+") as caught:
+        with pytest.raises(CeremonyStoreUnavailable) as caught:
             outage.store.claim("key")
-        assert "\n" not in caught.value.reason
+        assert re.fullmatch(r"\w+Store: [^\n]+", caught.value.reason)
 
     def test_comes_back(self, outage: Outage) -> None:
         """With the server back the same adapter works again; what was pending is gone."""
@@ -691,7 +692,7 @@ class TestSQL:
         with pytest.raises(CeremonyStoreUnavailable) as caught:
             store.put("key", challenge.encode(), lifetime=300)
         text = "".join(traceback.format_exception(caught.value))
-        assert "IntegrityError" in text
+        assert re.search("IntegrityError|UniqueViolation 23505", text)
         assert challenge not in text
         assert "ValuesWithheld" in text
         assert "\n" not in caught.value.reason
