@@ -102,7 +102,7 @@ def test_table_of_settings_is_complete() -> None:
 
 def test_table_of_hooks_is_complete() -> None:
     """Every hook is in the table, and nothing that is none."""
-    hooks = {name for name in vars(Passkey) if "Set ``(" in (getattr(Passkey, name).__doc__ or "")}
+    hooks = {name for name in dir(Passkey) if "Set ``(" in (getattr(Passkey, name).__doc__ or "")}
     assert set(HOOK.findall(README)) == hooks
 
 
