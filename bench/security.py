@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import Any
 
 import stores
 from flask import Flask
 from flask_security import Security, SQLAlchemyUserDatastore, hash_password
-from flask_security.models import fsqla_v3
 from flask_sqlalchemy import SQLAlchemy
 from passkeys import Passkeys
 from sqlalchemy import event
@@ -30,6 +30,7 @@ def app(store: str, passkeys: Passkeys) -> Flask:
         SQLALCHEMY_DATABASE_URI=f"sqlite:///{stores.folder()}/security.sqlite3",
     )
     db: Any = SQLAlchemy(app)
+    fsqla_v3: Any = importlib.import_module("flask_security.models.fsqla_v3")
     fsqla_v3.FsModels.set_db_info(db)
     models = {
         name: type(name, (db.Model, getattr(fsqla_v3, f"Fs{name}Mixin")), {}) for name in ("Role", "User", "WebAuthn")

@@ -55,7 +55,7 @@ class Fuzzer:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.site: App = make_app({"PASSKEY_USERNAME_FIRST": True}, find_user=True)
+        self.site: App = make_app({"PASSKEY_USERNAME_FIRST": True, "PASSKEY_MAX_CREDENTIALS": 1000}, find_user=True)
         self.client: FlaskClient = self.site.app.test_client()
         self.ada, self.codes = VirtualAuthenticator(SITE), Counter[tuple[int, int]]()
         sign_up(self.client, self.ada, "ada")
@@ -91,7 +91,8 @@ class Fuzzer:
 
     def finish(self, browser: FlaskClient, route: str, respond: Callable[..., Any]) -> Request:
         """Begin a ceremony and return the request that finishes it."""
-        begun = browser.put(route, json=None if route == "/session/authn" else {"name": f"user {self.random.random()}"})
+        anonymous_sign_up = route == "/user/authn" and browser is not self.client
+        begun = browser.put(route, json={"name": f"user {self.random.random()}"} if anonymous_sign_up else None)
         data = begun.get_json()["data"]
         return Request("POST", route, {"session_id": data["session_id"], "response": respond(data["options"])})
 

@@ -37,8 +37,8 @@ def open_sign_in(page: Page, site: Site) -> None:
 def let_time_pass(site: Site, milliseconds: int) -> None:
     """Let the server's clock, by which ceremonies end, run ahead of everybody's."""
     with site.app.app_context():
-        challenges = site.app.extensions["passkey"].relying_party._challenges
-    challenges._clock = lambda: time.time() + milliseconds / 1000
+        pending = site.app.extensions["passkey"].relying_party._pending
+    pending._clock = lambda: time.time() + milliseconds / 1000
 
 
 def test_the_field_invites_passkeys(page: Page, site: Site, authenticator: Authenticator) -> None:
