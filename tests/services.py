@@ -7,8 +7,10 @@ and fails it with ``PASSKEY_TEST_REQUIRE_SERVICES=1``.
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,18 @@ import pytest
 ELSEWHERE = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/*/bin", "/usr/sbin")
 #: Seconds a server has to start or to stop.
 PATIENCE = 30
+#: How many ports each worker of pytest has for its servers.
+PORTS = 2000
+
+
+def _own_ports() -> Iterator[int]:
+    """Yield the ports of this worker in turns, from a random one, as another run may use them at the same time."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 10
+    first, start = 10_000 + worker * PORTS, random.SystemRandom().randrange(PORTS)
+    return itertools.cycle([first + (start + number) % PORTS for number in range(PORTS)])
+
+
+_ports = _own_ports()
 
 
 @contextmanager
@@ -216,10 +230,15 @@ def find(program: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nothing listens on.
+
+    It is below those that the kernel gives to whoever asks for any, and another worker of pytest has others: nobody
+    else takes it before it is used, nor while a server is being restarted.
+    """
+    for port in itertools.islice(_ports, PORTS):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError("no port is free")
 
 
 @contextmanager
