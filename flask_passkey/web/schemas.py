@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
@@ -35,7 +35,13 @@ class Text(fields.String):
         return self._clean(str(super()._deserialize(value, attr, data, **kwargs)), field=attr)
 
 
-class Flag(fields.Field[bool]):
+if TYPE_CHECKING:
+    _Boolean = fields.Field[bool]
+else:  # marshmallow 3 has no type of the value
+    _Boolean = fields.Field
+
+
+class Flag(_Boolean):
     """``true`` or ``false``, and nothing that Python takes for one of them."""
 
     default_error_messages = {"invalid": "Not a valid boolean."}
