@@ -23,9 +23,7 @@ from .errors import CredentialStoreUnavailable, Misconfigured, Refusal
 from .grants import Invitation
 from .hooks import HookDecorators
 from .outcomes import Registered, SignedIn
-from .pending import (
-    CeremonyStore,
-)
+from .pending import CeremonyStore
 from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, current, keep
@@ -217,8 +215,7 @@ class Passkey(HookDecorators):
         user = self._require_user("confirm_user")
         info = self._state().accounts.describe(user)
         sessions.confirm(info.id)
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        signals.send(signals.identity_confirmed, app, audit=self.relying_party.audit_of(info), user=user)
+        self.relying_party.tell(signals.identity_confirmed, info, user=user)
 
     def signed_out(self) -> None:
         """End what a passkey or an offer has left in the session; call it where your app signs people out.

@@ -42,7 +42,7 @@ class OwnPasskeys(Parts):
         """
         info = self._freshness.require_step_up(visitor).info
         record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
-        self._tell(signals.renamed, info, user=visitor.user, credential=record)
+        self.tell(signals.renamed, info, user=visitor.user, credential=record)
         return record
 
     def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
@@ -66,7 +66,7 @@ class OwnPasskeys(Parts):
             records = records_of(self.credentials, info)
             result = Deleted(deleted, refused, self._account_state(info, records, handles_of=[*before.values()]))
         if deleted:
-            self._tell_deleted(visitor.user, deleted, before, audit=self.audit_of(info))
+            self._tell_deleted(visitor.user, deleted, before, audit=self._audit_of(info))
         return result
 
     def delete_of(self, user_id: str, credential_id: bytes) -> None:

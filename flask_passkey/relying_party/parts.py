@@ -86,10 +86,14 @@ class Parts:
         """Tell whether a session may go on: not when the passkey it signed in with was deleted by another session."""
         return self._freshness.still_valid(visitor)
 
-    def _tell(self, signal: NamedSignal, info: UserInfo, **about: Any) -> None:
-        signals.send(signal, self._sender, audit=self.audit_of(info), **about)
+    def tell(self, signal: NamedSignal, info: UserInfo, **about: Any) -> None:
+        """Send a signal about an account, after a line in the audit log.
 
-    def audit_of(self, info: UserInfo) -> dict[str, str]:
+        :param about: what the signal's documentation lists.
+        """
+        signals.send(signal, self._sender, audit=self._audit_of(info), **about)
+
+    def _audit_of(self, info: UserInfo) -> dict[str, str]:
         """Return what the audit log says of an account."""
         return {"user_id": info.id, "name": info.name if self.config.audit_names else ""}
 

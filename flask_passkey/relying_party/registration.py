@@ -171,7 +171,7 @@ class Registration(Parts):
         else:
             registered = self._create_account(visitor, pending, record)
         registered = replace(registered, attestation_verified=verified.attestation_verified)
-        self._tell(
+        self.tell(
             signals.registered,
             registered.info,
             user=registered.user,
@@ -207,7 +207,7 @@ class Registration(Parts):
             _require_holder(info, grant)
             record = replace(record, identity=info.identity or None)
             self.credentials.add(record, limit=self.config.max_credentials)
-        self._tell(signals.enrolled, info, user=user, credential=record, grant=grant)
+        self.tell(signals.enrolled, info, user=user, credential=record, grant=grant)
         return Registered(record, info, visitor, user=user)
 
     def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:

@@ -96,6 +96,6 @@ class SignIn(Parts):
         if ids is None:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
         for event in verified.events:
-            self._tell(_EVENTS[event], info, user=user, credential=verified.record)
+            self.tell(_EVENTS[event], info, user=user, credential=verified.record)
         account = AccountState(info, record.user_handle, ids, self.config.rp_id)
         return SignedIn(user, info, verified.record, account, pending.purpose, visitor)

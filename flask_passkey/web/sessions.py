@@ -69,14 +69,9 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
         _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id)
         ended.rotate(session)  # last: if anything fails before, the session is as it was, under its old id
     if isinstance(outcome, SignedIn):
-        _tell(outcome)
+        about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
+        current().relying_party.tell(signals.signed_in, outcome.info, **about)
     return added
-
-
-def _tell(outcome: SignedIn) -> None:
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
-    signals.send(signals.signed_in, app, audit=current().relying_party.audit_of(outcome.info), **about)
 
 
 @contextmanager
