@@ -13,10 +13,11 @@ from flask.cli import AppGroup
 
 from . import advisories
 from .credentials import INVITATION, RECOVERY_CODE
-from .encoding import base64url_decode, base64url_encode
-from .errors import ConfigurationError, CredentialNotFound, Refusal
+from .encoding import base64url_encode
+from .errors import ConfigurationError, Refusal
 from .state import State, current
 from .web.cookies import missing_lines
+from .web.schemas import known_id
 
 #: As many accounts the app is asked for, so that a check has an end, and so many are read at once.
 _LOOKED_AT, _BATCH = 10_000, 500
@@ -99,11 +100,7 @@ def list_passkeys(user_id: str) -> None:
 def delete(user_id: str, passkey_id: str) -> None:
     """Delete one passkey of one account, also the last one. "list" prints their ids."""
     with _state() as state:
-        try:
-            credential_id = base64url_decode(passkey_id)
-        except ValueError:
-            raise CredentialNotFound("no passkey can have this id") from None
-        state.relying_party.delete_of(user_id, credential_id)
+        state.relying_party.delete_of(user_id, known_id(passkey_id))
     click.echo("Deleted.")
 
 

@@ -285,9 +285,7 @@ class Passkey(HookDecorators):
         :raises LastCredential: it is the only one, and the account has no other way to sign in.
         """
         self._state()
-        outcome = sessions.delete([schemas.known_id(passkey_id)])
-        for refusal in outcome.refused.values():
-            raise refusal
+        sessions.delete_one(schemas.known_id(passkey_id))
 
     # Enrolment grants, and what administrators do
 

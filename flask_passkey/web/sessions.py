@@ -132,6 +132,19 @@ def delete(credential_ids: Iterable[bytes]) -> Deleted:
     return outcome
 
 
+def delete_one(credential_id: bytes) -> Deleted:
+    """Delete one of the signed-in user's passkeys.
+
+    :raises StepUpRequired: there is no fresh sign-in.
+    :raises CredentialNotFound: the user has no such passkey.
+    :raises LastCredential: it is the only one, and the account has no other way to sign in.
+    """
+    outcome = delete([credential_id])
+    for refusal in outcome.refused.values():
+        raise refusal
+    return outcome
+
+
 def still_valid() -> bool:
     """Tell whether the current session may go on; the app is not asked who is signed in where it is by no passkey."""
     return _last_sign_in() is None or current().relying_party.still_valid(visitor())

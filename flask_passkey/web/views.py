@@ -107,9 +107,7 @@ def rename_credential(credential_id: str) -> Response:
 @blueprint.delete("/user/authn/<credential_id>")
 def delete_credential(credential_id: str) -> Response:
     """Delete one of the signed-in user's passkeys."""
-    outcome = sessions.delete([schemas.known_id(credential_id)])
-    for refusal in outcome.refused.values():
-        raise refusal
+    outcome = sessions.delete_one(schemas.known_id(credential_id))
     return http.succeed({"signals": schemas.account_state(outcome.account)})
 
 
