@@ -70,7 +70,10 @@ class PendingCeremony(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         :raises ValueError: it is something else.
         """
         refuse_deep(data)
-        written_as, pending = _decode(data)
+        try:
+            written_as, pending = _decode(data)
+        except msgspec.MsgspecError as exc:  # no ValueError in older releases of msgspec
+            raise ValueError("not a pending ceremony") from exc
         if written_as != _FORMAT:
             raise ValueError("not a pending ceremony of this release")
         return pending
