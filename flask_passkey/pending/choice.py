@@ -53,15 +53,13 @@ def store_for(
     :raises ConfigurationError: the app's sessions are in a cookie, in an unknown store, or in another store than
         the configured one.
     """
-    cache = internals.cache_of(interface)
-    # By name, so that the libraries need not be installed.
-    classes = (*interface.__class__.__mro__, *cache.__class__.__mro__)
-    names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
+    names = internals.class_names(interface)
     for adapter in ADAPTERS:
         if adapter.store_class in names:
             _refuse_substitute(adapter, interface, config or {})
             return adapter(interface, clock)
     _refuse_cookies(interface)
+    cache = internals.cache_of(interface)
     where = (interface if cache is None else cache).__class__
     raise ConfigurationError(
         "Pending ceremonies cannot be kept where this app keeps its sessions: "

@@ -66,6 +66,15 @@ def replace_saving(interface: Any, save: Callable[..., None], delete: Callable[.
         interface._delete_session = partial(delete, interface._delete_session)
 
 
+def class_names(interface: Any) -> set[str]:
+    """Return top package and name of each class that an interface is of, or its cache.
+
+    Stores are known by these, so that their libraries need not be installed. Of a proxy it is what that stands for.
+    """
+    classes = (*interface.__class__.__mro__, *cache_of(interface).__class__.__mro__)
+    return {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
+
+
 # CacheLib: the caches
 
 

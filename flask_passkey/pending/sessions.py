@@ -18,6 +18,7 @@ from typing import Any
 
 from .internals import (
     cache_of,
+    class_names,
     client_of,
     collection_of,
     ignored_folder,
@@ -49,9 +50,7 @@ def saver_for(interface: Any) -> Save | None:
 
     It raises :class:`SessionEnded` where the record is gone.
     """
-    cache = cache_of(interface)
-    classes = (*interface.__class__.__mro__, *cache.__class__.__mro__)
-    names = {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in classes}
+    names = class_names(interface)
     for name, make in _SAVERS.items():
         if name in names:
             saver: Save = make(interface)
