@@ -17,7 +17,6 @@ from typing import Any, cast
 
 from . import signals
 from .accounts import Accounts, UserInfo
-from .ceremonies.registration import new_user_handle
 from .credentials import (
     GRANT_METHODS,
     INVITATION,
@@ -27,6 +26,7 @@ from .credentials import (
     GrantRepository,
 )
 from .errors import ConfigurationError, GrantNotFound
+from .holders import user_handle_of
 
 #: How long an invitation is good unless told otherwise.
 LIFETIME = timedelta(hours=24)
@@ -157,8 +157,7 @@ class Grants:
 
     def _add(self, info: UserInfo, tokens: Sequence[str], **about: Any) -> None:
         """Store the grants of one account, which has a user handle then."""
-        if self._repository.get_user_handle(info.id) is None:
-            self._repository.add_user(info.id, new_user_handle())
+        user_handle_of(self._repository, info.id)
         about |= {"user_id": info.id, "identity": info.identity or None, "rp_id": self._rp_id}
         for token in tokens:
             self._repository.add_grant(GrantRecord(token_hash=hash_of(token), **about))

@@ -1,8 +1,12 @@
-"""Whose a passkey is, where an account's id was another's before: SQLite gives a deleted row's id again."""
+"""Whose a passkey is: the user handle of an account, and who holds an id now that was another's before.
+
+SQLite gives the id of a deleted row again.
+"""
 
 from __future__ import annotations
 
 from .accounts import UserInfo
+from .ceremonies.registration import new_user_handle
 from .credentials import CredentialRecord, CredentialRepository, GrantRecord
 
 
@@ -18,3 +22,8 @@ def records_of(credentials: CredentialRepository, info: UserInfo | None) -> list
     """
     records = credentials.of_user("" if info is None else info.id)
     return [record for record in records if info is not None and is_holder(info, record)]
+
+
+def user_handle_of(credentials: CredentialRepository, user_id: str) -> bytes:
+    """Return the user handle that an account's new passkeys get; it is made when it is first asked for."""
+    return credentials.get_user_handle(user_id) or credentials.add_user(user_id, new_user_handle())

@@ -30,6 +30,7 @@ FILES = (
     "ceremonies/**/*.py",
     "pending/ceremonies.py",
     "freshness.py",
+    "holders.py",
     "relying_party/*.py",
     "web/http.py",
     "web/views.py",
@@ -41,7 +42,7 @@ PURE = (
 )
 APPS = (
     "views relying_party pending_ceremonies accounts approval sessions attestation step_up decoys providers extension "
-    "cli hooks_and_signals offer freshness signing_out signed_in_already first_passkey"
+    "cli hooks_and_signals offer freshness signing_out signed_in_already first_passkey deleted_accounts"
 )
 PRELOADED = ("flask", "flask_login", "flask_session", "webauthn", "sqlalchemy", "marshmallow", "cbor2")
 SECONDS = 600

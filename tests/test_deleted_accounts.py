@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,16 @@ from sqlalchemy import Integer, String, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm import Session as ORMSession
 
-from flask_passkey import MemoryCredentialRepository, Passkey, SQLCredentialRepository, UserInfo, delete_with
+from flask_passkey import (
+    GrantRecord,
+    MemoryCredentialRepository,
+    Passkey,
+    SQLCredentialRepository,
+    UserInfo,
+    delete_with,
+)
 from flask_passkey.errors import Misconfigured
+from flask_passkey.holders import is_holder
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_encode, enrol, sign_in, sign_up
 
 # The app's own code deletes
@@ -286,3 +295,20 @@ def test_grants_of_the_one_before_open_nothing(site: App) -> None:
     with site.app.app_context():
         assert [grant.kind for grant in site.passkey.grants_of(carol)].count("invitation") == 1
         enrol(site.app.test_client(), VirtualAuthenticator(SITE), site.passkey.invite(carol).token)
+
+
+@pytest.mark.parametrize(
+    ("kept", "told", "same"),
+    [(None, "", True), (None, "2026", True), ("2026", "", True), ("2026", "2026", True), ("2025", "2026", False)],
+)
+def test_whose_a_passkey_is(kept: str | None, told: str, same: bool) -> None:
+    """Only two identities that differ tell two holders of one id apart: an app may begin to tell them, or stop."""
+    record = GrantRecord(
+        token_hash=bytes(32),
+        user_id="1",
+        rp_id="localhost",
+        kind="invitation",
+        created_at=datetime.now(UTC),
+        identity=kept,
+    )
+    assert is_holder(UserInfo("1", "ada", "Ada", told), record) is same

@@ -26,7 +26,7 @@ from ..errors import (
     TooManyCredentials,
 )
 from ..freshness import StepUp
-from ..holders import is_holder, records_of
+from ..holders import is_holder, records_of, user_handle_of
 from ..names import clean_display_name, clean_label, clean_name
 from ..outcomes import Begun, Registered
 from ..providers import automatic_label
@@ -84,12 +84,11 @@ class Registration(Parts):
         """Begin to add a passkey to an account that is there."""
         if len(records) >= self.config.max_credentials:
             raise TooManyCredentials(f"the account has {len(records)} passkeys; see PASSKEY_MAX_CREDENTIALS")
-        handle = self.credentials.get_user_handle(info.id) or self.credentials.add_user(info.id, new_user_handle())
         begun = registration.begin(
             config=self.config,
             name=info.name,
             display_name=info.display_name,
-            user_handle=handle,
+            user_handle=user_handle_of(self.credentials, info.id),
             user_id=info.id,
             exclude=records,
             conditional=conditional,
