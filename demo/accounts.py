@@ -19,7 +19,7 @@ from sqlalchemy import Column, Connection, DateTime, MetaData, String, Table, in
 from sqlalchemy.exc import IntegrityError
 
 from flask_passkey import NameTaken, Passkey, SQLCredentialRepository
-from flask_passkey.errors import CredentialStoreUnavailable
+from flask_passkey.errors import CredentialStoreUnavailable, Misconfigured
 
 metadata = MetaData()
 demo_account = Table(
@@ -134,7 +134,7 @@ class Accounts:
                 with self._database.transaction() as connection:
                     metadata.create_all(connection)
                 break
-            except (IntegrityError, CredentialStoreUnavailable):
+            except (IntegrityError, CredentialStoreUnavailable, Misconfigured):
                 if last:
                     raise
         self._created_table = True
