@@ -88,8 +88,7 @@ class Passkey(HookDecorators):
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
         wiring.add_well_known(app, config)
-        wiring.guard_sessions(app, config, store)
-        wiring.settle_with_others(app)
+        wiring.prepare_requests(app, config, store)
         flask_login.connect(app)
 
     def _make_state(

@@ -63,35 +63,29 @@ def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[
     return store
 
 
-def guard_sessions(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
-    """Check and guard the app's sessions when a request comes, for then Flask-Session is there for sure."""
+def prepare_requests(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
+    """Come to terms with all other extensions when a request comes, for then they are there for sure."""
     inner = app.wsgi_app
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
+        others.exempt_from_csrf(app, views.blueprint)
+        others.answer_refusals(app)
         environ[ended.SERVED] = True
         if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
-            if "session_interface" not in vars(app):
-                app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
-            ended.guard(app.session_interface, at_end=sessions.check_at_end)
-            if has_session_ids(app.session_interface):
-                outage.guard(app.session_interface)
+            _guard_sessions(app)
             _before_first_request(app, config)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
 
 
-def settle_with_others(app: Flask) -> None:
-    """Come to terms with other extensions when a request comes, for then all of them are there."""
-    inner = app.wsgi_app
-
-    def wsgi_app(environ: Any, start_response: Any) -> Any:
-        others.exempt_from_csrf(app, views.blueprint)
-        others.answer_refusals(app)
-        return inner(environ, start_response)
-
-    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+def _guard_sessions(app: Flask) -> None:
+    if "session_interface" not in vars(app):
+        app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
+    ended.guard(app.session_interface, at_end=sessions.check_at_end)
+    if has_session_ids(app.session_interface):
+        outage.guard(app.session_interface)
 
 
 def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
