@@ -8,6 +8,8 @@ Alembic writes needs no import from here.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -26,6 +28,8 @@ from sqlalchemy.types import TypeEngine
 
 from .. import MAX_CREDENTIAL_ID
 
+#: So that MySQL and MariaDB keep every character.
+_CHARSET: dict[str, Any] = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
 #: Long enough for any attestation object within the largest request body; MySQL picks its column type by it.
 _LONG = 1 << 20
 
@@ -64,22 +68,22 @@ passkey_user = Table(
     Column("user_handle", _key(64), primary_key=True),
     Column("user_id", _user_id(), nullable=False, index=True),
     Column("primary_for", _user_id(), unique=True),
-    mysql_charset="utf8mb4",
-    mariadb_charset="utf8mb4",
+    **_CHARSET,
 )
+
+
+def _owner() -> Column[bytes]:
+    """Return a column for the account of a row, which goes with it."""
+    account = ForeignKey(passkey_user.c.user_handle, ondelete="CASCADE")
+    return Column("user_handle", _key(64), account, nullable=False, index=True)
+
 
 #: The credentials; columns are named like the fields of :class:`~flask_passkey.credentials.CredentialRecord`.
 passkey_credential = Table(
     "passkey_credential",
     metadata,
     Column("id", _key(MAX_CREDENTIAL_ID), primary_key=True),
-    Column(
-        "user_handle",
-        _key(64),
-        ForeignKey(passkey_user.c.user_handle, ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _owner(),
     Column("public_key", LargeBinary(_LONG), nullable=False),
     Column("sign_count", BigInteger, nullable=False),
     Column("uv_initialized", Boolean, nullable=False),
@@ -94,8 +98,7 @@ passkey_credential = Table(
     Column("attestation_object", LargeBinary(_LONG)),
     Column("attestation_client_data_json", LargeBinary(_LONG)),
     Column("identity", String(255)),
-    mysql_charset="utf8mb4",
-    mariadb_charset="utf8mb4",
+    **_CHARSET,
 )
 
 #: The enrolment grants that were not used yet. What their bearers hold is not here, only its hash.
@@ -103,20 +106,13 @@ passkey_grant = Table(
     "passkey_grant",
     metadata,
     Column("token_hash", _key(32), primary_key=True),
-    Column(
-        "user_handle",
-        _key(64),
-        ForeignKey(passkey_user.c.user_handle, ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
+    _owner(),
     Column("rp_id", String(255), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("created_at", _time(), nullable=False),
     Column("expires_at", _time()),
     Column("identity", String(255)),
-    mysql_charset="utf8mb4",
-    mariadb_charset="utf8mb4",
+    **_CHARSET,
 )
 
 #: Pending ceremonies, where ``PASSKEY_CEREMONY_STORE`` is ``database``; empty otherwise.
@@ -126,6 +122,5 @@ passkey_ceremony = Table(
     Column("key", _key(64), primary_key=True),
     Column("value", LargeBinary(_LONG), nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True, comment="seconds since 1970"),
-    mysql_charset="utf8mb4",
-    mariadb_charset="utf8mb4",
+    **_CHARSET,
 )
