@@ -17,7 +17,7 @@ from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_login import login_user, logout_user
 from race import Place
-from test_stores import SERVERS, SQL, marked
+from test_stores import SQL, empty_place, marked
 
 from flask_passkey import MemoryCredentialRepository, Passkey
 from flask_passkey.pending.sessions import SessionEnded, lock_for, saver_for
@@ -31,11 +31,7 @@ LEFT = ("nothing", "something")
 @pytest.fixture(params=marked(race.KINDS))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty place of each kind."""
-    kind = request.param
-    where = f"sqlite:///{tmp_path}/sessions.db" if kind == "sqlite" else str(tmp_path / "sessions")
-    if fixture := SERVERS.get(kind.partition("-")[0]):
-        where = request.getfixturevalue(fixture)
-    return Place(kind, where, f"t{secrets.token_hex(4)}")
+    return empty_place(request, tmp_path)
 
 
 @pytest.fixture

@@ -102,6 +102,11 @@ def clock() -> Clock:
 @pytest.fixture(params=marked(race.KINDS))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """An empty place of each kind; of some kinds only with :func:`only`."""
+    return empty_place(request, tmp_path)
+
+
+def empty_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Return a place of the kind that is the fixture's parameter, with a prefix of its own."""
     kind = request.param
     where = f"sqlite:///{tmp_path}/sessions.db" if kind == "sqlite" else str(tmp_path / "sessions")
     if fixture := SERVERS.get(kind.partition("-")[0]):
