@@ -24,12 +24,7 @@ from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
 from .keys import known_algorithm
 from .pending import SIGN_IN, STEP_UP, PendingCeremony, mark
-from .policies import (
-    AuthenticatorState,
-    backup_eligibility_changed,
-    counter_must_grow,
-    counter_regressed,
-)
+from .policies import AuthenticatorState, backup_eligibility_changed, counter_must_grow, counter_regressed
 from .responses import AuthenticatorResponse, check_client_data, check_rp_id, quoted
 from .signatures import check_signature
 

@@ -95,7 +95,6 @@ class PasskeyConfig:
     #: Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
     #: ``{"enroll": "https://…", "manage": "https://…"}``.
     endpoints: Mapping[str, str] = field(default_factory=dict)
-
     #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it.
     enrol_url: str = ""
 

@@ -7,11 +7,7 @@ from typing import Any
 
 from .. import audit, signals
 from ..credentials import CredentialRecord
-from ..errors import (
-    CredentialNotFound,
-    LastCredential,
-    Refusal,
-)
+from ..errors import CredentialNotFound, LastCredential, Refusal
 from ..holders import records_of
 from ..names import clean_label
 from ..outcomes import CredentialList, Deleted

@@ -8,13 +8,7 @@ from .. import signals
 from ..ceremonies import authentication
 from ..ceremonies.decoys import decoys
 from ..ceremonies.pending import SIGN_IN, STEP_UP
-from ..errors import (
-    AccountRefused,
-    CredentialNotFound,
-    FeatureOff,
-    ResponseRejected,
-    UnknownCredential,
-)
+from ..errors import AccountRefused, CredentialNotFound, FeatureOff, ResponseRejected, UnknownCredential
 from ..holders import is_holder, records_of
 from ..names import clean_user_name
 from ..outcomes import AccountState, Begun, SignedIn
