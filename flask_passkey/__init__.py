@@ -15,6 +15,7 @@ from .credentials.sql import SQLCredentialRepository, delete_with, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .grants import Invitation
+from .outcomes import Registered, SignedIn
 from .pending import CeremonyStore
 from .relying_party import RelyingParty
 from .visitor import Visitor
@@ -35,8 +36,10 @@ __all__ = [
     "PasskeyConfig",
     "PasskeyError",
     "Refusal",
+    "Registered",
     "RelyingParty",
     "SQLCredentialRepository",
+    "SignedIn",
     "UserInfo",
     "Visitor",
     "android_origin",

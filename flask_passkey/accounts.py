@@ -6,7 +6,7 @@ Accounts belong to the app; we know them by an id (text), a name and a display n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import AccountRefused, Misconfigured
@@ -33,7 +33,8 @@ class Hooks:
 
     get_current_user: Callable[[], Any] | None = None
     load_user: Callable[[str], Any] | None = None
-    login_user: Callable[[Any], Mapping[str, Any] | None] | None = None
+    #: Called with the user and, if it takes that, with what came out of the ceremony.
+    login_user: Callable[..., Mapping[str, Any] | None] | None = None
     find_user: Callable[[str], Any] | None = None
     create_user: Callable[[str, str], Any] | None = None
     name_available: Callable[[str], bool] | None = None
@@ -41,6 +42,8 @@ class Hooks:
     describe_user: Callable[[Any], UserInfo] | None = None
     check_account: Callable[[Any], bool] | None = None
     other_sign_in_methods: Callable[[Any], bool] | None = None
+    #: Hooks that take an argument more than they must.
+    take_more: set[str] = field(default_factory=set)
 
 
 class Accounts:
@@ -120,12 +123,14 @@ class Accounts:
         """Ask the app's account check, by default the user's ``is_active``."""
         return bool((self._hooks.check_account or _is_active)(user))
 
-    def login(self, user: Any) -> Mapping[str, Any]:
+    def login(self, user: Any, outcome: object = None) -> Mapping[str, Any]:
         """Sign the user in at the app; return what the app adds to the answer.
 
+        :param outcome: what came out of the ceremony, for a hook that wants to know.
         :raises AccountRefused: the hook returned ``False``, as Flask-Login's own function does.
         """
-        added = self._required("login_user")(user)
+        more = (outcome,) if "login_user" in self._hooks.take_more else ()
+        added = self._required("login_user")(user, *more)
         if added is False:
             raise AccountRefused("the app's login_user hook refuses this user")
         if added is None or added is True:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from inspect import iscoroutinefunction
+from inspect import Parameter, Signature, iscoroutinefunction, signature
 from typing import Any, TypeVar
 
 from flask import current_app
 
 from .accounts import Hooks, UserInfo
+from .errors import ConfigurationError
+from .outcomes import Registered, SignedIn
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # The hooks: what each is called with. A coroutine is as good as what it returns.
 GetCurrentUser = TypeVar("GetCurrentUser", bound=Callable[[], Any])
 LoadUser = TypeVar("LoadUser", bound=Callable[[str], Any])
-LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any])
+LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any] | Callable[[Any, SignedIn | Registered], Any])
 FindUser = TypeVar("FindUser", bound=Callable[[str], Any])
 CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any])
 NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[bool]])
@@ -40,18 +42,21 @@ class HookDecorators:
 
     def load_user(self, function: LoadUser) -> LoadUser:
         """Set ``(user_id: str) -> user | None``. Not needed with Flask-Login."""
-        return self._set("load_user", function)
+        return self._set("load_user", function, "user_id")
 
     def login_user(self, function: LoginUser) -> LoginUser:
         """Set ``(user) -> dict | None``: sign this user in; a dict is added to the answer's ``data``.
 
-        Not needed with Flask-Login.
+        With a second argument that has no default, ``(user, outcome)``, it also gets what came out of the ceremony: a
+        :class:`~flask_passkey.SignedIn`, or the :class:`~flask_passkey.Registered` of a sign-up. Both tell
+        ``user_verified``, ``backed_up``, ``amr``, ``authenticator_attachment`` and ``credential``. Not needed with
+        Flask-Login.
         """
-        return self._set("login_user", function)
+        return self._set("login_user", function, "user", more="outcome")
 
     def find_user(self, function: FindUser) -> FindUser:
         """Set ``(name: str) -> user | None``, for ``PASSKEY_USERNAME_FIRST``."""
-        return self._set("find_user", function)
+        return self._set("find_user", function, "name")
 
     def canonical_name(self, function: CanonicalName) -> CanonicalName:
         """Set ``(name: str) -> str``: what all spellings of an account's name have in common.
@@ -59,7 +64,7 @@ class HookDecorators:
         It must make the same of two names whenever ``find_user`` finds the same account by them. Set it where that does
         not compare names as they are, but without case, say: else the spellings tell whether there is an account.
         """
-        return self._set("canonical_name", function)
+        return self._set("canonical_name", function, "name")
 
     def create_user(self, function: CreateUser) -> CreateUser:
         """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
@@ -67,28 +72,37 @@ class HookDecorators:
         Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
         ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all.
         """
-        return self._set("create_user", function)
+        return self._set("create_user", function, "name", "display_name")
 
     def name_available(self, function: NameAvailable) -> NameAvailable:
         """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made.
 
         Anybody can ask so. Leave it out where names are e-mail addresses: who has an account is nobody's business then.
         """
-        return self._set("name_available", function)
+        return self._set("name_available", function, "name")
 
     def describe_user(self, function: DescribeUser) -> DescribeUser:
         """Set ``(user) -> UserInfo``, for user objects without ``id``, ``name`` and ``display_name``."""
-        return self._set("describe_user", function)
+        return self._set("describe_user", function, "user")
 
     def check_account(self, function: CheckAccount) -> CheckAccount:
         """Set ``(user) -> bool``: may this account sign in? By default the user's ``is_active``."""
-        return self._set("check_account", function)
+        return self._set("check_account", function, "user")
 
     def other_sign_in_methods(self, function: OtherSignInMethods) -> OtherSignInMethods:
         """Set ``(user) -> bool``: can they sign in without a passkey? If not, the last one cannot be deleted."""
-        return self._set("other_sign_in_methods", function)
+        return self._set("other_sign_in_methods", function, "user")
 
-    def _set(self, name: str, function: F) -> F:
+    def _set(self, name: str, function: F, *arguments: str, more: str = "") -> F:
+        """Keep a hook.
+
+        :param arguments: what it is called with.
+        :param more: what it is also called with if it takes an argument more.
+        :raises ConfigurationError: it cannot be called so; shows the line to write.
+        """
+        self._hooks.take_more.discard(name)
+        if _takes_more(name, function, arguments, more):
+            self._hooks.take_more.add(name)
         in_app: Callable[..., Any] = function
         if iscoroutinefunction(function):
 
@@ -97,3 +111,26 @@ class HookDecorators:
 
         setattr(self._hooks, name, in_app)
         return function
+
+
+def _takes_more(name: str, function: Callable[..., Any], arguments: tuple[str, ...], more: str) -> bool:
+    """Tell whether a hook has to be given ``more``; an argument with a default is its own affair."""
+    try:
+        shape = signature(function)
+    except (TypeError, ValueError):  # some functions written in C do not say
+        return False
+    if _fits(shape, len(arguments)):
+        return False
+    if more and _fits(shape, len(arguments) + 1):
+        return True
+    lines = [f"def {name}({', '.join(names)}):" for names in (arguments, (*arguments, more)) if names[-1:] != ("",)]
+    raise ConfigurationError(f"The hook @passkey.{name} takes {shape}. Write {' or '.join(lines)}")
+
+
+def _fits(shape: Signature, count: int) -> bool:
+    """Can it be called with so many values?"""
+    try:
+        shape.bind(*[Parameter.empty] * count)
+    except TypeError:
+        return False
+    return True

@@ -48,6 +48,16 @@ class SignedIn:
     purpose: str
     #: Who asked.
     visitor: Visitor = field(repr=False)
+    #: Was a PIN, finger or face asked for? Which of them is not told.
+    user_verified: bool = False
+    #: Has the passkey a copy elsewhere?
+    backed_up: bool = False
+    #: Authentication methods for an OpenID token, in the words of RFC 8176; what each needs is said at
+    #: :func:`flask_passkey.ceremonies.person.amr`. ``("swk", "user", "mfa")``, for example.
+    amr: tuple[str, ...] = ()
+    #: ``platform`` (this device), ``cross-platform`` (a phone beside it, a security key), or ``None`` where the browser
+    #: does not tell. Nobody signs it.
+    authenticator_attachment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,14 @@ class Registered:
     attestation_verified: bool | None = None
     #: Whose passkey it is: the app's user object.
     user: Any = None
+    #: Was a PIN, finger or face asked for? Which of them is not told.
+    user_verified: bool = False
+    #: Has the passkey a copy elsewhere?
+    backed_up: bool = False
+    #: As in :class:`SignedIn`, for a sign-up that signs in.
+    amr: tuple[str, ...] = ()
+    #: As in :class:`SignedIn`.
+    authenticator_attachment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
 from .keys import known_algorithm
 from .pending import SIGN_IN, STEP_UP, PendingCeremony, mark
+from .person import Person
 from .policies import AuthenticatorState, backup_eligibility_changed, counter_must_grow, counter_regressed
 from .responses import AuthenticatorResponse, check_client_data, check_rp_id, quoted
 from .signatures import check_signature
@@ -40,6 +41,8 @@ class Authenticated:
     record: CredentialRecord
     #: May it be stored only if the counter grows?
     counter_must_grow: bool
+    #: What the response says about the person.
+    person: Person
     #: What was accepted but should be known: ``counter-regressed``, ``backup-eligibility-changed``.
     events: tuple[str, ...] = ()
 
@@ -117,7 +120,8 @@ def finish(
     :raises ResponseRejected: a step of section 7.2 failed, or a policy refuses.
     """
     _check_owner(pending, response, record)
-    state = _verify(pending, response, record)
+    data = _verify(pending, response, record)
+    state = AuthenticatorState(data.sign_count, data.backup_eligible, data.backup_state)
     events = []
     if counter_regressed(record, state, config):
         events.append("counter-regressed")
@@ -130,7 +134,12 @@ def finish(
         backup_state=state.backup_state,
         last_used_at=now,
     )
-    return Authenticated(record=used, counter_must_grow=counter_must_grow(record, state, config), events=tuple(events))
+    return Authenticated(
+        record=used,
+        counter_must_grow=counter_must_grow(record, state, config),
+        person=Person.read(data, response, uv_initialized=record.uv_initialized),
+        events=tuple(events),
+    )
 
 
 def refuse_unknown(pending: PendingCeremony, response: AuthenticatorResponse) -> NoReturn:
@@ -186,7 +195,7 @@ def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, reco
         raise ResponseRejected("the user handle is missing")
 
 
-def _verify(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> AuthenticatorState:
+def _verify(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> AuthenticatorData:
     """Check flags and signature (steps 16 to 21), and return what the authenticator says."""
     data = AuthenticatorData.read(response.field("authenticatorData"))
     if not data.user_present:
@@ -196,7 +205,7 @@ def _verify(pending: PendingCeremony, response: AuthenticatorResponse, record: C
     if data.backup_state and not data.backup_eligible:
         raise ResponseRejected("a credential that is not eligible for backup says that it is backed up")
     _check_signature(response, record)
-    return AuthenticatorState(data.sign_count, data.backup_eligible, data.backup_state)
+    return data
 
 
 def _check_signature(response: AuthenticatorResponse, record: CredentialRecord) -> None:

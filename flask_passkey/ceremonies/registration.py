@@ -37,6 +37,7 @@ from .authentication import MAX_LISTED, descriptor
 from .authenticator_data import AttestationObject, read_attestation_object
 from .keys import check_public_key
 from .pending import CONDITIONAL, ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
+from .person import Person
 from .responses import AuthenticatorResponse, check_client_data, origin_of, quoted, without_token_binding
 
 _ANY = Trust()
@@ -53,6 +54,8 @@ class Registration:
     record: CredentialRecord
     #: Did the attestation statement verify? ``None`` if nobody asked for one, so that it was not looked at.
     attestation_verified: bool | None
+    #: What the response says about the person.
+    person: Person
 
 
 def begin(
@@ -159,7 +162,7 @@ def finish(
         created_at=now,
         algorithm=algorithm,
     )
-    return Registration(_with_attestation(record, read, config), attested)
+    return Registration(_with_attestation(record, read, config), attested, Person.read(attestation.data, read))
 
 
 def _read(

@@ -169,7 +169,8 @@ class Registration(Parts):
             registered = self._add(visitor, allowed, record)
         else:
             registered = self._create_account(visitor, pending, record)
-        registered = replace(registered, attestation_verified=verified.attestation_verified)
+        person = verified.person.members()
+        registered = replace(registered, attestation_verified=verified.attestation_verified, **person)
         self.tell(
             signals.registered,
             registered.info,
@@ -177,6 +178,7 @@ class Registration(Parts):
             credential=registered.credential,
             purpose=pending.purpose,
             attestation_verified=registered.attestation_verified,
+            **person,
         )
         return registered
 

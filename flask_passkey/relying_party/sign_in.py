@@ -92,4 +92,4 @@ class SignIn(Parts):
         for event in verified.events:
             self.tell(_EVENTS[event], info, user=user, credential=verified.record)
         account = AccountState(info, record.user_handle, ids, self.config.rp_id)
-        return SignedIn(user, info, verified.record, account, pending.purpose, visitor)
+        return SignedIn(user, info, verified.record, account, pending.purpose, visitor, **verified.person.members())

@@ -63,14 +63,23 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
         if outcome.visitor.user_id not in ("", outcome.info.id):
             session.clear()
         with _by_us():
-            added = current().accounts.login(user)
+            added = current().accounts.login(user, outcome)
         if added:
             current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
         _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id)
         ended.rotate(session)  # last: if anything fails before, the session is as it was, under its old id
     if isinstance(outcome, SignedIn):
-        about = {"user": outcome.user, "credential": outcome.credential, "purpose": outcome.purpose}
-        current().relying_party.tell(signals.signed_in, outcome.info, **about)
+        current().relying_party.tell(
+            signals.signed_in,
+            outcome.info,
+            user=outcome.user,
+            credential=outcome.credential,
+            purpose=outcome.purpose,
+            user_verified=outcome.user_verified,
+            backed_up=outcome.backed_up,
+            amr=outcome.amr,
+            authenticator_attachment=outcome.authenticator_attachment,
+        )
     return added
 
 

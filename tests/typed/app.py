@@ -14,6 +14,8 @@ from flask_passkey import (
     NameTaken,
     Passkey,
     PasskeyConfig,
+    Registered,
+    SignedIn,
     UserInfo,
     Visitor,
 )
@@ -47,6 +49,12 @@ def load_user(user_id: str) -> User | None:
 def login_user(user: User) -> dict[str, Any] | None:
     session["login"] = user.login
     return {"page": "/home"}
+
+
+@passkey.login_user
+def login_user_with(user: User, outcome: SignedIn | Registered) -> dict[str, Any]:
+    session["amr"] = list(outcome.amr)
+    return {"verified": outcome.user_verified, "by": outcome.authenticator_attachment}
 
 
 @passkey.find_user
@@ -90,6 +98,7 @@ def careful() -> str:
 def types_of_what_an_app_gets() -> None:
     """A hook stays the function that it was, and nothing is of any type."""
     assert_type(load_user("7"), User | None)
+    assert_type(login_user_with.__name__, str)
     assert_type(create_user("ada", "Ada"), User)
     assert_type(careful(), str)
     assert_type(passkey.config, PasskeyConfig)

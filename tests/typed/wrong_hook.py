@@ -22,6 +22,16 @@ def login_user() -> None:
     return None
 
 
+@passkey.login_user  # wrong
+def login_user_as_text(user: object, outcome: str) -> None:
+    return None
+
+
+@passkey.login_user  # wrong
+def login_user_and_more(user: object, outcome: object, more: object) -> None:
+    return None
+
+
 @passkey.find_user  # wrong
 def find_user(name: str, realm: str) -> object:
     return name, realm
