@@ -165,7 +165,7 @@ class Passkey(HookDecorators):
         """
         http.refuse_cross_site(self.config)
 
-    def required(self, max_age: int | None = None) -> Callable[[F], F]:
+    def required(self, max_age: int | None = None, *, user_verified: bool = False) -> Callable[[F], F]:
         """Decorate a view that needs a fresh sign-in: ``@passkey.required(max_age=60)``.
 
         Fresh is one by a passkey that is still the account's, or :meth:`confirm_user`, in this session.
@@ -176,12 +176,17 @@ class Passkey(HookDecorators):
         flask-smorest, too.
 
         :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
+        :param user_verified: the sign-in must have verified the person, by PIN, finger or face. If it has not, that is
+            noted in the session: a step-up that begins within five minutes asks for it and accepts nothing less,
+            whatever ``PASSKEY_USER_VERIFICATION`` says. A security key without a PIN cannot do it; the browser says so,
+            or lets its user set one.
         """
 
         def decorate(view: F) -> F:
             @wraps(view)
             def guarded(*args: Any, **kwargs: Any) -> Any:
-                self.relying_party.require_recent_sign_in(sessions.visitor(), max_age=max_age)
+                self._state()
+                sessions.require_recent(max_age=max_age, user_verified=user_verified)
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
             return cast(F, guarded)
@@ -200,7 +205,7 @@ class Passkey(HookDecorators):
         self._state()
         return sessions.still_valid()
 
-    def confirm_user(self) -> None:
+    def confirm_user(self, *, user_verified: bool = False) -> None:
         """Say that the signed-in user has just proved who they are, by other means than a passkey.
 
         Call it right after a check that you trust as much as a passkey, such as a password and a code, or a link
@@ -208,12 +213,14 @@ class Passkey(HookDecorators):
         and delete. It ends as such a sign-in does, with ``PASSKEY_STEP_UP_AGE`` or a sign-out. The session gets a new
         id, and the signal ``identity_confirmed`` is sent, so that the owner can be told.
 
+        :param user_verified: the check was as good as a passkey with PIN, finger or face, as a password and a code are:
+            then it is enough for ``@passkey.required(user_verified=True)``, too.
         :raises RuntimeError: nobody is signed in.
         :raises CeremonyStoreUnavailable: the session store cannot be reached.
         """
         user = self._require_user("confirm_user")
         info = self._state().accounts.describe(user)
-        sessions.confirm(info.id)
+        sessions.confirm(info.id, user_verified=user_verified)
         self.relying_party.tell(signals.identity_confirmed, info, user=user)
 
     def signed_out(self) -> None:

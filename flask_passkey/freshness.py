@@ -90,15 +90,18 @@ class Freshness:
         if last is not None and last.credential_id is not None:
             raise StepUpRequired("the passkey that this session signed in with is gone: it takes a new sign-in")
 
-    def require_recent(self, visitor: Visitor, *, max_age: int) -> None:
+    def require_recent(self, visitor: Visitor, *, max_age: int, user_verified: bool = False) -> None:
         """Require a sign-in by what is still there, at most ``max_age`` seconds ago.
 
+        :param user_verified: it must have verified the person.
         :raises SignInRequired: nobody is signed in.
-        :raises StepUpRequired: there was none, or too long ago, or by a passkey that is gone.
+        :raises StepUpRequired: there was none, or too long ago, or by a passkey that is gone, or nobody was verified.
         """
         self.require_sign_in(visitor)
         if not self._is_recent(visitor, max_age):
             raise StepUpRequired(f"no fresh sign-in in the last {max_age} s")
+        if user_verified and not (visitor.own_last_sign_in and visitor.own_last_sign_in.user_verified):
+            raise StepUpRequired("the fresh sign-in did not verify the person: a step-up with PIN, finger or face does")
         if not self._is_there(visitor):
             raise StepUpRequired("the passkey that this session signed in with is gone")
 

@@ -19,6 +19,8 @@ class LastSignIn:
     at: float
     #: Did this very session delete the passkey? Then it goes on, but nothing in it is fresh.
     deleted_here: bool = False
+    #: Was the person verified, by PIN, finger or face, or by the app's own check?
+    user_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Visitor:
     last_sign_in: LastSignIn | None = None
     #: Id of the user who may be given a passkey without being asked, as the app has just let them in by password.
     conditional_user_id: str = ""
+    #: Was the user refused lately because their sign-in had not verified them? Then their next step-up has to.
+    wants_verification: bool = False
 
     @property
     def user_id(self) -> str:

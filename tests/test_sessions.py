@@ -257,7 +257,7 @@ def test_an_odd_note_in_the_session_counts_as_none(site: App, client: FlaskClien
     """A session of another release is no proof of a sign-in, and no error either."""
     sign_up(client, VirtualAuthenticator(SITE), "ada")
     with client.session_transaction() as opened:
-        assert set(opened["_passkey"]) == {"user_id", "credential_id", "at"}
+        assert set(opened["_passkey"]) == {"user_id", "credential_id", "at", "user_verified"}
         opened["_passkey"] = kept
     assert client.put("/user/authn").get_json()["code"] == 40091
 

@@ -48,19 +48,24 @@ class Authenticated:
 
 
 def begin(
-    *, config: PasskeyConfig, user_id: str = "", allowed: Sequence[Mapping[str, Any]] = ()
+    *,
+    config: PasskeyConfig,
+    user_id: str = "",
+    allowed: Sequence[Mapping[str, Any]] = (),
+    must_verify: bool = False,
 ) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a sign-in or, with a user, of a step-up.
 
     :param allowed: descriptors of the credentials that may answer; any may, if there are none. Where browsers refuse a
         list as long as this, they get none, and any passkey of the user may answer.
+    :param must_verify: the user must be verified, whatever the setting.
     :returns: ``PublicKeyCredentialRequestOptionsJSON`` (section 5.1.9) and what to remember.
     """
     options: dict[str, Any] = {
         "challenge": base64url_encode(secrets.token_bytes(32)),
         "timeout": config.timeout,
         "rpId": config.rp_id,
-        "userVerification": config.user_verification,
+        "userVerification": "required" if must_verify else config.user_verification,
     }
     listed = allowed if len(allowed) <= MAX_LISTED else ()
     if allowed:
@@ -69,7 +74,7 @@ def begin(
         purpose=STEP_UP if user_id else SIGN_IN,
         rp_id=config.rp_id,
         challenge=options["challenge"],
-        user_verification=config.user_verification,
+        user_verification=options["userVerification"],
         user_id=user_id,
         allowed=tuple(mark(item["id"]) for item in listed),
     )

@@ -73,14 +73,18 @@ class Parts:
         """
         return self._freshness.require_sign_in(visitor)
 
-    def require_recent_sign_in(self, visitor: Visitor, *, max_age: int | None = None) -> None:
+    def require_recent_sign_in(
+        self, visitor: Visitor, *, max_age: int | None = None, user_verified: bool = False
+    ) -> None:
         """Require a fresh sign-in by the signed-in user, for anything that needs care.
 
         :param max_age: in seconds; ``PASSKEY_STEP_UP_AGE`` unless given.
+        :param user_verified: it must have verified the person, by PIN, finger or face.
         :raises SignInRequired: nobody is signed in.
-        :raises StepUpRequired: there was none, or too long ago, or by a passkey that is gone.
+        :raises StepUpRequired: there was none, or too long ago, or by a passkey that is gone, or nobody was verified.
         """
-        self._freshness.require_recent(visitor, max_age=self.config.step_up_age if max_age is None else max_age)
+        max_age = self.config.step_up_age if max_age is None else max_age
+        self._freshness.require_recent(visitor, max_age=max_age, user_verified=user_verified)
 
     def still_valid(self, visitor: Visitor) -> bool:
         """Tell whether a session may go on: not when the passkey it signed in with was deleted by another session."""

@@ -47,9 +47,11 @@ class SignIn(Parts):
         invented = decoys(self.accounts.canonical_name(user_name), secret=self._secret)
         return real or invented
 
-    def begin_step_up(self, visitor: Visitor) -> Begun:
+    def begin_step_up(self, visitor: Visitor, *, user_verified: bool = False) -> Begun:
         """Begin a sign-in with one of the signed-in user's own passkeys.
 
+        :param user_verified: it must verify the person, whatever ``PASSKEY_USER_VERIFICATION`` says; so it must after
+            ``@passkey.required(user_verified=True)`` has refused them.
         :returns: ``options`` is a ``PublicKeyCredentialRequestOptionsJSON``.
         :raises SignInRequired: nobody is signed in.
         :raises CredentialNotFound: the account has no passkey.
@@ -58,7 +60,9 @@ class SignIn(Parts):
         allowed = [authentication.descriptor(record) for record in records_of(self.credentials, info)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
-        return self._begin(visitor, *authentication.begin(config=self.config, user_id=info.id, allowed=allowed))
+        must_verify = user_verified or visitor.wants_verification
+        begun = authentication.begin(config=self.config, user_id=info.id, allowed=allowed, must_verify=must_verify)
+        return self._begin(visitor, *begun)
 
     def finish_sign_in(self, visitor: Visitor, ceremony_id: str, response: object) -> SignedIn:
         """Verify the response to a sign-in or step-up and store what it changed (section 7.2).

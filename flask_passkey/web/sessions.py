@@ -1,4 +1,4 @@
-"""What we keep in ``flask.session``: the last passkey sign-in, and the offer of a passkey after one by password."""
+"""What we keep in ``flask.session``: the last passkey sign-in, the offer of a passkey, and what a step-up has to do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from flask.sessions import SessionMixin
 
 from .. import signals
 from ..encoding import base64url_decode, base64url_encode
+from ..errors import StepUpRequired
 from ..outcomes import Deleted, Registered, SignedIn
 from ..state import current
 from ..visitor import LastSignIn, Visitor
@@ -19,8 +20,13 @@ from . import browsers, ended
 
 _LAST = "_passkey"
 _OFFER = "_passkey_offer"
+_VERIFY = "_passkey_verify"
+# All of them: each a dict with the id of the user whom it is about.
+_NOTES = (_LAST, _OFFER, _VERIFY)
 # Seconds after a password sign-in in which its landing page must be there.
 _OFFER_AGE = 300
+# Seconds after a refusal in which the step-up that it asked for must begin. Later ones may be for something else.
+_VERIFY_AGE = 300
 
 # In the request: we are signing somebody in; something was noted for whoever is signed in at its end.
 _OURS = "passkey.signing_in"
@@ -37,12 +43,13 @@ def visitor(*, begins: bool = False) -> Visitor:
     info = None if user is None else state.accounts.describe(user)
     _forget_others("" if info is None else info.id)
     secrets = browsers.known(state.config) if begins else browsers.held(state.config)
-    return Visitor(secrets, user, info, _last_sign_in(), _conditional_user_id())
+    offered, wanted = _recent(_OFFER, _OFFER_AGE), _recent(_VERIFY, _VERIFY_AGE)
+    return Visitor(secrets, user, info, _last_sign_in(), offered, wants_verification=wanted != "")
 
 
 def _forget_others(user_id: str) -> None:
     """Forget what another user has left in the session."""
-    for name in (_LAST, _OFFER):
+    for name in _NOTES:
         if name in session and not (isinstance(session[name], dict) and session[name].get("user_id") == user_id):
             session.pop(name)
 
@@ -66,7 +73,7 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
             added = current().accounts.login(user, outcome)
         if added:
             current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
-        _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id)
+        _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id, user_verified=outcome.user_verified)
         ended.rotate(session)  # last: if anything fails before, the session is as it was, under its old id
     if isinstance(outcome, SignedIn):
         current().relying_party.tell(
@@ -104,18 +111,25 @@ def _by_us() -> Iterator[None]:
         del request.environ[_OURS]
 
 
-def confirm(user_id: str) -> None:
+def confirm(user_id: str, *, user_verified: bool) -> None:
     """Note that the app has made sure, without a passkey, that the signed-in user is there.
 
+    :param user_verified: the app's check was as good as a passkey with PIN, finger or face.
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
-    _note_sign_in(user_id=user_id, credential_id=b"")
+    _note_sign_in(user_id=user_id, credential_id=b"", user_verified=user_verified)
     ended.rotate(session)
 
 
-def _note_sign_in(*, user_id: str, credential_id: bytes) -> None:
+def _note_sign_in(*, user_id: str, credential_id: bytes, user_verified: bool) -> None:
     request.environ[_NOTED] = True
-    session[_LAST] = {"user_id": user_id, "credential_id": base64url_encode(credential_id), "at": time.time()}
+    session.pop(_VERIFY, None)
+    session[_LAST] = {
+        "user_id": user_id,
+        "credential_id": base64url_encode(credential_id),
+        "at": time.time(),
+        "user_verified": user_verified,
+    }
 
 
 def _last_sign_in() -> LastSignIn | None:
@@ -124,9 +138,30 @@ def _last_sign_in() -> LastSignIn | None:
         return None
     try:
         credential_id = base64url_decode(kept["credential_id"]) or None
-        return LastSignIn(kept["user_id"], credential_id, float(kept["at"]), kept.get("deleted_here", False))
+        return LastSignIn(
+            kept["user_id"],
+            credential_id,
+            float(kept["at"]),
+            deleted_here=kept.get("deleted_here", False),
+            user_verified=kept.get("user_verified") is True,
+        )
     except (AttributeError, KeyError, TypeError, ValueError):  # written by another release
         return None
+
+
+def require_recent(*, max_age: int | None, user_verified: bool) -> None:
+    """Require a fresh sign-in; where it must have verified the person, the step-up that is asked for must, too.
+
+    :raises SignInRequired: nobody is signed in.
+    :raises StepUpRequired: there was none.
+    """
+    asks = visitor()
+    try:
+        current().relying_party.require_recent_sign_in(asks, max_age=max_age, user_verified=user_verified)
+    except StepUpRequired:
+        if user_verified:
+            session[_VERIFY] = {"user_id": asks.user_id, "at": time.time()}
+        raise
 
 
 def delete(credential_ids: Iterable[bytes]) -> Deleted:
@@ -169,12 +204,13 @@ def offer_passkey(user_id: str) -> None:
     ended.rotate(session)
 
 
-def _conditional_user_id() -> str:
-    kept = session.get(_OFFER)
+def _recent(name: str, max_age: int) -> str:
+    """Return the id of the user whom a note is about, empty where there is none or it is too old."""
+    kept = session.get(name)
     if kept is None:
         return ""
     try:
-        return str(kept["user_id"]) if time.time() - kept["at"] < _OFFER_AGE else ""
+        return str(kept["user_id"]) if time.time() - kept["at"] < max_age else ""
     except (KeyError, TypeError):
         return ""
 
@@ -189,8 +225,8 @@ def end() -> None:
 
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
-    session.pop(_LAST, None)
-    session.pop(_OFFER, None)
+    for name in _NOTES:
+        session.pop(name, None)
     ended.rotate(session)
 
 
@@ -235,7 +271,7 @@ def check_at_end(opened: SessionMixin) -> None:
 
 def _end_if_left(opened: Any) -> None:
     # Not by flask.session or .get(), for to look into that makes an answer vary by its cookies.
-    kept = [dict.get(opened, name) for name in (_LAST, _OFFER) if name in opened] if opened else []
+    kept = [dict.get(opened, name) for name in _NOTES if name in opened] if opened else []
     if not kept:
         return
     # Our own routes look by themselves, and nobody is signed out by a file.
