@@ -36,7 +36,9 @@ class Hooks:
     #: Called with the user and, if it takes that, with what came out of the ceremony.
     login_user: Callable[..., Mapping[str, Any] | None] | None = None
     find_user: Callable[[str], Any] | None = None
-    create_user: Callable[[str, str], Any] | None = None
+    #: Called with the two names and, if it takes that, with the other fields of the sign-up.
+    create_user: Callable[..., Any] | None = None
+    check_sign_up: Callable[[str, str, Mapping[str, str]], object] | None = None
     name_available: Callable[[str], bool] | None = None
     canonical_name: Callable[[str], str] | None = None
     describe_user: Callable[[Any], UserInfo] | None = None
@@ -139,12 +141,31 @@ class Accounts:
             raise Misconfigured(f"the login_user hook returned {type(added).__name__}, not a dict or None")
         return added
 
-    def create(self, name: str, display_name: str) -> Any:
+    @property
+    def takes_fields(self) -> bool:
+        """Does the hook that creates accounts want the other fields of a sign-up?"""
+        return "create_user" in self._hooks.take_more
+
+    def check_sign_up(self, name: str, display_name: str, fields: Mapping[str, str]) -> None:
+        """Let the app refuse a sign-up before a passkey is made for it.
+
+        :raises Refusal: from the hook.
+        """
+        hook = self._hooks.check_sign_up
+        answer = None if hook is None else hook(name, display_name, fields)
+        if answer is not None:
+            raise Misconfigured(
+                f"the check_sign_up hook returned {type(answer).__name__}: it raises MalformedRequest(field) or "
+                "NameTaken, or returns None"
+            )
+
+    def create(self, name: str, display_name: str, fields: Mapping[str, str] | None = None) -> Any:
         """Create an account and return its user.
 
         :raises NameTaken: from the hook.
         """
-        user = self._required("create_user")(name, display_name)
+        more = (fields or {},) if self.takes_fields else ()
+        user = self._required("create_user")(name, display_name, *more)
         if user is None:
             raise Misconfigured("the create_user hook returned None: return the new user")
         return user

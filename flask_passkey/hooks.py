@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import Parameter, Signature, iscoroutinefunction, signature
 from typing import Any, TypeVar
 
@@ -21,7 +21,8 @@ GetCurrentUser = TypeVar("GetCurrentUser", bound=Callable[[], Any])
 LoadUser = TypeVar("LoadUser", bound=Callable[[str], Any])
 LoginUser = TypeVar("LoginUser", bound=Callable[[Any], Any] | Callable[[Any, SignedIn | Registered], Any])
 FindUser = TypeVar("FindUser", bound=Callable[[str], Any])
-CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any])
+CreateUser = TypeVar("CreateUser", bound=Callable[[str, str], Any] | Callable[[str, str, Mapping[str, str]], Any])
+CheckSignUp = TypeVar("CheckSignUp", bound=Callable[[str, str, Mapping[str, str]], None | Awaitable[None]])
 NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[bool]])
 CanonicalName = TypeVar("CanonicalName", bound=Callable[[str], str | Awaitable[str]])
 DescribeUser = TypeVar("DescribeUser", bound=Callable[[Any], UserInfo | Awaitable[UserInfo]])
@@ -70,9 +71,23 @@ class HookDecorators:
         """Set ``(name: str, display_name: str) -> user``: create an account; switches sign-up on.
 
         Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
-        ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all.
+        ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all. Flush, and do
+        not commit.
+
+        With a third argument that has no default, ``(name, display_name, fields)``, it also gets what else the sign-up
+        form has: text by name, at most 20 values of at most 1,000 characters, trimmed and not checked further. Without
+        it a sign-up with other fields is refused.
         """
-        return self._set("create_user", function, "name", "display_name")
+        return self._set("create_user", function, "name", "display_name", more="fields")
+
+    def check_sign_up(self, function: CheckSignUp) -> CheckSignUp:
+        """Set ``(name: str, display_name: str, fields: Mapping[str, str]) -> None``: asked before the passkey is made.
+
+        Raise :class:`~flask_passkey.errors.MalformedRequest` with the field's name where something is wrong or missing,
+        so that nobody makes a passkey for an account that ``create_user`` then refuses. Raise
+        :class:`~flask_passkey.NameTaken` only where everybody may know who has an account.
+        """
+        return self._set("check_sign_up", function, "name", "display_name", "fields")
 
     def name_available(self, function: NameAvailable) -> NameAvailable:
         """Set ``(name: str) -> bool``: could an account of this name be created? Asked before the passkey is made.

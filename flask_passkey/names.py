@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from .errors import MalformedRequest
 
@@ -11,9 +12,16 @@ from .errors import MalformedRequest
 MAX_LABEL = 64
 #: Longest name and display name of an account, in characters.
 MAX_NAME = 255
+#: Most fields of a sign-up besides the names.
+MAX_FIELDS = 20
+#: Longest value of one, and of all together, in characters: a sign-up that was begun is kept with them.
+MAX_FIELD, MAX_ALL_FIELDS = 1_000, 4_000
 # Composing takes quadratic time, so what is longer than this is refused before it is looked at.
 _MAX_TEXT = 1_024
 
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
+# Control characters but tab and line ends, and halves of surrogate pairs: databases refuse them.
+_NO_TEXT = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
 # Control characters, halves of surrogate pairs, line and paragraph separators.
 _REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # Formatting characters, spaces, accents: with nothing else there is nothing on the screen.
@@ -83,6 +91,33 @@ def clean_display_name(text: str, *, field: str = "display_name") -> str:
     :raises MalformedRequest: it is too long, or has characters that cannot be shown or mislead.
     """
     return _clean(text, field, longest=MAX_NAME)
+
+
+def clean_fields(value: object, *, field: str = "fields") -> dict[str, str]:
+    """Return the fields of a sign-up that only the app knows: each text trimmed, in NFC. Lines and accents are kept.
+
+    :param value: text by name: at most 20 values of at most 1,000 characters, and 4,000 together.
+    :param field: named in the error, unless one of them is wrong.
+    :raises MalformedRequest: it is something else; names the field that is wrong.
+    """
+    if not isinstance(value, Mapping) or len(value) > MAX_FIELDS:
+        raise MalformedRequest(field, f"{field} is no object of at most {MAX_FIELDS} texts")
+    if not all(isinstance(name, str) and _FIELD_NAME.fullmatch(name) for name in value):
+        raise MalformedRequest(field, f"{field} has a name that no field can have")
+    fields = {name: _clean_value(text, name) for name, text in value.items()}
+    if sum(map(len, fields.values())) > MAX_ALL_FIELDS:
+        raise MalformedRequest(field, f"{field} has more than {MAX_ALL_FIELDS} characters")
+    return fields
+
+
+def _clean_value(text: object, field: str) -> str:
+    if not isinstance(text, str):
+        raise MalformedRequest(field, f"{field} is not text")
+    if len(text) > MAX_FIELD or len(text := unicodedata.normalize("NFC", text.strip())) > MAX_FIELD:
+        raise MalformedRequest(field, f"{field} is longer than {MAX_FIELD} characters")
+    if _NO_TEXT.search(text):
+        raise MalformedRequest(field, f"{field} has control characters")
+    return text
 
 
 def shown_name(name: str, display_name: str) -> str:

@@ -113,8 +113,8 @@ def test_begin_adding() -> None:
 def test_begin_registration() -> None:
     """A sign-up has a name, and maybe a name to be called by."""
     read = schemas.BeginSignUpRequest.read
-    assert read({"name": "ada"}) == {"name": "ada", "display_name": ""}
-    assert read({"name": " ada ", "display_name": "  "}) == {"name": "ada", "display_name": ""}
+    assert read({"name": "ada"}) == {"name": "ada", "display_name": "", "fields": {}}
+    assert read({"name": " ada ", "display_name": "  "}) == {"name": "ada", "display_name": "", "fields": {}}
     assert refused_field(schemas.BeginSignUpRequest(), {}) == "name"
     assert refused_field(schemas.BeginSignUpRequest(), {"name": "a", "display_name": 5}) == "display_name"
 

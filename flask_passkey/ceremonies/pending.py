@@ -44,6 +44,8 @@ class PendingCeremony(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     name: str = ""
     #: Display name of the account to create, in a sign-up.
     display_name: str = ""
+    #: What else its form has, by name.
+    fields: dict[str, str] = {}
     #: ``conditional`` where the browser was told that it need not ask anybody, as after a password sign-in.
     mediation: str = ""
     #: Hash of the enrolment grant, in an enrolment.

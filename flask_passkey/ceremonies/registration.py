@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -68,12 +68,14 @@ def begin(
     exclude: Sequence[CredentialRecord] = (),
     conditional: bool = False,
     grant: bytes = b"",
+    fields: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], PendingCeremony]:
     """Make the options of a registration, with ``grant`` of an enrolment or, without ``user_id``, of a sign-up.
 
     :param exclude: what the account has already, so that no authenticator makes a second one over it.
     :param conditional: the browser will be asked to make it by itself, with nobody touching or confirming anything.
     :param grant: hash of the enrolment grant that lets its bearer do it.
+    :param fields: what else the form of a sign-up has, for the app.
     :returns: ``PublicKeyCredentialCreationOptionsJSON`` (section 5.1.8) and what to remember.
     """
     # A browser that may not ask anybody cannot verify anybody either: where it must, it does nothing (section 5.1.3).
@@ -93,6 +95,7 @@ def begin(
         display_name="" if user_id else display_name,
         mediation=CONDITIONAL if conditional else "",
         grant=base64url_encode(grant),
+        fields=dict(fields or {}),
     )
     return options, pending
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from ..errors import (
     CredentialExists,
     FeatureOff,
     GrantNotFound,
+    MalformedRequest,
     Misconfigured,
     NameTaken,
     SignedInAlready,
@@ -27,7 +28,7 @@ from ..errors import (
 )
 from ..freshness import StepUp
 from ..holders import is_holder, records_of, user_handle_of
-from ..names import clean_display_name, clean_label, clean_name
+from ..names import clean_display_name, clean_fields, clean_label, clean_name
 from ..outcomes import Begun, Registered
 from ..providers import automatic_label
 from ..visitor import Visitor
@@ -106,25 +107,32 @@ class Registration(Parts):
         offered = user_id != "" and visitor.conditional_user_id == user_id
         return offered and self._freshness.may_add_first(visitor)
 
-    def begin_sign_up(self, visitor: Visitor, *, name: str, display_name: str = "") -> Begun:
+    def begin_sign_up(
+        self, visitor: Visitor, *, name: str, display_name: str = "", fields: Mapping[str, str] | None = None
+    ) -> Begun:
         """Begin to create an account with a passkey (section 7.1).
 
         :param name: 1 to 255 characters; what the user signs in with.
         :param display_name: at most 255 characters, may be empty; what the user likes to be called.
+        :param fields: what else the form has, for a ``create_user`` hook that takes them: text by name, at most 20
+            values of at most 1,000 characters, and 4,000 together.
         :returns: ``options`` is a ``PublicKeyCredentialCreationOptionsJSON``.
         :raises SignedInAlready: somebody is signed in.
         :raises FeatureOff: the app has no sign-up.
-        :raises MalformedRequest: a name cannot be one.
+        :raises MalformedRequest: a name or a field cannot be one, or the app's ``check_sign_up`` says so.
         :raises NameTaken: there is an account of this name.
         """
         if visitor.info is not None:
             raise SignedInAlready("a sign-up in a browser in which somebody is signed in")
         self._require_sign_up()
-        name, display_name = clean_name(name), clean_display_name(display_name)
+        name, display_name, fields = clean_name(name), clean_display_name(display_name), clean_fields(fields or {})
+        if fields and not self.accounts.takes_fields:
+            raise MalformedRequest("fields", "write def create_user(name, display_name, fields): to get more fields")
         if not self.accounts.is_available(name):
             raise NameTaken("the app's name_available hook says no")
+        self.accounts.check_sign_up(name, display_name, fields)
         begun = registration.begin(
-            config=self.config, name=name, display_name=display_name, user_handle=new_user_handle()
+            config=self.config, name=name, display_name=display_name, user_handle=new_user_handle(), fields=fields
         )
         return self._begin(visitor, *begun)
 
@@ -229,7 +237,7 @@ class Registration(Parts):
         self._require_sign_up()
         self._refuse_taken(record.id)  # before an account is made that may live elsewhere
         with self.credentials.transaction():
-            user = self.accounts.create(pending.name, pending.display_name)
+            user = self.accounts.create(pending.name, pending.display_name, pending.fields)
             info = self.accounts.describe(user)
             record = replace(record, user_id=info.id, identity=info.identity or None)
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:

@@ -254,10 +254,14 @@ export class PasskeyClient {
    * @param options.userId the account that the page was made for, as in `user.id` of a sign-in; refused if another is open
    */
   register(options?: { name?: string; preset?: Preset; userId?: string }): Promise<PasskeyCredential & FromBrowser>;
-  /** Create an account with its first passkey, and sign it in. */
+  /**
+   * Create an account with its first passkey, and sign it in.
+   * @param options.fields what else the app's `create_user` wants to know
+   */
   signUp(options: {
     name: string;
     displayName?: string;
+    fields?: Record<string, string>;
     passkeyName?: string;
     preset?: Preset;
   }): Promise<PasskeyCredential & FromBrowser>;
@@ -298,6 +302,7 @@ export class PasskeyClient {
  *   data-passkey            the action; a sign-up's form has fields "name" and "display_name", a rename's has "name"
  *   data-passkey-next       the page of this site to go to afterwards; empty: reload; missing: stay. A "next" in the
  *                           server's answer is preferred
+ *   data-passkey-field      on an input of a sign-up's form: send it to the app's create_user; passwords and files are not
  *   data-passkey-id         the passkey to rename or delete
  *   data-passkey-name       the name of a new one
  *   data-passkey-grant      the token or code of an "enrol"; a form may have a field "grant" instead, else it is what the

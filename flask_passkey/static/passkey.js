@@ -431,9 +431,9 @@ export class PasskeyClient {
     return this.#run("register", () => this.#create("register", begin, { name, preset }));
   }
 
-  signUp({ name, displayName, passkeyName, preset }) {
+  signUp({ name, displayName, fields, passkeyName, preset }) {
     const begin = async () => {
-      const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined });
+      const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined, fields });
       // An older server adds the passkey to whatever account is open.
       if (ceremony.publicKey.user.name !== name.trim().normalize()) throw new PasskeyError("other_account");
       return ceremony;
@@ -669,13 +669,28 @@ async function enrol(client, element) {
   return made;
 }
 
+/** What the app's own fields of a form have, as a form sends it: those that say so, and never a password. */
+function fieldsOf(form) {
+  const names = (fits) => new Set([...form.elements].filter(fits).map(({ name }) => name));
+  const own = names(({ dataset }) => "passkeyField" in dataset);
+  const secret = names(({ type }) => type === "password");
+  const isSent = ([name, value]) => own.has(name) && !secret.has(name) && typeof value === "string";
+  const sent = [...new FormData(form)].filter(isSent);
+  return sent.length ? Object.fromEntries(sent) : undefined;
+}
+
+function signUp(client, form) {
+  const { name, display_name: displayName } = form.elements;
+  return client.signUp({ name: name.value, displayName: displayName?.value, fields: fieldsOf(form) });
+}
+
 const ACTIONS = {
   enrol,
   authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
   "step-up": (client) => client.stepUp(),
   register: (client, { dataset }) => 
     client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset, userId: dataset.passkeyUser }),
-  "sign-up": (client, form) => client.signUp({ name: form.elements.name.value, displayName: form.elements.display_name?.value }),
+  "sign-up": signUp,
   rename: (client, form) => client.rename(form.dataset.passkeyId, form.elements.name.value),
   delete: (client, { dataset }) => client.delete(dataset.passkeyId),
 };

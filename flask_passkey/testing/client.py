@@ -52,6 +52,7 @@ def sign_up(
     name: str,
     *,
     display_name: str | None = None,
+    fields: Mapping[str, str] | None = None,
     passkey_name: str | None = None,
     prefix: str = "",
     **bends: Unpack[RegistrationBends],
@@ -61,13 +62,14 @@ def sign_up(
     :param client: a Flask test client.
     :param name: the account's name.
     :param display_name: the account's name for people to read; empty by default.
+    :param fields: what else the form has.
     :param passkey_name: the passkey's label; without it the app makes one.
     :param prefix: the app's ``PASSKEY_URL_PREFIX``.
     :param bends: for :meth:`VirtualAuthenticator.create`.
     :raises Refused: the app does not answer with success.
     :raises BrowserError: the browser refuses the app's options.
     """
-    body = _without_none(name=name, display_name=display_name)
+    body = _without_none(name=name, display_name=display_name, fields=fields)
     extra = _without_none(name=passkey_name)
     path = prefix + "/user/authn"
     return _ceremony(client, authenticator, path, body, extra, lambda o: authenticator.create(o, **bends))
@@ -212,5 +214,5 @@ def _data(answer: Answer, step: str) -> dict[str, Any]:
     return data
 
 
-def _without_none(**members: str | None) -> dict[str, Any]:
+def _without_none(**members: str | Mapping[str, str] | None) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}

@@ -13,7 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import CredentialNotFound, MalformedRequest, Refusal
-from ..names import clean_display_name, clean_label, clean_name, clean_user_name, shown_name
+from ..names import clean_display_name, clean_fields, clean_label, clean_name, clean_user_name, shown_name
 from ..outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from ..providers import provider_of
 
@@ -100,9 +100,19 @@ class BeginEnrolmentRequest(RequestSchema):
     grant = fields.String(required=True, validate=validate.Length(max=255))
 
 
+class Texts(fields.Raw):
+    """Text by name, as the app's own fields of a sign-up."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> dict[str, str]:
+        return clean_fields(value)
+
+
 class BeginSignUpRequest(RequestSchema):
     name = Text(clean_name, required=True)
     display_name = Text(clean_display_name, load_default="")
+    others = Texts(data_key="fields", attribute="fields", load_default=dict)
 
 
 def is_sign_up(body: object, *, signed_in: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, assert_type
 
@@ -19,6 +20,7 @@ from flask_passkey import (
     UserInfo,
     Visitor,
 )
+from flask_passkey.errors import MalformedRequest
 
 
 @dataclass
@@ -67,6 +69,17 @@ def create_user(name: str, display_name: str) -> User:
     if name in users:
         raise NameTaken
     return users.setdefault(name, User(len(users), name))
+
+
+@passkey.create_user
+def create_user_with(name: str, display_name: str, fields: Mapping[str, str]) -> User:
+    return users.setdefault(name, User(len(users), fields["mail"]))
+
+
+@passkey.check_sign_up
+def check_sign_up(name: str, display_name: str, fields: Mapping[str, str]) -> None:
+    if "@" not in fields.get("mail", ""):
+        raise MalformedRequest("mail")
 
 
 @passkey.name_available

@@ -42,6 +42,16 @@ def create_user(name: str) -> object:
     return name
 
 
+@passkey.create_user  # wrong
+def create_user_with(name: str, display_name: str, fields: int) -> object:
+    return name, display_name, fields
+
+
+@passkey.check_sign_up  # wrong
+def check_sign_up(name: str, display_name: str, fields: object) -> bool:
+    return bool(name and display_name and fields)
+
+
 @passkey.name_available  # wrong
 def name_available(name: str) -> str:
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -32,6 +33,8 @@ from .failures import is_mistake
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
     from sqlalchemy.orm import Session, scoped_session
 
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -79,6 +82,7 @@ class SQLCredentialRepository:
         else:
             raise TypeError("give an engine or a session: SQLCredentialRepository(session=db.session)")
         self._models: WeakSet[type] = WeakSet()
+        self._has_warned = False
         self._hint = "" if create_tables else " (create_tables is off: have migrations created the tables?)"
         # One for each thread and greenlet. An async hook joins ours: Flask runs it in a copy of our context.
         self._current: ContextVar[_Transaction | None] = ContextVar("flask_passkey_transaction", default=None)
@@ -308,13 +312,15 @@ class SQLCredentialRepository:
             if connection.dialect.name == "sqlite":
                 # Take the write lock now: a transaction that has read first may never get it.
                 connection.execute(statements.LOCK, {"owner": ""})
-            current = _Transaction(connection)
+            current, begun = _Transaction(connection), connection.get_transaction()
             self._current.set(current)
             try:
                 yield connection
             finally:
                 current.is_open = False
                 self._current.set(None)
+            if begun is not None and not begun.is_active:
+                self._warn_of_end()
             if current.failed:
                 raise CredentialStoreUnavailable("a call inside the transaction failed, and the block went on")
 
@@ -331,6 +337,18 @@ class SQLCredentialRepository:
             raise
         if savepoint.is_active:
             savepoint.commit()
+        else:
+            self._warn_of_end()
+
+    def _warn_of_end(self) -> None:
+        """Warn, once, of an app that ends a transaction which is not over."""
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "The app has committed or rolled back in create_user, or elsewhere inside "
+                "passkey.credentials.transaction(): an account may be left without its passkey. Flush, do not commit: "
+                "write db.session.flush() instead of db.session.commit()."
+            )
 
     def _open(self) -> _Transaction | None:
         current = self._current.get()
