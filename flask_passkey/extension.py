@@ -82,12 +82,12 @@ class Passkey(HookDecorators):
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
         state = self._make_state(app, config, credentials, store)
+        wiring.add_well_known(app, config)
         app.extensions["passkey"] = self
         keep(app, state)
         app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
-        wiring.add_well_known(app, config)
         wiring.prepare_requests(app, config, store)
         flask_login.connect(app)
 

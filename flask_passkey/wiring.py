@@ -112,7 +112,23 @@ def sqlite(app: Flask) -> str:
 
 
 def add_well_known(app: Flask, config: PasskeyConfig) -> None:
-    if config.related_origins:
-        app.add_url_rule("/.well-known/webauthn", "passkey_related_origins", views.related_origins)
-    if config.endpoints:
-        app.add_url_rule("/.well-known/passkey-endpoints", "passkey_endpoints", views.passkey_endpoints)
+    """Add the well-known documents that settings ask for, at the site root.
+
+    :raises ConfigurationError: the app has such a route itself, so that only one of both would be served.
+    """
+    for setting, path, endpoint, view in (
+        ("related_origins", "webauthn", "passkey_related_origins", views.related_origins),
+        ("endpoints", "passkey-endpoints", "passkey_endpoints", views.passkey_endpoints),
+        ("android_apps", "assetlinks.json", "passkey_android_apps", views.android_apps),
+        ("apple_apps", "apple-app-site-association", "passkey_apple_apps", views.apple_apps),
+    ):
+        rule = f"/.well-known/{path}"
+        if not getattr(config, setting):
+            continue
+        if any(known.rule == rule for known in app.url_map.iter_rules()):
+            key = f"PASSKEY_{setting.upper()}"
+            raise ConfigurationError(
+                f"The app has a route {rule} itself, and {key} has another document for it. Leave {key} out, or write "
+                f"{key} = {getattr(config, setting)!r} and delete the route."
+            )
+        app.add_url_rule(rule, endpoint, view)

@@ -187,6 +187,11 @@ def _ascii(host: str) -> str:
     return ascii_host
 
 
+def is_fingerprint(text: str) -> bool:
+    """Tell whether a text is the SHA-256 fingerprint of a certificate, as ``keytool`` writes it."""
+    return _FINGERPRINT.fullmatch(text) is not None
+
+
 def android_origin(fingerprint: str) -> str:
     """Return the origin of an Android app, for ``PASSKEY_ORIGINS``.
 
@@ -194,7 +199,7 @@ def android_origin(fingerprint: str) -> str:
         hexadecimal numbers with colons between them.
     :raises ValueError: it is not one.
     """
-    if not _FINGERPRINT.fullmatch(fingerprint):
+    if not is_fingerprint(fingerprint):
         raise ValueError(f"not the SHA-256 fingerprint of a certificate: {fingerprint!r}")
     return f"android:apk-key-hash:{base64url_encode(bytes.fromhex(fingerprint.replace(':', '')))}"
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from ..errors import ConfigurationError
-from .origins import check_rp_id, read_origins
+from .origins import check_rp_id, is_fingerprint, read_origins
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,29 @@ def _aaguids(key: str, value: object) -> tuple[str, ...]:
     return texts
 
 
+def _android_apps(key: str, value: object) -> dict[str, tuple[str, ...]]:
+    items = value.items() if isinstance(value, Mapping) else [("", [])]
+    lists = {str(name): [texts] if isinstance(texts, str) else texts for name, texts in items}
+    apps = {
+        name: tuple(dict.fromkeys(text.strip().upper() for text in texts))
+        for name, texts in lists.items()
+        if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts)
+    }
+    right = all(_PACKAGE.fullmatch(name) and all(map(is_fingerprint, texts)) for name, texts in apps.items())
+    if len(apps) < len(lists) or not right:
+        problem = "not a dict of SHA-256 fingerprints of the signing certificates by package, as keytool prints them"
+        _refuse(key, value, problem, {"com.example.app": [":".join(["AB"] * 32)]})
+    return apps
+
+
+def _apple_apps(key: str, value: object) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    texts = tuple(str(item).strip() for item in items) if isinstance(items, list | tuple) else ("",)
+    if not all(_APPLE_APP.fullmatch(text) for text in texts):
+        _refuse(key, value, "not a list of a team's ID and an app's with a dot between", ["ABCDE12345.com.example.app"])
+    return tuple(dict.fromkeys(texts))
+
+
 def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
     items = value.items() if isinstance(value, Mapping) else [("", value)]
     lists = {form: [paths] if isinstance(paths, str) else paths for form, paths in items}
@@ -107,6 +130,9 @@ def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 
 _AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# https://developer.android.com/build/configure-app-module#set-application-id
+_PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
+_APPLE_APP = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
@@ -143,5 +169,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "database_uri": _database_uri,
     "ceremony_store": partial(_choice, choices=("flask-session", "database")),
     "endpoints": _endpoints,
+    "android_apps": _android_apps,
+    "apple_apps": _apple_apps,
     "enrol_url": _text,
 }

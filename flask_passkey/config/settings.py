@@ -14,7 +14,15 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import ConfigurationError
-from .origins import check_below, check_page, check_related, check_schemes, default_origins, is_localhost
+from .origins import (
+    android_origin,
+    check_below,
+    check_page,
+    check_related,
+    check_schemes,
+    default_origins,
+    is_localhost,
+)
 from .readers import READERS
 
 
@@ -95,6 +103,13 @@ class PasskeyConfig:
     #: Pages for password managers to link to, published as ``/.well-known/passkey-endpoints``:
     #: ``{"enroll": "https://…", "manage": "https://…"}``.
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    #: Android apps that use this site's passkeys: SHA-256 fingerprints of their signing certificates by package,
+    #: ``{"com.example.app": ["AB:CD:…"]}``. Published as ``/.well-known/assetlinks.json``, and their origins
+    #: (``android:apk-key-hash:…``) are accepted: no need to list them in ``origins``.
+    android_apps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Apps of Apple's systems that use this site's passkeys, as team and bundle: ``["ABCDE12345.com.example.app"]``.
+    #: Published as ``/.well-known/apple-app-site-association``. Their origin is the site's own.
+    apple_apps: tuple[str, ...] = ()
     #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it.
     enrol_url: str = ""
 
@@ -105,7 +120,11 @@ class PasskeyConfig:
     @cached_property
     def all_origins(self) -> tuple[str, ...]:
         """Every origin a ceremony may run on."""
-        return self.origins + self.related_origins
+        return tuple(dict.fromkeys((*self.origins, *self.related_origins, *self._android_origins)))
+
+    @property
+    def _android_origins(self) -> list[str]:
+        return [android_origin(text) for texts in self.android_apps.values() for text in texts]
 
     def allows(self, origin: str) -> bool:
         """Tell whether a ceremony may run on an origin: a listed one or, in debug and testing, localhost at any port.

@@ -86,7 +86,7 @@ def _data(longest: int) -> bytes:
     return data
 
 
-def answer(members: dict[str, Any], status: int = 200) -> Response:
+def answer(members: dict[str, Any] | list[Any], status: int = 200) -> Response:
     """Return a JSON response that must not be cached."""
     response: Response = current_app.json.response(members)  # type: ignore[assignment]
     if status != 200:

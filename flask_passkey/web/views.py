@@ -160,6 +160,30 @@ def passkey_endpoints() -> Response:
     return http.answer(dict(current().config.endpoints))
 
 
+def android_apps() -> Response:
+    """Tell Android which apps may use the site's passkeys: https://developers.google.com/digital-asset-links."""
+    apps = current().config.android_apps.items()
+    return http.answer([_statement(package, list(fingerprints)) for package, fingerprints in apps])
+
+
+def _statement(package: str, fingerprints: list[str]) -> dict[str, Any]:
+    # Android wants both for passkeys.
+    relations = ("handle_all_urls", "get_login_creds")
+    return {
+        "relation": [f"delegate_permission/common.{relation}" for relation in relations],
+        "target": {
+            "namespace": "android_app",
+            "package_name": package,
+            "sha256_cert_fingerprints": fingerprints,
+        },
+    }
+
+
+def apple_apps() -> Response:
+    """Tell Apple's systems the same: https://developer.apple.com/documentation/xcode/supporting-associated-domains."""
+    return http.answer({"webcredentials": {"apps": list(current().config.apple_apps)}})
+
+
 # What every request goes through
 
 
