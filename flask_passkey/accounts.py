@@ -45,7 +45,7 @@ class Hooks:
     check_account: Callable[[Any], bool] | None = None
     other_sign_in_methods: Callable[[Any], bool] | None = None
     #: Hooks that take an argument more than they must.
-    take_more: set[str] = field(default_factory=set)
+    take_more: set[str] = field(default_factory=set, init=False)
 
 
 class Accounts:

@@ -173,7 +173,11 @@ def test_it_is_asked_for_two_names_as_well(site: App, client: FlaskClient) -> No
 @pytest.mark.parametrize("answer", [False, True, "mail", {}])
 def test_an_answer_is_a_mistake(site: App, client: FlaskClient, answer: object) -> None:
     """A hook that returns something lets nobody through: it was to raise."""
-    site.passkey.check_sign_up(lambda name, display_name, fields: answer)
+
+    def check_sign_up(*values: object) -> Any:
+        return answer
+
+    site.passkey.check_sign_up(check_sign_up)
     assert refusal(client)[0] == 50005
 
 
