@@ -93,11 +93,12 @@ def _load_metadata(config: PasskeyConfig) -> FIDOMetadata:
     blob, now = _read("PASSKEY_MDS_FILE", config.mds_file), datetime.now(UTC)
     try:
         payload = MetadataBlobPayload.from_dict(json.loads(_signed(blob.decode("ascii").strip(), roots, now)))
+        metadata, is_stale = FIDOMetadata(payload), payload.next_update < now.date()
     except Exception as exc:  # whatever the readers think of a file that is not what it should be
         raise ConfigurationError(f"PASSKEY_MDS_FILE {config.mds_file!r} was not signed below PASSKEY_MDS_ROOT") from exc
-    if payload.next_update < now.date():
+    if is_stale:
         _tell_stale(f"PASSKEY_MDS_FILE should have been renewed on {payload.next_update}: download it again", config)
-    return FIDOMetadata(payload)
+    return metadata
 
 
 def _tell_stale(problem: str, config: PasskeyConfig) -> None:

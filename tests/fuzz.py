@@ -106,10 +106,10 @@ class Fuzzer:
     def bend_body(self, request: Request) -> Request:
         """Drop, replace, add or swap a member somewhere in the JSON."""
         body = copy.deepcopy(request.body)
-        places = list(_places(body))
-        if not places:
+        found = list(places(body))
+        if not found:
             return replace(request, body=self.random.choice(ODD))
-        container, key = self.random.choice(places)
+        container, key = self.random.choice(found)
         action = self.random.randrange(5)
         if action == 0:
             del container[key]
@@ -179,12 +179,12 @@ def _text(credential_id: bytes) -> str:
     return b64url_encode(credential_id)
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield every place in a JSON value as its container and key."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in list(items):
         yield value, key
-        yield from _places(inner)
+        yield from places(inner)
 
 
 def _meaning(request: Request) -> list[Any]:

@@ -319,8 +319,7 @@ def tpm(
     def make(ceremony: RegistrationCeremony) -> dict[str, object]:
         public, data = area(ceremony), hashed(_HASHES[algorithm], signed(ceremony))
         info = bytes.fromhex(magic + kind) + sized(bytes(34)) + sized(extra or data) + bytes(17 + 8)
-        true_name = public[2:4] + hashed(NAME_HASHES[public[2:4]], public)
-        info += sized(name or true_name) + sized(bytes(34)) + behind
+        info += sized(name or public[2:4] + hashed(NAME_HASHES[public[2:4]], public)) + sized(bytes(34)) + behind
         statement = {
             "ver": "2.0", "alg": algorithm, "sig": sign(holder.key, info, algorithm), "certInfo": info,
             "pubArea": public, "x5c": [holder.der, *(party.der for party in sent)],

@@ -205,7 +205,8 @@ def test_weak_signer_is_refused(service: MetadataService) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"nextUpdate": "soon"}, {"nextUpdate": None}, {"entries": None}, {"entries": [{}]}]
+    "changes",
+    [{"nextUpdate": "soon"}, {"nextUpdate": None}, {"entries": None}, {"entries": [{}]}, {"entries": [ENTRY, None]}],
 )
 def test_payload_must_be_metadata(service: MetadataService, changes: dict[str, Any]) -> None:
     """What was signed and is no metadata is refused."""
