@@ -119,6 +119,9 @@ def test_default_origins(rp_id: str, origins: tuple[str, ...]) -> None:
         ("ios:bundle-id:com.example.app", "ios:bundle-id:com.example.app"),
         ("android:apk-key-hash-sha256:AA", "android:apk-key-hash-sha256:AA"),
         ("ms-app://s-1-15-2-42/", "ms-app://s-1-15-2-42/"),
+        ("com.example.app://callback", "com.example.app://callback"),
+        ("com.example.App:/oauth", "com.example.App:/oauth"),
+        ("web+app://x:8443", "web+app://x:8443"),
     ],
 )
 def test_origins_become_what_browsers_send(given: str, origin: str) -> None:
@@ -138,7 +141,9 @@ def test_origins_become_what_browsers_send(given: str, origin: str) -> None:
         ("example.com", "not an origin", "['https://example.com']"),
         ("localhost:5000", "not an origin", "['https://example.com']"),
         ("https://", "not an origin", "['https://example.com']"),
+        ("localhost:5000/", "not an origin", "['https://example.com']"),
         ("example.com:443", "not an origin", "['https://example.com']"),
+        ("example.com:8443/login", "not an origin", "['https://example.com']"),
         ("chrome-extension://*", "not an origin", "['https://example.com']"),
         ("app: x", "not an origin", "['https://example.com']"),
         ("app:", "not an origin", "['https://example.com']"),

@@ -24,9 +24,9 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 # Browsers also open pages on hosts with these.
 _HOST_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
-# Native apps and browser extensions have origins of other schemes. A name with dots, or a number behind the colon, is a
-# host with a port; there are no wildcards.
-_OTHER_SCHEME = re.compile(r"(?!(?i:https?):)[A-Za-z][A-Za-z0-9+-]*:(?![0-9]+\Z)[!-)+-~]+")
+# Native apps and browser extensions have origins of other schemes, which may have dots. With only a number behind the
+# colon it is a host and a port; there are no wildcards.
+_OTHER_SCHEME = re.compile(r"(?!(?i:https?):)[A-Za-z][A-Za-z0-9+.-]*:(?![0-9]+(?:/.*)?\Z)[!-)+-~]+")
 _LOCALHOST = re.compile(r"http://localhost(:[1-9][0-9]{0,4})?")
 _FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
 # Python's IDNA replaces these characters and browsers keep them: the domain would be another one.
