@@ -96,10 +96,13 @@ def _tests(project: Path) -> Iterator[str]:
         files = [path for path in project.rglob("*") if _TEST.search(str(path.relative_to(project))) and path.is_file()]
         yield from (path.read_text("utf-8", "replace") for path in files)
         return
-    git = partial(subprocess.run, capture_output=True, check=True)
-    listed = git(["git", "-C", project, "ls-tree", "-r", "--name-only", "HEAD"]).stdout.decode().splitlines()
-    for path in filter(_TEST.search, listed):
-        yield git(["git", "-C", project, "show", f"HEAD:{path}"]).stdout.decode("utf-8", "replace")
+    for path in filter(_TEST.search, _git(project, "ls-tree", "-r", "--name-only", "HEAD").splitlines()):
+        yield _git(project, "show", f"HEAD:{path}")
+
+
+def _git(project: Path, *command: str) -> str:
+    done = subprocess.run(["git", "-C", project, *command], capture_output=True, check=True)
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _found(text: str) -> Iterator[Found]:
