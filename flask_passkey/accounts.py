@@ -195,14 +195,22 @@ class Accounts:
     def _id_of(self, user: Any) -> str:
         return str((self._hooks.describe_user or _describe)(user).id)
 
-    def _required(self, name: str) -> Callable[..., Any]:
-        hook = getattr(self._hooks, name)
+    def has_hook(self, name: str) -> bool:
+        """Tell whether the app, or its login manager, has a hook."""
+        return self._hook(name) is not None
+
+    def _hook(self, name: str) -> Callable[..., Any] | None:
+        hook: Callable[..., Any] | None = getattr(self._hooks, name)
         if hook is None and (manager := self._login_manager()) is not None:
             hook = getattr(manager, name)
+        return hook
+
+    def _required(self, name: str) -> Callable[..., Any]:
+        hook = self._hook(name)
         if hook is None:
             or_else = ", or use Flask-Login with a user_loader" if name in _FLASK_LOGIN else ""
             raise Misconfigured(f"the app has no {name} hook: decorate one with @passkey.{name}{or_else}")
-        return hook  # type: ignore[no-any-return]
+        return hook
 
 
 _FLASK_LOGIN = ("get_current_user", "load_user", "login_user")

@@ -44,14 +44,25 @@ ADVISORIES = (
 )
 
 
-def warnings(installed: Mapping[str, str]) -> list[str]:
-    """Return one sentence for each library with known holes, with the line that mends it.
+@dataclass(frozen=True)
+class Hole:
+    """What is known of an installed library."""
+
+    package: str
+    #: In one sentence.
+    told: str
+    #: What mends it.
+    command: str
+
+
+def holes(installed: Mapping[str, str]) -> list[Hole]:
+    """Return what is known of each library with holes.
 
     :param installed: versions by the libraries' names in small letters, as :func:`installed_versions` returns them.
     """
     known = dict.fromkeys(advisory.package for advisory in ADVISORIES)
-    sentences = (_sentence(package, installed[package]) for package in known if package in installed)
-    return [sentence for sentence in sentences if sentence]
+    found = (_hole(package, installed[package]) for package in known if package in installed)
+    return [hole for hole in found if hole]
 
 
 def installed_versions() -> dict[str, str]:
@@ -65,17 +76,15 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def _sentence(package: str, installed: str) -> str:
+def _hole(package: str, installed: str) -> Hole | None:
     version = _parsed(installed)
-    if not version:
-        return ""
     found = [(advisory, advisory.upgrade_for(version)) for advisory in ADVISORIES if advisory.package == package]
-    holes = [(advisory, fix) for advisory, fix in found if fix]
-    if not holes:
-        return ""
-    told = "; ".join(f"{advisory.id}: {advisory.effect}" for advisory, _ in holes)
-    enough = ".".join(map(str, max(fix for _, fix in holes)))
-    return f"{package} {installed} has known holes ({told}). Run `pip install '{package}>={enough}'`."
+    open_ = [(advisory, fix) for advisory, fix in found if fix]
+    if not version or not open_:
+        return None
+    told = "; ".join(f"{advisory.id}: {advisory.effect}" for advisory, _ in open_)
+    enough = ".".join(map(str, max(fix for _, fix in open_)))
+    return Hole(package, f"{package} {installed} has known holes ({told}).", f"pip install '{package}>={enough}'")
 
 
 def _parsed(version: str) -> Version:

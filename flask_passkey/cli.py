@@ -1,26 +1,27 @@
-"""``flask passkey``: the settings, an account's passkeys, and invitations, from a terminal."""
+"""``flask passkey``: what is wrong with an app, an account's passkeys, and invitations, from a terminal."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 
 import click
-from flask import current_app
-from flask.cli import AppGroup
+from flask import Flask, current_app
+from flask.cli import AppGroup, ScriptInfo
 
-from . import advisories
+from . import doctor
 from .credentials import INVITATION, RECOVERY_CODE
 from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
 from .state import State, current
-from .web.cookies import missing_lines
 from .web.schemas import known_id
 
-#: As many accounts the app is asked for, so that a check has an end, and so many are read at once.
-_LOOKED_AT, _BATCH = 10_000, 500
+#: As many accounts the app is asked for, so that a check has an end.
+_LOOKED_AT = 10_000
 
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
 
@@ -38,42 +39,65 @@ def _state() -> Iterator[State]:
         raise click.ClickException(refusal.reason) from refusal
 
 
-@passkey.command("check")
+@passkey.command("check", with_appcontext=False)
+@click.option("--url", help="Where people open the app: https://example.com. It is asked there, too.")
+@click.option("--strict", is_flag=True, help="Warnings fail the check, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list, and nothing else.")
 @click.option("--all-accounts", is_flag=True, help=f"Look for all accounts in the app, not only for {_LOOKED_AT:,}.")
-def check(all_accounts: bool) -> None:
-    """Print the settings in force, try both stores, count accounts that are gone in the app, and warn of holes."""
-    with _state() as state:
-        for field in fields(state.config):
-            # What is not to be shown, the database's password, is not in the settings' representation either.
-            value = repr(getattr(state.config, field.name)) if field.repr else "…"
-            click.echo(f"PASSKEY_{field.name.upper()} = {value}")
-        for line in missing_lines(current_app.config, state.config):
-            click.echo(f"Missing, for the session's cookie on https: {line}")
-        state.relying_party.credentials.get(b"\0")
-        state.relying_party.try_ceremony_store()
-        click.echo("Both stores answer.")
-        click.echo(_report_of_orphans(state, None if all_accounts else _LOOKED_AT))
-    for warning in advisories.warnings(advisories.installed_versions()):
-        click.echo(f"WARNING: {warning}")
+@click.option("--show-ids", is_flag=True, help="Name the ids of accounts that are gone in the app.")
+@click.pass_context
+def check(
+    context: click.Context, *, url: str | None, strict: bool, as_json: bool, all_accounts: bool, show_ids: bool
+) -> None:
+    """Look for what is wrong with the app, and print the line that mends it.
+
+    It tries both stores and the sessions, looks at settings, cookies, tables, routes, accounts and releases, and with
+    --url asks the app as a browser does. It ends with 1 if there is an error, or with --strict a warning; else with 0.
+    """
+    state, findings = None, []
+    try:
+        app = _app(context)
+        with app.app_context():
+            state = current()
+            most = None if all_accounts else _LOOKED_AT
+            findings += doctor.examine(app, state, most_accounts=most, show_ids=show_ids)
+            findings += doctor.look(state.config, url) if url else ()
+            told = [] if as_json else _about(state)
+    except ConfigurationError as exc:  # the app does not start
+        findings, told = [doctor.from_error("settings.refused", exc)], []
+    click.echo(json.dumps([asdict(finding) for finding in findings], indent=2) if as_json else _report(told, findings))
+    failing = doctor.SEVERITIES[: 2 if strict else 1]
+    context.exit(int(any(finding.severity in failing for finding in findings)))
 
 
-def _report_of_orphans(state: State, most: int | None) -> str:
-    """Count accounts that have passkeys here and are gone in the app, by batches."""
-    seen, orphans, after = 0, [], ""
-    while most is None or seen < most:
-        batch = state.relying_party.credentials.user_ids(after=after, limit=_BATCH)
-        orphans += [user_id for user_id in batch if not state.accounts.exists(user_id)]
-        seen += len(batch)
-        if len(batch) < _BATCH:
-            break
-        after = batch[-1]
-    if not orphans:
-        return f"Accounts with passkeys that the app does not have: none of {seen}."
-    return (
-        f"Accounts with passkeys that the app does not have: {len(orphans)} of {seen}, {orphans[0]!r} among them. Who "
-        "gets such an id inherits the passkeys: call passkey.forget_user(id) where the app deletes an account, and now "
-        "`flask passkey forget ID`."
-    )
+def _app(context: click.Context) -> Flask:
+    """Return the app, which may refuse to start."""
+    app: Flask = current_app._get_current_object() if current_app else context.ensure_object(ScriptInfo).load_app()
+    if "passkey" not in app.extensions:
+        raise click.ClickException(f"{app.name} has no Passkey extension: call Passkey(app).")
+    return app
+
+
+def _about(state: State) -> list[str]:
+    """Return the settings in force, and where things are kept."""
+    # What is not to be shown, the database's password, is not in the settings' representation either.
+    shown = [field.name for field in fields(state.config) if field.repr]
+    settings = [f"PASSKEY_{name.upper()} = {getattr(state.config, name)!r}" for name in shown]
+    return settings + [f"{what}: {where}" for what, where in doctor.places(state).items()]
+
+
+def _report(told: list[str], findings: list[doctor.Finding]) -> str:
+    """Return the findings by area, and at the end how many there are."""
+    lines = list(told)
+    for area in dict.fromkeys(finding.area for finding in findings):
+        lines += ["", area.capitalize()]
+        for finding in (finding for finding in findings if finding.area == area):
+            first, *others = finding.fix.splitlines()
+            lines += [f"  {finding.severity.upper()} {finding.id}: {finding.message}", f"    -> {first}"]
+            lines += [f"       {line}".rstrip() for line in others]
+    counts = Counter(finding.severity for finding in findings)
+    total = ", ".join(f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in doctor.SEVERITIES)
+    return "\n".join([*lines, "", f"{total}." if findings else "Nothing is wrong, as far as can be seen."])
 
 
 @passkey.command("list")

@@ -16,6 +16,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from . import grants, signals, wiring
 from .accounts import Accounts, Hooks
+from .cli import passkey
 from .config import PasskeyConfig
 from .credentials import CredentialRepository, GrantRecord
 from .credentials.sql import SQLCredentialRepository
@@ -89,6 +90,8 @@ class Passkey(HookDecorators):
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
         wiring.prepare_requests(app, config, store)
+        if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
+            app.cli.add_command(passkey)
         flask_login.connect(app)
 
     def _make_state(

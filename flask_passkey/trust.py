@@ -148,6 +148,8 @@ class FIDOMetadata:
     """The models of authenticators in a FIDO metadata blob."""
 
     def __init__(self, payload: MetadataBlobPayload) -> None:
+        #: When the next one should be there.
+        self.next_update = payload.next_update
         self._entries = {str(entry.aaguid): entry for entry in payload.entries if entry.aaguid}
 
     def roots(self, aaguid: str) -> Sequence[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_passkey.advisories import ADVISORIES, installed_versions, warnings
+from flask_passkey.advisories import ADVISORIES, holes, installed_versions
 
 SETUP = Path(__file__).parent.parent / "setup.cfg"
 
@@ -29,10 +29,10 @@ SETUP = Path(__file__).parent.parent / "setup.cfg"
 )
 def test_a_hole_is_told_with_its_remedy(package: str, version: str, ids: list[str], enough: str) -> None:
     """Every hole of a release is named once, and the line to run is for the same major version."""
-    (sentence,) = warnings({package: version})
-    assert sentence.startswith(f"{package} {version} has known holes (")
-    assert re.findall(r"CVE-\d+-\d+", sentence) == ids
-    assert sentence.endswith(f"Run `pip install '{package}>={enough}'`.")
+    (hole,) = holes({package: version})
+    assert hole.package == package and hole.told.startswith(f"{package} {version} has known holes (")
+    assert re.findall(r"CVE-\d+-\d+", hole.told) == ids
+    assert hole.command == f"pip install '{package}>={enough}'"
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_a_hole_is_told_with_its_remedy(package: str, version: str, ids: list[st
 )
 def test_what_has_no_hole_is_not_told(package: str, version: str) -> None:
     """A mended release, a later one, and what is no version are passed over; 3.1.10 comes after 3.1.3."""
-    assert warnings({package: version}) == []
+    assert holes({package: version}) == []
 
 
 def test_each_library_has_one_sentence() -> None:
     """Several libraries with holes are told one after the other."""
-    told = warnings({"flask": "3.1.0", "werkzeug": "3.1.0", "click": "8.1.3", "marshmallow": "4.4.0"})
-    assert [sentence.split()[0] for sentence in told] == ["flask", "werkzeug"]
+    found = holes({"flask": "3.1.0", "werkzeug": "3.1.0", "click": "8.1.3", "marshmallow": "4.4.0"})
+    assert [hole.package for hole in found] == ["flask", "werkzeug"]
 
 
 def test_what_is_installed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from flask_passkey import (
     cli,
 )
 from flask_passkey.cli import passkey
+from flask_passkey.doctor import accounts
 from flask_passkey.errors import CredentialStoreUnavailable
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, b64url_encode, enrol, sign_in, sign_up
 
@@ -71,31 +72,33 @@ def test_the_commands_come_with_the_package() -> None:
 
 
 def test_check_warns_of_holes_in_libraries(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library with a known hole is named with the line that mends it, and does not fail the check."""
+    """A library with a known hole is named with the line that mends it, and does not fail the check unless strict."""
     monkeypatch.setattr(advisories, "installed_versions", lambda: {"flask": "3.1.0"})
     result = run(site.app, "check")
     assert result.exit_code == 0
-    assert "WARNING: flask 3.1.0 has known holes" in result.output and "pip install 'flask>=3.1.3'" in result.output
+    assert "WARNING versions.flask: flask 3.1.0 has known holes" in result.output
+    assert "-> pip install 'flask>=3.1.3'" in result.output
+    assert run(site.app, "check", "--strict").exit_code == 1
 
 
-def test_check_prints_every_setting_and_tries_the_stores(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in force is printed as it would be written, and both stores are asked."""
+def test_check_prints_every_setting_and_where_things_are(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in force is printed as it would be written, then both stores; a healthy app has no finding."""
     monkeypatch.setattr(advisories, "installed_versions", dict)
     result = run(site.app, "check")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert [line.partition(" = ")[0] for line in lines[:-2]] == [
-        f"PASSKEY_{field.name.upper()}" for field in fields(PasskeyConfig)
+    assert [line.partition(" = ")[0] for line in lines[:-4]] == [
+        f"PASSKEY_{field.name.upper()}" for field in fields(PasskeyConfig) if field.name != "database_uri"
     ]
     assert "PASSKEY_RP_ID = 'localhost'" in lines and "PASSKEY_TIMEOUT = 300000" in lines
-    assert lines[-2] == "Both stores answer."
-    assert lines[-1] == "Accounts with passkeys that the app does not have: none of 2."
+    assert lines[-4:-2] == ["Credentials: MemoryCredentialRepository", "Pending ceremonies: SimpleCacheStore"]
+    assert lines[-2:] == ["", "Nothing is wrong, as far as can be seen."]
 
 
 @pytest.mark.parametrize(("arguments", "found"), [((), "4 of 4"), (("--all-accounts",), "6 of 7")])
 def test_check_counts_orphans(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], found: str) -> None:
     """Accounts with passkeys that the app no longer has are counted in batches, and all of them where that is asked."""
-    monkeypatch.setattr(cli, "_BATCH", 2)
+    monkeypatch.setattr(accounts, "BATCH", 2)
     monkeypatch.setattr(cli, "_LOOKED_AT", 4)
     site = make_app()
     with site.app.app_context():
@@ -104,15 +107,20 @@ def test_check_counts_orphans(monkeypatch: pytest.MonkeyPatch, arguments: tuple[
         site.users["here"] = User("here", id="here")
         site.passkey.credentials.add_user("here", b"h" * 64)
     result = run(site.app, "check", *arguments)
-    assert result.exit_code == 0 and f"does not have: {found}, 'gone 0' among them." in result.output
-    assert "forget_user" in result.output
+    assert result.exit_code == 1 and f"accounts.orphans: {found} accounts with passkeys are gone" in result.output
+    assert "-> passkey.forget_user(id)" in result.output and "gone 0" not in result.output
+    assert "are gone in the app: 'gone 0', 'gone 1'" in run(site.app, "check", *arguments, "--show-ids").output
 
 
 def test_check_shows_no_password() -> None:
     """A terminal's history is no place for a password."""
-    site = make_app({"PASSKEY_DATABASE_URI": "postgresql://ada:secret@db"})
-    result = run(site.app, "check")
-    assert result.exit_code == 0 and "secret" not in result.output
+    credentials = SQLCredentialRepository.from_uri("postgresql+psycopg://ada:s3cr3t@127.0.0.1:1/keys")
+    site = make_app({"PASSKEY_DATABASE_URI": "postgresql://ada:s3cr3t@db"}, credentials=credentials)
+    for options in ((), ("--json",)):
+        result = run(site.app, "check", *options)
+        assert result.exit_code == 1 and "stores.credentials-unavailable" in result.output
+        assert "s3cr3t" not in result.output and "ada" not in result.output
+    assert "Credentials: SQLCredentialRepository on postgresql at 127.0.0.1, keys" in run(site.app, "check").output
 
 
 def test_check_tells_that_the_ceremony_store_is_down(tmp_path: Path) -> None:
@@ -122,8 +130,8 @@ def test_check_tells_that_the_ceremony_store_is_down(tmp_path: Path) -> None:
     folder.rmdir()
     folder.touch()
     result = run(site.app, "check")
-    assert result.exit_code == 1 and "Error: " in result.output and "Not a directory" in result.output
-    assert "Both stores answer" not in result.output and isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1 and "stores.ceremonies-unavailable" in result.output
+    assert "Not a directory" in result.output and isinstance(result.exception, SystemExit)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -133,7 +141,8 @@ def test_a_credential_store_that_is_down_is_told(tmp_path: Path, command: list[s
     site = make_app(credentials=SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/file/below.sqlite3"))
     site.users["17"] = User("ada", id="17")
     result = run(site.app, *command)
-    assert result.exit_code == 1 and result.output.splitlines()[-1].startswith("Error: ")
+    told = "Error: " if command != ["check"] else "stores.credentials-"
+    assert result.exit_code == 1 and told in result.output
     assert isinstance(result.exception, SystemExit)
 
 

@@ -34,6 +34,7 @@ FLOORS = (
     ("relying_party",),
     ("state",),
     ("web",),
+    ("doctor",),
     ("cli", "hooks", "wiring"),
     ("extension",),
     ("__init__",),
@@ -45,8 +46,8 @@ TESTING = {"credentials", "errors"}
 
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
-    "flask": {"extension", "hooks", "web", "cli", "pending", "state", "wiring"},
-    "werkzeug": {"web"},
+    "flask": {"extension", "hooks", "web", "cli", "doctor", "pending", "state", "wiring"},
+    "werkzeug": {"doctor", "web"},
     "click": {"cli"},
     "flask_session": {"pending"},
     "cachelib": {"pending"},

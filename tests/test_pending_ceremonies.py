@@ -273,16 +273,9 @@ class DownStore:
 def test_a_store_that_is_down_is_told() -> None:
     """Nothing is taken for missing because the store did not answer."""
     ceremonies = PendingCeremonies(DownStore, rp_id="example.com")
-    for call in (lambda: begin(ceremonies), lambda: take(ceremonies, "id"), ceremonies.try_store):
+    for call in (lambda: begin(ceremonies), lambda: take(ceremonies, "id")):
         with pytest.raises(CeremonyStoreUnavailable):
             call()
-
-
-def test_trying_the_store_leaves_it_as_it_is(ceremonies: PendingCeremonies, store: Store) -> None:
-    """Asking whether the store answers neither adds nor burns anything."""
-    ceremony_id = begin(ceremonies)
-    ceremonies.try_store()
-    assert len(store.records) == 1 and take(ceremonies, ceremony_id)
 
 
 def test_the_store_is_first_asked_for_when_it_is_needed() -> None:

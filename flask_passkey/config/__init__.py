@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from .origins import android_origin, host_of, is_native
+from .origins import MOST_NAMES, android_origin, host_of, is_ip, is_local, is_native, names_of
 from .settings import PasskeyConfig
 from .unlisted import advice
 
-__all__ = ["PasskeyConfig", "advice", "android_origin", "host_of", "is_native"]
+__all__ = [
+    "MOST_NAMES",
+    "PasskeyConfig",
+    "advice",
+    "android_origin",
+    "host_of",
+    "is_ip",
+    "is_local",
+    "is_native",
+    "names_of",
+]

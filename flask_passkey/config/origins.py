@@ -20,6 +20,8 @@ from ..errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
+#: As many names browsers look at among related origins.
+MOST_NAMES = 5
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 # Browsers also open pages on hosts with these.
 _HOST_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
@@ -235,19 +237,24 @@ def _name(host: str) -> str:
     return (registrable or "").partition(".")[0]
 
 
+def names_of(origins: Sequence[str]) -> list[str]:
+    """Return the different names of some origins: the labels left of the public suffix.
+
+    It is ``example`` of ``https://www.example.co.uk``.
+    """
+    return list(dict.fromkeys(name for origin in origins if (name := _name(host_of(origin)))))
+
+
 def check_related(origins: Sequence[str]) -> None:
     """Check that there are at most five different names, as many as browsers look at (section 5.11.1).
 
-    A name is the label left of the public suffix: ``example`` of ``www.example.co.uk``.
-
     :raises ConfigurationError: there are more.
     """
-    names = {origin: name for origin in origins if (name := _name(host_of(origin)))}
-    first = list(dict.fromkeys(names.values()))[:5]
-    kept = [origin for origin in origins if origin not in names or names[origin] in first]
+    names = names_of(origins)
+    kept = [origin for origin in origins if _name(host_of(origin)) in ("", *names[:MOST_NAMES])]
     if len(kept) < len(origins):
         raise ConfigurationError(
-            f"PASSKEY_RELATED_ORIGINS has {len(set(names.values()))} different names, of which browsers look at five. "
+            f"PASSKEY_RELATED_ORIGINS has {len(names)} different names, of which browsers look at five. "
             f"Write PASSKEY_RELATED_ORIGINS = {kept}"
         )
 

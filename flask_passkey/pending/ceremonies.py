@@ -77,12 +77,13 @@ class PendingCeremonies:
                     return pending
         raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
 
-    def try_store(self) -> None:
-        """Check that the store answers, by claiming a record that cannot be there.
+    @property
+    def store(self) -> CeremonyStore:
+        """The store.
 
-        :raises CeremonyStoreUnavailable: the store cannot be reached.
+        :raises ConfigurationError: the app has none that will do.
         """
-        self._store().claim(self._key(str(uuid.uuid4()), new_browser_secret(), "", ""))
+        return self._store()
 
     def _claim(self, key: str) -> PendingCeremony | None:
         value = self._store().claim(key)

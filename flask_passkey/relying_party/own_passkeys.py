@@ -90,10 +90,3 @@ class OwnPasskeys(Parts):
         """
         self.credentials.delete_user(user_id)
         audit.write("forgotten", {}, user_id=user_id)
-
-    def try_ceremony_store(self) -> None:
-        """Find out whether the store of pending ceremonies answers.
-
-        :raises CeremonyStoreUnavailable: it does not.
-        """
-        self._pending.try_store()

@@ -10,13 +10,14 @@ from blinker import NamedSignal
 
 from .. import signals
 from ..accounts import Accounts, UserInfo
-from ..ceremonies.attestation import Trust
+from ..ceremonies.attestation import Metadata, Trust
 from ..ceremonies.pending import PendingCeremony
 from ..config import PasskeyConfig
 from ..credentials import CredentialRecord, CredentialRepository
 from ..freshness import Freshness
 from ..grants import Grants
 from ..outcomes import AccountState, Begun
+from ..pending import CeremonyStore
 from ..pending.ceremonies import PendingCeremonies
 from ..visitor import Visitor
 
@@ -64,6 +65,19 @@ class Parts:
             clock=lambda: self._clock(),
         )
         self._freshness = Freshness(config=config, accounts=accounts, credentials=credentials, clock=clock)
+
+    @property
+    def ceremony_store(self) -> CeremonyStore:
+        """Where pending ceremonies are kept.
+
+        :raises ConfigurationError: the app has no place that will do.
+        """
+        return self._pending.store
+
+    @property
+    def metadata(self) -> Metadata | None:
+        """FIDO metadata, where the app has them."""
+        return self._trust.metadata
 
     def require_sign_in(self, visitor: Visitor) -> UserInfo:
         """Require that somebody is signed in who may be, and return what the app tells of them.

@@ -10,6 +10,7 @@
     failures.py      which errors are worth another try
     engines.py       our own engine for a database URL
     tables.py        the tables
+    inspection.py    how the tables in a database differ from ours
     deletion.py      passkeys that go with the row of their account
 """
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from .driver import Driver
@@ -37,6 +37,10 @@ class Savepoint(Protocol):
 class Connections(Protocol):
     """A source of connections."""
 
+    @property
+    def url(self) -> URL:
+        """The URL of the database."""
+
     def begin(self, *, write: bool) -> AbstractContextManager[Connection]:
         """Give a connection; roll back if the block raises, else commit if ``write``."""
 
@@ -52,6 +56,9 @@ class Connections(Protocol):
 
     def savepoint(self, connection: Connection) -> Savepoint:
         """Begin a part of the open transaction that can be rolled back alone."""
+
+    def bare(self) -> AbstractContextManager[Connection]:
+        """Give a connection for reading, without creating tables."""
 
     def create_tables(self) -> None:
         """Create the tables that are missing."""
@@ -73,6 +80,10 @@ class EngineConnections:
         self._engine: Callable[[], Engine] = (lambda: engine) if isinstance(engine, Engine) else engine
         self._create = create
         self._ready: WeakSet[Engine] = WeakSet()
+
+    @property
+    def url(self) -> URL:
+        return self._engine().url
 
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
@@ -116,6 +127,11 @@ class EngineConnections:
             self.create_tables()
         return engine
 
+    @contextmanager
+    def bare(self) -> Iterator[Connection]:
+        with self._engine().connect() as connection:
+            yield connection
+
     def create_tables(self) -> None:
         engine = self._engine()
         _create_on_own_connection(engine)
@@ -138,6 +154,10 @@ class SessionConnections:
         self._session: Callable[[], Session] = session if callable(session) else lambda: session
         self._create = create
         self._ready: WeakSet[Engine] = WeakSet()
+
+    @property
+    def url(self) -> URL:
+        return self._session().get_bind().engine.url
 
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
@@ -164,6 +184,15 @@ class SessionConnections:
 
     def savepoint(self, connection: Connection) -> Savepoint:
         return self._session().begin_nested()
+
+    @contextmanager
+    def bare(self) -> Iterator[Connection]:
+        session = self._session()
+        try:
+            yield session.connection()
+        except BaseException:
+            session.rollback()
+            raise
 
     def create_tables(self) -> None:
         with self.begin(write=True) as connection:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ...errors import (
@@ -29,6 +29,7 @@ from .connections import Connections, EngineConnections, SessionConnections
 from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for
 from .failures import is_mistake
+from .inspection import MISSING, TableProblem, table_problems
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
     from sqlalchemy.orm import Session, scoped_session
@@ -81,6 +82,7 @@ class SQLCredentialRepository:
             self._connections = SessionConnections(session, create=create_tables)
         else:
             raise TypeError("give an engine or a session: SQLCredentialRepository(session=db.session)")
+        self._creates_tables = create_tables
         self._models: WeakSet[type] = WeakSet()
         self._has_warned = False
         self._hint = "" if create_tables else " (create_tables is off: have migrations created the tables?)"
@@ -105,6 +107,21 @@ class SQLCredentialRepository:
             self._connections.create_tables()
         except (SQLAlchemyError, OSError) as exc:
             raise self._unavailable(exc) from loggable(exc)
+
+    @property
+    def url(self) -> URL:
+        """Return the database's URL, to look where it is. Never show it: it may hold a password."""
+        return self._connections.url
+
+    def table_problems(self) -> list[TableProblem]:
+        """Look how the tables differ from ours; missing ones are told only where the first use does not create them.
+
+        :raises CredentialStoreUnavailable: the database cannot be reached.
+        :raises Misconfigured: it lets nobody look.
+        """
+        with self._given(self._connections.bare()) as connection:
+            problems = list(table_problems(connection))
+        return [problem for problem in problems if problem.kind != MISSING or not self._creates_tables]
 
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""

@@ -1,0 +1,64 @@
+"""The tables of the credentials, and whether the app's migrations know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from ..credentials.sql import SQLCredentialRepository, metadata, passkey_ceremony
+from ..errors import Refusal
+from ..state import State
+from .findings import Finding, error
+
+_JOIN = (
+    "for table in flask_passkey.metadata.sorted_tables: table.to_metadata(db.metadata)  # below db = SQLAlchemy(…); "
+    "and SQLCredentialRepository(…, create_tables=False)"
+)
+
+
+def check(state: State) -> Iterator[Finding]:
+    """Compare the tables with ours."""
+    repository = state.relying_party.credentials
+    if not isinstance(repository, SQLCredentialRepository):
+        return
+    try:
+        problems = repository.table_problems()
+    except Refusal:  # the round trip tells
+        return
+    unused = passkey_ceremony.name if state.config.ceremony_store != "database" else ""
+    for problem in problems:
+        if problem.table != unused:
+            yield error(f"tables.{problem.kind}", problem.message, problem.fix)
+
+
+def check_migrations(app: Flask, state: State) -> Iterator[Finding]:
+    """Look whether Flask-Migrate would drop our tables, as it does with all that no model of the app's has."""
+    migrate: Any = app.extensions.get("migrate")
+    repository = state.relying_party.credentials
+    if not hasattr(migrate, "db") or not isinstance(repository, SQLCredentialRepository):
+        return
+    shared = {_place(engine.url) for engine in migrate.db.engines.values()}
+    if _place(repository.url) in shared and not _are_known(migrate):
+        yield error(
+            "tables.migrations",
+            "`flask db migrate` does not know our tables, which are in the app's database: it writes a migration that "
+            "drops them, with all passkeys.",
+            _JOIN,
+        )
+
+
+def _place(url: Any) -> tuple[Any, ...]:
+    database = str(Path(url.database).absolute()) if url.database and not url.host else url.database
+    return url.host, url.port, database
+
+
+def _are_known(migrate: Any) -> bool:
+    """Tell whether our tables are in the app's metadata, or ``migrations/env.py`` names ours."""
+    metadatas = getattr(migrate.db, "metadatas", {None: migrate.db.metadata}).values()
+    if any(set(metadata.tables) <= set(other.tables) for other in metadatas):
+        return True
+    script = Path(str(getattr(migrate, "directory", "migrations")), "env.py")
+    return script.is_file() and "flask_passkey" in script.read_text("utf-8", errors="replace")
