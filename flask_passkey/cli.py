@@ -54,7 +54,8 @@ def check(
     It tries both stores and the sessions, looks at settings, cookies, tables, routes, accounts and releases, and with
     --url asks the app as a browser does. It ends with 1 if there is an error, or with --strict a warning; else with 0.
     """
-    state, findings = None, []
+    findings: list[doctor.Finding] = []
+    told: list[str] = []
     try:
         app = _app(context)
         with app.app_context():
@@ -62,9 +63,9 @@ def check(
             most = None if all_accounts else _LOOKED_AT
             findings += doctor.examine(app, state, most_accounts=most, show_ids=show_ids)
             findings += doctor.look(state.config, url) if url else ()
-            told = [] if as_json else _about(state)
+            told = _about(state)
     except ConfigurationError as exc:  # the app does not start
-        findings, told = [doctor.from_error("settings.refused", exc)], []
+        findings.append(doctor.from_error("settings.refused", exc))
     click.echo(json.dumps([asdict(finding) for finding in findings], indent=2) if as_json else _report(told, findings))
     failing = doctor.SEVERITIES[: 2 if strict else 1]
     context.exit(int(any(finding.severity in failing for finding in findings)))
@@ -72,7 +73,7 @@ def check(
 
 def _app(context: click.Context) -> Flask:
     """Return the app, which may refuse to start."""
-    app: Flask = current_app._get_current_object() if current_app else context.ensure_object(ScriptInfo).load_app()
+    app = context.ensure_object(ScriptInfo).load_app()
     if "passkey" not in app.extensions:
         raise click.ClickException(f"{app.name} has no Passkey extension: call Passkey(app).")
     return app

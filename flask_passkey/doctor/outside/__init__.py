@@ -27,7 +27,11 @@ def look(config: PasskeyConfig, url: str) -> Iterator[Finding]:
         return
     site = Site(url)
     try:
-        yield from ceremonies.check(config, site)
+        begun = ceremonies.begin(config, site)
+        if (problem := ceremonies.problem_of(config, site, begun)) is not None:
+            yield problem
+            return
+        yield from ceremonies.check(config, site, begun)
         yield from proxy.check(config, site)
         yield from documents.check(config, site)
     except BadCertificate as exc:

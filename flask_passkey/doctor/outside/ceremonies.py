@@ -15,13 +15,8 @@ _ROUTE = "/session/authn"
 _TRIES = 6
 
 
-def check(config: PasskeyConfig, site: Site) -> Iterator[Finding]:
-    """Begin and finish sign-ins."""
-    begun = _begin(config, site)
-    problem = _problem(config, site, begun)
-    if problem is not None:
-        yield problem
-        return
+def check(config: PasskeyConfig, site: Site, begun: Answer) -> Iterator[Finding]:
+    """Look at a sign-in that was begun, finish it, and do that some more times."""
     if "no-store" not in begun.headers.get("Cache-Control", ""):
         yield error(
             "outside.cached",
@@ -33,12 +28,13 @@ def check(config: PasskeyConfig, site: Site) -> Iterator[Finding]:
     yield from _cross_site(config, site)
 
 
-def _begin(config: PasskeyConfig, site: Site, **headers: str) -> Answer:
+def begin(config: PasskeyConfig, site: Site, **headers: str) -> Answer:
+    """Begin a sign-in, as a page of the site does unless the headers say otherwise."""
     sent = {"Origin": site.origin, "Sec-Fetch-Site": "same-origin"} | headers
     return site.ask("PUT", config.url_prefix + _ROUTE, headers=sent)
 
 
-def _problem(config: PasskeyConfig, site: Site, begun: Answer) -> Finding | None:
+def problem_of(config: PasskeyConfig, site: Site, begun: Answer) -> Finding | None:
     """Return why the answer is no start of a sign-in."""
     what = f"PUT {site.path}{config.url_prefix}{_ROUTE}"
     if begun.location:
@@ -123,14 +119,14 @@ def _cookie(config: PasskeyConfig, begun: Answer) -> Iterator[Finding]:
 def _finish(config: PasskeyConfig, site: Site, begun: Answer) -> Iterator[Finding]:
     """Finish with nothing, which a process that knows the ceremony refuses in another way than one that does not."""
     asked = lost = 0
-    while asked < _TRIES and _problem(config, site, begun) is None:
+    while asked < _TRIES and problem_of(config, site, begun) is None:
         asked += 1
         cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in _cookies(begun))
         body = json.dumps({"session_id": begun.json["data"]["session_id"], "response": {}}).encode()
         sent = {"Origin": site.origin, "Content-Type": "application/json", "Cookie": cookie}
         finished = site.ask("POST", config.url_prefix + _ROUTE, headers=sent, body=body)
         lost += isinstance(finished.json, dict) and finished.json.get("code") == 404
-        begun = _begin(config, site)
+        begun = begin(config, site)
     if lost:
         yield error(
             "outside.ceremony-lost",
@@ -142,7 +138,7 @@ def _finish(config: PasskeyConfig, site: Site, begun: Answer) -> Iterator[Findin
 
 
 def _cross_site(config: PasskeyConfig, site: Site) -> Iterator[Finding]:
-    answer = _begin(config, site, **{"Origin": "https://passkey-check.invalid", "Sec-Fetch-Site": "cross-site"})
+    answer = begin(config, site, **{"Origin": "https://passkey-check.invalid", "Sec-Fetch-Site": "cross-site"})
     if answer.status == 200 and isinstance(answer.json, dict) and answer.json.get("code") == 0:
         yield error(
             "outside.cross-site",
