@@ -118,12 +118,12 @@ def test_missing_tables_are_mended_by_the_lines(engine: Engine) -> None:
 
 def test_a_role_that_may_only_read(kind: str, engine: Engine) -> None:
     """It is found although every read works, and with nothing written."""
-    event.listen(engine, "connect", lambda connection, _: connection.cursor().execute(READ_ONLY[kind]))
-    engine.dispose()
-    (found,) = found_with(SQLCredentialRepository(engine, create_tables=False))
+    reader = create_engine(engine.url)
+    event.listen(reader, "connect", lambda connection, _: connection.cursor().execute(READ_ONLY[kind]))
+    (found,) = found_with(SQLCredentialRepository(reader, create_tables=False))
+    reader.dispose()
     assert found.id == "stores.credentials-refused"
     assert ("chmod u+w" if kind == "sqlite" else "GRANT SELECT, INSERT, UPDATE, DELETE ON passkey_user") in found.fix
-    engine.dispose()
 
 
 def test_the_apps_session_is_left_alone(tmp_path: Path) -> None:
