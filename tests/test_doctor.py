@@ -30,6 +30,7 @@ from redis.retry import Retry
 from sqlalchemy import create_engine
 
 import flask_passkey
+from demo import create_app
 from flask_passkey import CredentialRepository, MemoryCredentialRepository, Passkey, SQLCredentialRepository, advisories
 from flask_passkey.cli import passkey
 from flask_passkey.config import PasskeyConfig
@@ -396,6 +397,21 @@ def test_a_healthy_app_has_no_finding(tmp_path: Path) -> None:
     result = check(lambda: public(tmp_path).app, "--strict")
     assert result.exit_code == 0 and result.output.endswith("\nNothing is wrong, as far as can be seen.\n")
     assert json.loads(check(lambda: public(tmp_path).app, "--json").stdout) == []
+
+
+def test_the_demo_has_no_finding(tmp_path: Path) -> None:
+    """The demo, as README's command starts it."""
+    result = check(lambda: create_app({"INSTANCE_PATH": str(tmp_path)}), "--strict", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+def test_the_first_app_of_the_readme_has_no_finding() -> None:
+    """The app that everybody copies, which has its sessions and passkeys in memory at localhost."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    names: dict[str, Any] = {"__name__": "app"}
+    exec(compile(readme.split("```python\n")[1].split("```")[0], "README.md", "exec"), names)
+    result = check(lambda: names["app"], "--strict", "--json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
 
 
 def test_the_check_leaves_nothing_behind(tmp_path: Path) -> None:

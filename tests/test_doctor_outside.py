@@ -22,6 +22,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
+from demo import create_app
 from flask_passkey import PasskeyConfig, SQLCredentialRepository, advisories
 from flask_passkey.cli import passkey
 from flask_passkey.doctor import Finding, look
@@ -115,6 +116,13 @@ def test_a_healthy_site_below_a_path_has_no_finding() -> None:
     """The address is given with the path."""
     app = site(PASSKEY_URL_PREFIX="/auth")
     assert seen(app, DispatcherMiddleware(Response("root"), {"/shop": app}), path="/shop") == {}
+
+
+def test_the_demo_has_no_finding(tmp_path: Path) -> None:
+    """Its limits leave room for the check, and its page has what passkeys need."""
+    app = create_app({"INSTANCE_PATH": str(tmp_path), "PASSKEY_ORIGINS": "http://localhost:5000"})
+    app.testing = True  # at localhost any port will do
+    assert seen(app) == {}
 
 
 def test_the_command_asks(tmp_path: Path) -> None:
