@@ -6,6 +6,7 @@
     settings.py    RP ID, related origins, secret key
     cookies.py     the session's cookie
     sessions.py    the app's sessions, by a round trip
+    values.py      what the app puts into sessions, and they do not keep
     stores.py      both stores, by a round trip; memory that processes do not share
     tables.py      tables, columns, migrations
     accounts.py    hooks, accounts that are gone
@@ -21,7 +22,7 @@ from collections.abc import Iterator
 from flask import Flask
 
 from ..state import State
-from . import accounts, ages, cookies, routes, sessions, settings, stores, tables
+from . import accounts, ages, cookies, routes, sessions, settings, stores, tables, values
 from .findings import SEVERITIES, Finding, from_error
 from .outside import look
 from .stores import places
@@ -46,6 +47,9 @@ def examine(app: Flask, state: State, *, most_accounts: int | None, show_ids: bo
     if not unusable:
         yield from accounts.check_orphans(state, most=most_accounts, show_ids=show_ids)
     unusable = list(stores.check_ceremonies(state))
-    yield from unusable or sessions.check(app, state.config)
+    unusable = unusable or list(sessions.check(app, state.config))
+    yield from unusable
+    if not any(finding.id == "sessions.round-trip" or finding.area == "stores" for finding in unusable):
+        yield from values.check(app, state.config)
     yield from ages.check_metadata(state)
     yield from ages.check_versions()

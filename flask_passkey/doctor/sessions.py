@@ -22,7 +22,7 @@ _LIFETIME = timedelta(days=31)
 def check(app: Flask, config: PasskeyConfig) -> Iterator[Finding]:
     """Save a session, read it and delete it; and again with what Flask-Login puts into one."""
     try:
-        kept = _round_trip(app, config, _PROBE)
+        kept = round_trip(app, config, _PROBE)
     except Exception as exc:  # whatever the session's library raises
         yield _broken(f"cannot be saved or read: {summary(exc)}.")
         return
@@ -42,7 +42,7 @@ def _broken(what: str) -> Finding:
     )
 
 
-def _round_trip(app: Flask, config: PasskeyConfig, values: dict[str, Any]) -> dict[str, Any]:
+def round_trip(app: Flask, config: PasskeyConfig, values: dict[str, Any]) -> dict[str, Any]:
     """Return what comes back in the next request of the same browser. Nothing is left in the store."""
     interface, response = app.session_interface, app.response_class()
     where = {"base_url": next(origin for origin in config.origins if host_of(origin))}
@@ -74,7 +74,7 @@ def _flashed(app: Flask, config: PasskeyConfig) -> Iterator[Finding]:
             with app.test_request_context("/"):
                 localize = manager.localize_callback
                 text = message if localize is None else localize(message)
-            kept = _round_trip(app, config, {"_flashes": [("message", text)]})
+            kept = round_trip(app, config, {"_flashes": [("message", text)]})
             is_kept = str(kept["_flashes"][0][1]) == str(text)
         except Exception:  # whatever the session's library raises
             is_kept = False
