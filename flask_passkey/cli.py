@@ -23,6 +23,8 @@ from .web.schemas import known_id
 #: As many accounts the app is asked for, so that a check has an end.
 _LOOKED_AT = 10_000
 
+_RENAME = "Blueprint('passkey_pages', __name__), or another name for yours"
+
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
 
 
@@ -66,6 +68,10 @@ def check(
             told = _about(state)
     except ConfigurationError as exc:  # the app does not start
         findings.append(doctor.from_error("settings.refused", exc))
+    except ValueError as exc:
+        if "already registered" not in str(exc) or f"'{passkey.name}'" not in str(exc):
+            raise
+        findings.append(doctor.error("routes.blueprint-name", "The app has a blueprint 'passkey' already.", _RENAME))
     click.echo(json.dumps([asdict(finding) for finding in findings], indent=2) if as_json else _report(told, findings))
     failing = doctor.SEVERITIES[: 2 if strict else 1]
     context.exit(int(any(finding.severity in failing for finding in findings)))

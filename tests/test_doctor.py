@@ -18,7 +18,7 @@ from apps import App, User, make_app
 from blobs import MetadataService
 from cachelib import FileSystemCache, SimpleCache
 from click.testing import CliRunner, Result
-from flask import Flask
+from flask import Blueprint, Flask
 from flask.cli import ScriptInfo
 from flask_babel import Babel, lazy_gettext
 from flask_login import LoginManager
@@ -315,6 +315,23 @@ def with_profiles_where_our_routes_are(folder: Path, monkeypatch: pytest.MonkeyP
     return app
 
 
+@broken("routes.blueprint-name", "Blueprint('passkey_pages', __name__)")
+def with_a_blueprint_of_our_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Its own pages for passkeys are a blueprint of our name, so it does not start."""
+    return make_app(before=lambda app: app.register_blueprint(Blueprint("passkey", __name__))).app
+
+
+@broken("stores.failed", "flask_passkey.contracts")
+def with_a_store_that_raises(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """Its own repository raises what nobody expects."""
+
+    class Broken(MemoryCredentialRepository):
+        def add_user(self, user_id: str, user_handle: bytes) -> bytes:
+            raise ZeroDivisionError(user_id)
+
+    return make_app(credentials=Broken()).app
+
+
 @broken("routes.document-below", "location = /.well-known/webauthn { proxy_pass http://127.0.0.1:8000/shop/.well-known")
 def below_a_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """It is below a path, and its document is looked for at the root."""
@@ -425,7 +442,11 @@ def test_the_check_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_findings_are_grouped_and_counted(tmp_path: Path) -> None:
     """A person reads areas with what is wrong and what to write, and the count last."""
-    changes = {"SESSION_COOKIE_DOMAIN": "example.org", "SESSION_COOKIE_SECURE": False, "SECRET_KEY": "dev"}
+    changes: dict[str, Any] = {
+        "SESSION_COOKIE_DOMAIN": "example.org",
+        "SESSION_COOKIE_SECURE": False,
+        "SECRET_KEY": "dev",
+    }
     result = check(lambda: public(tmp_path, **changes).app)
     lines = result.output.splitlines()
     assert [line for line in lines if line in ("Settings", "Cookies")] == ["Settings", "Cookies"]
@@ -435,10 +456,15 @@ def test_findings_are_grouped_and_counted(tmp_path: Path) -> None:
 
 def test_warnings_fail_a_strict_check_only(tmp_path: Path) -> None:
     """A warning alone ends with 0, and with 1 where that is asked; a note fails neither."""
-    warned = lambda: public(tmp_path, SESSION_COOKIE_SAMESITE=None).app  # noqa: E731
+
+    def warned() -> Flask:
+        return public(tmp_path, SESSION_COOKIE_SAMESITE=None).app
+
+    def noted() -> Flask:
+        return public(tmp_path, PASSKEY_RELATED_ORIGINS=[f"https://a{n}.org" for n in range(5)]).app
+
     assert (check(warned).exit_code, check(warned, "--strict").exit_code) == (0, 1)
-    full = lambda: public(tmp_path, PASSKEY_RELATED_ORIGINS=[f"https://a{n}.org" for n in range(5)]).app  # noqa: E731
-    assert check(full, "--strict").exit_code == 0
+    assert check(noted, "--strict").exit_code == 0
 
 
 def test_findings_are_json(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apps import make_app
@@ -119,7 +120,14 @@ def test_missing_tables_are_mended_by_the_lines(engine: Engine) -> None:
 def test_a_role_that_may_only_read(kind: str, engine: Engine) -> None:
     """It is found although every read works, and with nothing written."""
     reader = create_engine(engine.url)
-    event.listen(reader, "connect", lambda connection, _: connection.cursor().execute(READ_ONLY[kind]))
+
+    def read_only(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(READ_ONLY[kind])
+        cursor.close()
+        connection.commit()
+
+    event.listen(reader, "connect", read_only)
     (found,) = found_with(SQLCredentialRepository(reader, create_tables=False))
     reader.dispose()
     assert found.id == "stores.credentials-refused"

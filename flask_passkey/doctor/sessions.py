@@ -14,6 +14,8 @@ from ..logs import summary
 from .findings import Finding, error, warning
 from .settings import is_public
 
+#: The finding after which nothing more can be tried.
+UNUSABLE = "sessions.round-trip"
 _PROBE = {"flask-passkey-check": "round trip"}
 #: Flask's own, which nobody has chosen.
 _LIFETIME = timedelta(days=31)
@@ -35,7 +37,7 @@ def check(app: Flask, config: PasskeyConfig) -> Iterator[Finding]:
 
 def _broken(what: str) -> Finding:
     return error(
-        "sessions.round-trip",
+        UNUSABLE,
         f"The app's sessions {what}",
         "SESSION_TYPE = …, and its store, such as SESSION_REDIS = Redis.from_url('redis://…', socket_timeout=5): start "
         "it, or correct its address",
