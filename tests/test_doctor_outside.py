@@ -108,7 +108,13 @@ def test_a_healthy_site_has_no_finding() -> None:
         ("Content-Security-Policy", "default-src 'none'; script-src 'nonce-x' 'strict-dynamic'; connect-src 'self'"),
         ("Permissions-Policy", "camera=(), publickey-credentials-get=(self), publickey-credentials-create=*"),
     ]
-    app = site(headers, PASSKEY_RELATED_ORIGINS=["https://example.org"], PASSKEY_ENDPOINTS={"manage": "https://a.org/"})
+    app = site(
+        headers,
+        PASSKEY_RELATED_ORIGINS=["https://example.org"],
+        PASSKEY_ENDPOINTS={"manage": "https://a.org/"},
+        PASSKEY_ANDROID_APPS={"com.example.app": [":".join(["AB"] * 32)]},
+        PASSKEY_APPLE_APPS=["ABCDE12345.com.example.app"],
+    )
     assert seen(app) == {}
 
 
@@ -293,7 +299,7 @@ def test_a_document_of_an_app_below_a_path() -> None:
 
 def test_a_document_that_is_hidden() -> None:
     """A proxy that answers for the document itself is found."""
-    app = site(PASSKEY_RELATED_ORIGINS=["https://example.org"])
+    app = site(PASSKEY_APPLE_APPS=["ABCDE12345.com.example.app"])
     hidden = DispatcherMiddleware(app, {"/.well-known": Response("nothing", status=404)})
     found = seen(app, hidden)
     assert set(found) == {"outside.document"} and "is answered with 404 text/plain" in found["outside.document"].message

@@ -17,11 +17,13 @@ _OURS = ("/session/authn", "/user/authn")
 
 def documents(config: PasskeyConfig) -> dict[str, str]:
     """Return the well-known documents that an app has, with the setting that each is for."""
-    found = {
-        "/.well-known/webauthn": "PASSKEY_RELATED_ORIGINS" if config.related_origins else "",
-        "/.well-known/passkey-endpoints": "PASSKEY_ENDPOINTS" if config.endpoints else "",
+    wanted = {
+        "webauthn": ("PASSKEY_RELATED_ORIGINS", config.related_origins),
+        "passkey-endpoints": ("PASSKEY_ENDPOINTS", config.endpoints),
+        "assetlinks.json": ("PASSKEY_ANDROID_APPS", config.android_apps),
+        "apple-app-site-association": ("PASSKEY_APPLE_APPS", config.apple_apps),
     }
-    return {path: key for path, key in found.items() if key}
+    return {f"/.well-known/{name}": key for name, (key, value) in wanted.items() if value}
 
 
 def proxy_line(path: str, below: str) -> str:

@@ -20,7 +20,7 @@ def check(config: PasskeyConfig, site: Site) -> Iterator[Finding]:
     is_there = site.parts.hostname == config.rp_id or is_local(config.rp_id)
     at_rp_id = site if is_there else Site(f"https://{config.rp_id}{site.path}")
     for path, key in documents(config).items():
-        where = at_rp_id if path == "/.well-known/webauthn" else site
+        where = site if path == "/.well-known/passkey-endpoints" else at_rp_id
         yield from _document(config, where, path, key)
 
 
@@ -65,8 +65,9 @@ def _document(config: PasskeyConfig, site: Site, path: str, key: str) -> Iterato
 
 
 def _is_good(config: PasskeyConfig, answer: Answer, path: str) -> bool:
-    if answer.status != 200 or answer.content_type != "application/json" or not isinstance(answer.json, dict):
+    found = answer.json
+    if answer.status != 200 or answer.content_type != "application/json" or not found:
         return False
     if path == "/.well-known/webauthn":
-        return set(config.related_origins) <= set(answer.json.get("origins", ()))
-    return dict(config.endpoints) == answer.json
+        return isinstance(found, dict) and set(config.related_origins) <= set(found.get("origins", ()))
+    return path != "/.well-known/passkey-endpoints" or bool(found == dict(config.endpoints))
