@@ -94,8 +94,8 @@ def _about(state: State) -> list[str]:
 
 
 def _report(told: list[str], findings: list[doctor.Finding]) -> str:
-    """Return the findings by area, and at the end how many there are."""
-    lines = list(told)
+    """Return the findings by area, the gravest first, and at the end how many there are."""
+    lines, findings = list(told), sorted(findings, key=lambda finding: doctor.SEVERITIES.index(finding.severity))
     for area in dict.fromkeys(finding.area for finding in findings):
         lines += ["", area.capitalize()]
         for finding in (finding for finding in findings if finding.area == area):
