@@ -29,17 +29,19 @@ def refuse_cross_site(config: PasskeyConfig) -> None:
     """Refuse a request that a browser sent from another site's page.
 
     Browsers put ``Origin`` on every request that could change something, and ``Sec-Fetch-Site`` on every one. A client
-    that sends neither is no browser, so nobody's cookies are abused.
+    that sends neither is no browser, so nobody's cookies are abused. ``Origin`` is ``null`` in forms of a page whose
+    ``Referrer-Policy`` is ``no-referrer``, and in those of sandboxed frames; only in the former the site is the same.
 
     :raises CrossSiteRequest: it did.
     """
-    environ = request.environ
-    origin = environ.get("HTTP_ORIGIN")
+    origin, site = request.environ.get("HTTP_ORIGIN"), request.environ.get("HTTP_SEC_FETCH_SITE", "none")
+    if origin == "null" and site == "same-origin":
+        return
     if origin is not None:
         if not config.allows(origin):
             raise _other_origin(config, origin)
-    elif environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("same-origin", "none"):
-        raise CrossSiteRequest(f"Sec-Fetch-Site is {environ['HTTP_SEC_FETCH_SITE']!r}")
+    elif site not in ("same-origin", "none"):
+        raise CrossSiteRequest(f"Sec-Fetch-Site is {site!r}")
 
 
 def _other_origin(config: PasskeyConfig, origin: str) -> CrossSiteRequest:
