@@ -6,6 +6,7 @@ needs no session record.
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from flask import Response, after_this_request, request
@@ -16,6 +17,9 @@ from ..pending.ceremonies import new_browser_secret
 # A browser whose first requests race gets two secrets. Many more were not set by us.
 _MAX_SECRETS = 4
 _NEW = "passkey.new_secret"
+# With __Host- the browser refuses cookies that another subdomain, or a page on http, tries to plant.
+_PREFIX = {True: "__Host-passkey_", False: "passkey_"}
+_NAMES = {https_only: re.compile(f"{prefix}[0-9a-f]{{8}}") for https_only, prefix in _PREFIX.items()}
 
 
 def known(config: PasskeyConfig) -> tuple[str, ...]:
@@ -27,8 +31,8 @@ def held(config: PasskeyConfig) -> tuple[str, ...]:
     """Return the secrets that the browser holds."""
     if not request.cookies:
         return ()
-    prefix = _prefix(config)
-    found = (value for name, value in request.cookies.items() if name.startswith(prefix))
+    is_ours = _NAMES[config.https_only].fullmatch
+    found = (value for name, value in request.cookies.items() if is_ours(name))
     return tuple(value for value in found if len(value) == 43)[:_MAX_SECRETS]
 
 
@@ -42,13 +46,8 @@ def _new(config: PasskeyConfig) -> str:
     @after_this_request
     def set_cookie(response: Response) -> Response:
         # A name for each secret, so that two first answers at once do not overwrite each other's.
-        name = _prefix(config) + secrets.token_hex(4)
+        name = _PREFIX[config.https_only] + secrets.token_hex(4)
         response.set_cookie(name, secret, secure=config.https_only, httponly=True, samesite="Lax")
         return response
 
     return secret
-
-
-def _prefix(config: PasskeyConfig) -> str:
-    # With __Host- the browser refuses cookies that another subdomain, or a page on http, tries to plant.
-    return "__Host-passkey_" if config.https_only else "passkey_"
