@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser.chromium import SPY, Authenticator, Site, Watch
+from browser.tls import Certificate, make_certificate
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
 from services import find
 from werkzeug.serving import make_server
 
@@ -34,6 +36,8 @@ FLAGS = [
 ]
 #: Installed for the tests that want them, at the versions they were written with.
 PACKAGES = ("@simplewebauthn/browser@13.3.0", "axe-core@4.14.1", "typescript@5.9.3")
+#: Domains of tests over TLS.
+HOSTS = ("rp.test", "brand.test", "stranger.test", "shop.test")
 HERE = Path(__file__).parent
 
 
@@ -46,12 +50,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def launch() -> Iterator[Callable[..., Browser]]:
-    """Start Chromium with some flags of its own: ``CHROMIUM``, or the one on the PATH."""
-    program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or find("chromium")
+def chromium() -> Iterator[BrowserType]:
+    """What starts Chromium."""
     expect.set_options(timeout=15_000)  # a busy machine is no failure
     with sync_playwright() as playwright:
-        yield lambda *flags: playwright.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])
+        yield playwright.chromium
+
+
+def how_to_start(flags: Sequence[str]) -> dict[str, Any]:
+    """Return how Chromium is started: ``CHROMIUM``, or the one on the PATH."""
+    program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or find("chromium")
+    return {"executable_path": program, "headless": True, "args": [*FLAGS, *flags]}
+
+
+@pytest.fixture(scope="session")
+def launch(chromium: BrowserType) -> Callable[..., Browser]:
+    """Start Chromium with some flags of its own."""
+    return lambda *flags: chromium.launch(**how_to_start(flags))
+
+
+@pytest.fixture
+def launch_with(chromium: BrowserType, tmp_path: Path) -> Callable[..., BrowserContext]:
+    """Start Chromium with preferences that somebody has chosen, and some flags."""
+
+    def start(preferences: dict[str, Any], *flags: str) -> BrowserContext:
+        profile = tmp_path / "profile"
+        (profile / "Default").mkdir(parents=True)
+        (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
+        return chromium.launch_persistent_context(profile, **how_to_start(flags))
+
+    return start
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +100,12 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("the npm registry cannot be reached")
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for all domains here."""
+    return make_certificate(HOSTS, tmp_path_factory.mktemp("tls") / "site.pem")
 
 
 def in_one_piece(app: Flask) -> Callable[..., list[bytes]]:

@@ -1,22 +1,16 @@
 """One account on several domains: related origins, over TLS, in a real browser that fetches our list of them.
 
-The browser believes that ``*.test`` is on this machine, and trusts the certificate made here and no other.
+The browser believes that ``*.test`` is on this machine, and trusts the certificate of the tests and no other.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from browser.chromium import NO_AUTOFILL, SPY, Authenticator, Site, Watch, forget_passkeys, sign_in, sign_out, sign_up
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from browser.tls import Certificate
 from flask import Flask, request
 from playwright.sync_api import Browser, Page, expect
 
@@ -31,32 +25,6 @@ class Family:
     site: Site
     #: The headers of the requests for the list of related origins.
     asked: list[dict[str, str]] = field(default_factory=list)
-
-
-@dataclass
-class Certificate:
-    """A server's certificate, and how Chromium is told to trust it."""
-
-    tls: ssl.SSLContext
-    fingerprint: str
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A certificate for all domains here, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Flask-Passkey tests")])
-    now, day = datetime.now(UTC), timedelta(days=1)
-    hosts = [x509.DNSName(origin.removeprefix("https://")) for origin in (HOME, BRAND, STRANGER)]
-    draft = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-    made = draft.add_extension(x509.SubjectAlternativeName(hosts), critical=False).sign(key, hashes.SHA256())
-    file = tmp_path_factory.mktemp("tls") / "site.pem"
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    file.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem))
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(file)
-    der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return Certificate(tls, base64.b64encode(hashlib.sha256(key.public_key().public_bytes(*der)).digest()).decode())
 
 
 @pytest.fixture
@@ -77,10 +45,7 @@ def family(serve: Callable[..., Site], certificate: Certificate) -> Family:
 @pytest.fixture
 def page(launch: Callable[..., Browser], family: Family, certificate: Certificate, watch: Watch) -> Iterator[Page]:
     """An empty page of a browser that finds all domains here."""
-    chromium = launch(
-        f"--host-resolver-rules=MAP *.test 127.0.0.1:{family.site.port}",
-        f"--ignore-certificate-errors-spki-list={certificate.fingerprint}",
-    )
+    chromium = launch(*certificate.flags(family.site.port))
     context = chromium.new_context()
     context.set_default_timeout(15_000)
     context.add_init_script(SPY)
