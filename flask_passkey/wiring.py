@@ -83,6 +83,7 @@ def prepare_requests(app: Flask, config: PasskeyConfig, store: Callable[[], Cere
 def _guard_sessions(app: Flask) -> None:
     if "session_interface" not in vars(app):
         app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
+    cookies.guard(app.session_interface)
     ended.guard(app.session_interface, at_end=sessions.check_at_end)
     if has_session_ids(app.session_interface):
         outage.guard(app.session_interface)

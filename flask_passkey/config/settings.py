@@ -72,7 +72,8 @@ class PasskeyConfig:
     #: Which changes of a passkey's "can be synced" flag are accepted: with ``upgrade`` from off to on, once, if the
     #: passkey does not count its signatures; with ``fixed`` none; with ``any`` all.
     backup_policy: str = "upgrade"
-    #: Accept ceremonies from an ``<iframe>`` inside a page of another origin.
+    #: Accept ceremonies from an ``<iframe>`` inside a page of another origin. Where all pages are on https, the
+    #: browser's secret is kept in a cookie that browsers send from there, too.
     allow_cross_origin: bool = False
     #: With ``allow_cross_origin``: the origins of outer pages that are accepted, where the browser reports them.
     top_origins: tuple[str, ...] = ()
@@ -139,6 +140,14 @@ class PasskeyConfig:
     def https_only(self) -> bool:
         """Do all pages use https? Then cookies are ``Secure``."""
         return not any(origin.startswith("http:") for origin in self.all_origins)
+
+    @cached_property
+    def in_frames(self) -> bool:
+        """May our pages be inside those of other sites? Then browsers have to send cookies from there.
+
+        Not on http: that is for localhost only, where the pages of all ports are of one site.
+        """
+        return self.allow_cross_origin and self.https_only
 
     @property
     def lifetime(self) -> int:

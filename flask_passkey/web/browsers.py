@@ -13,6 +13,7 @@ from flask import Response, after_this_request, request
 
 from ..config import PasskeyConfig
 from ..pending.ceremonies import new_browser_secret
+from . import cookies
 
 # A browser whose first requests race gets two secrets. Many more were not set by us.
 _MAX_SECRETS = 4
@@ -47,7 +48,10 @@ def _new(config: PasskeyConfig) -> str:
     def set_cookie(response: Response) -> Response:
         # A name for each secret, so that two first answers at once do not overwrite each other's.
         name = _PREFIX[config.https_only] + secrets.token_hex(4)
-        response.set_cookie(name, secret, secure=config.https_only, httponly=True, samesite="Lax")
+        samesite = "None" if config.in_frames else "Lax"
+        response.set_cookie(name, secret, secure=config.https_only, httponly=True, samesite=samesite)
+        if config.in_frames:
+            cookies.add_attributes(response, name, "Partitioned")
         return response
 
     return secret
