@@ -81,6 +81,7 @@ class PasskeyConfig:
     sign_up: bool | None = None
     #: Also accept a user name at the start of a sign-in, for authenticators that keep no passkeys themselves. Needs a
     #: ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
+    #: U2F keys verify nobody, and so need ``user_verification`` to be ``preferred`` or ``discouraged``, too.
     username_first: bool = False
     #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted.
     step_up_age: int = 600
