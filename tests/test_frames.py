@@ -57,8 +57,16 @@ def test_there_is_no_page_on_http_that_frames_could_concern() -> None:
 
 def add_pages(app: Flask) -> None:
     """Add a page that begins a session, and one that ends it."""
-    app.add_url_rule("/begin", "begin", lambda: session.update(seen=True) or "")
-    app.add_url_rule("/end", "end", lambda: session.clear() or "")
+
+    @app.get("/begin")
+    def begin() -> str:
+        session["seen"] = True
+        return ""
+
+    @app.get("/end")
+    def end() -> str:
+        session.clear()
+        return ""
 
 
 def on_flask_session(**config: Any) -> Flask:

@@ -10,7 +10,8 @@ from browser.chromium import NO_AUTOFILL, Authenticator, Site, sign_in, sign_out
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from demo.accounts import demo_account, name_key
+from demo.accounts import Account, Accounts, demo_account, name_key
+from flask_passkey import Passkey
 
 #: On USB, and no passkey on it can be copied to anywhere.
 ON_USB = {"transport": "usb", "defaultBackupEligibility": False, "defaultBackupState": False}
@@ -29,14 +30,15 @@ WITH_CLIENT = """
 
 def add_find_user(app: Flask) -> None:
     """Let the demo find accounts by their name."""
-    accounts, passkey = app.extensions["demo_accounts"], app.extensions["passkey"]
+    accounts: Accounts = app.extensions["demo_accounts"]
+    passkey: Passkey = app.extensions["passkey"]
 
     @passkey.find_user
-    def find_user(name: str) -> Any:
-        with passkey.credentials.reading() as connection:
+    def find_user(name: str) -> Account | None:
+        with app.extensions["passkey"].credentials.reading() as connection:
             found = demo_account.select().where(demo_account.c.name_key == name_key(name))
             row = connection.execute(found).one_or_none()
-        return row and accounts.get(row.id)
+        return None if row is None else accounts.get(row.id)
 
 
 @pytest.fixture
