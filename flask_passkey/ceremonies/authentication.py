@@ -67,6 +67,8 @@ def begin(
         "rpId": config.rp_id,
         "userVerification": "required" if must_verify else config.user_verification,
     }
+    if config.hints:
+        options["hints"] = list(config.hints)
     listed = allowed if len(allowed) <= MAX_LISTED else ()
     if allowed:
         options["allowCredentials"] = list(listed)

@@ -84,6 +84,10 @@ def begin(
     options["user"]["displayName"] = shown_name(name, display_name)
     options["excludeCredentials"] = [descriptor(record) for record in exclude[-MAX_LISTED:]]
     options["extensions"] = {"credProps": True}
+    if config.hints:
+        options["hints"] = list(config.hints)
+    if config.attestation_formats:
+        options["attestationFormats"] = list(config.attestation_formats)
     pending = PendingCeremony(
         purpose=ENROLMENT if grant else REGISTRATION if user_id else SIGN_UP,
         rp_id=config.rp_id,

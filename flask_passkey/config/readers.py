@@ -89,6 +89,26 @@ def _endpoints(key: str, value: object) -> dict[str, str]:
     return pages
 
 
+def _texts(value: object) -> list[str] | None:
+    """Return the items of a list, or of text with commas, without what is there twice; ``None`` if it is neither."""
+    items = value.split(",") if isinstance(value, str) else value
+    return list(dict.fromkeys(str(item).strip() for item in items)) if isinstance(items, list | tuple) else None
+
+
+def _hints(key: str, value: object) -> tuple[str, ...]:
+    texts = _texts(value)
+    if texts is None or not {*texts} <= {*_HINTS}:
+        _refuse(key, value, f"not a list of some of {', '.join(_HINTS)}", [_HINTS[0]])
+    return tuple(texts)
+
+
+def _formats(key: str, value: object) -> tuple[str, ...]:
+    texts = _texts(value)
+    if texts is None or not all(_FORMAT.fullmatch(text) for text in texts):
+        _refuse(key, value, "not a list of formats of attestation statements", ["packed"])
+    return tuple(texts)
+
+
 def _aaguids(key: str, value: object) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     texts = tuple(str(item).strip().lower() for item in items) if isinstance(items, list | tuple) else ("",)
@@ -133,6 +153,9 @@ _AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # https://developer.android.com/build/configure-app-module#set-application-id
 _PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
 _APPLE_APP = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+# An identifier of section 8.1: visible ASCII but quotes and backslashes. Some of the future are as good as known ones.
+_FORMAT = re.compile(r"[!#-\[\]-~]{1,32}")
+_HINTS = ("client-device", "security-key", "hybrid")
 _FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
@@ -148,12 +171,14 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "user_verification": partial(_choice, choices=("required", "preferred", "discouraged")),
     "algorithms": _algorithms,
     "attestation": partial(_choice, choices=("none", "indirect", "direct", "enterprise")),
+    "attestation_formats": _formats,
     "attestation_roots": _roots,
     "mds_file": _text,
     "mds_root": _text,
     "mds_stale": partial(_choice, choices=("warn", "refuse")),
     "allowed_aaguids": _aaguids,
     "denied_aaguids": _aaguids,
+    "hints": _hints,
     "counter_policy": partial(_choice, choices=("device-bound", "always", "never")),
     "backup_policy": partial(_choice, choices=("upgrade", "fixed", "any")),
     "allow_cross_origin": _switch,

@@ -51,6 +51,9 @@ class PasskeyConfig:
     algorithms: tuple[int, ...] = (-7, -8, -257)
     #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
+    #: Formats of attestation statements that are liked best, best first: ``["packed", "tpm"]``. Authenticators need not
+    #: heed them. Only sent where attestation is asked for.
+    attestation_formats: tuple[str, ...] = ()
     #: Files with the certificates that attestation must lead to, by format: ``{"packed": ["roots.pem"]}``. They need
     #: not be roots. Then only authenticators below them can be registered.
     attestation_roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -66,6 +69,9 @@ class PasskeyConfig:
     allowed_aaguids: tuple[str, ...] = ()
     #: Models of authenticators that may not be registered.
     denied_aaguids: tuple[str, ...] = ()
+    #: Which kinds of authenticators browsers should show first, best first: ``client-device``, ``security-key``,
+    #: ``hybrid`` (a phone). They hint and shut nobody out: browsers that do not know them show all kinds.
+    hints: tuple[str, ...] = ()
     #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
     #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
     counter_policy: str = "device-bound"
@@ -201,6 +207,11 @@ def _check_together(config: PasskeyConfig) -> None:
         raise ConfigurationError(
             "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "
             "PASSKEY_ATTESTATION = 'direct'"
+        )
+    if config.attestation_formats and config.attestation == "none":
+        raise ConfigurationError(
+            "PASSKEY_ATTESTATION_FORMATS is set, but browsers are not asked for attestation. Write PASSKEY_ATTESTATION "
+            "= 'direct'"
         )
     if config.mds_file and not config.mds_root:
         raise ConfigurationError(
