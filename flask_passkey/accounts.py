@@ -44,6 +44,7 @@ class Hooks:
     describe_user: Callable[[Any], UserInfo] | None = None
     check_account: Callable[[Any], bool] | None = None
     other_sign_in_methods: Callable[[Any], bool] | None = None
+    extensions: Callable[[str, Any], Mapping[str, Any] | None] | None = None
     #: Hooks that take an argument more than they must.
     take_more: set[str] = field(default_factory=set, init=False)
 
@@ -174,6 +175,10 @@ class Accounts:
         """Ask the app whether an account of this name can be created; it decides again when it creates one."""
         self._required("create_user")  # now, not after the user has made a passkey for nothing
         return self._hooks.name_available is None or bool(self._hooks.name_available(name))
+
+    def extensions(self, purpose: str, user: Any) -> Any:
+        """Ask the app what it wants of WebAuthn extensions; nothing, unless it says so."""
+        return None if self._hooks.extensions is None else self._hooks.extensions(purpose, user)
 
     def has_other_way_in(self, user: Any) -> bool:
         """Ask the app whether this user can sign in without a passkey; no, unless it says so."""

@@ -27,6 +27,9 @@ NameAvailable = TypeVar("NameAvailable", bound=Callable[[str], bool | Awaitable[
 CanonicalName = TypeVar("CanonicalName", bound=Callable[[str], str | Awaitable[str]])
 DescribeUser = TypeVar("DescribeUser", bound=Callable[[Any], UserInfo | Awaitable[UserInfo]])
 CheckAccount = TypeVar("CheckAccount", bound=Callable[[Any], bool | Awaitable[bool]])
+Extensions = TypeVar(
+    "Extensions", bound=Callable[[str, Any], Mapping[str, Any] | None | Awaitable[Mapping[str, Any] | None]]
+)
 OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
 
 
@@ -107,6 +110,17 @@ class HookDecorators:
     def other_sign_in_methods(self, function: OtherSignInMethods) -> OtherSignInMethods:
         """Set ``(user) -> bool``: can they sign in without a passkey? If not, the last one cannot be deleted."""
         return self._set("other_sign_in_methods", function, "user")
+
+    def extensions(self, function: Extensions) -> Extensions:
+        """Set ``(purpose: str, user | None) -> dict | None``: what to ask of WebAuthn extensions, such as ``prf``.
+
+        It is called at the start of each ceremony, and returns the member ``extensions`` of its options in the JSON
+        form of section 9, with bytes as unpadded base64url text. ``purpose`` is ``sign-in``, ``step-up``,
+        ``registration``, ``sign-up`` or ``enrolment``. ``user`` is who gets a passkey or steps up; ``None`` in a
+        sign-in or sign-up, where nobody is known yet. What is answered is in ``extensions`` of
+        :class:`~flask_passkey.SignedIn` and :class:`~flask_passkey.Registered`.
+        """
+        return self._set("extensions", function, "purpose", "user")
 
     def _set(self, name: str, function: F, *arguments: str, more: str = "") -> F:
         """Keep a hook.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,9 @@ class SignedIn:
     #: ``platform`` (this device), ``cross-platform`` (a phone beside it, a security key), or ``None`` where the browser
     #: does not tell. Nobody signs it.
     authenticator_attachment: str | None = None
+    #: What was answered to the app's ``extensions`` hook, by name of the extension: plain JSON with bytes as base64url
+    #: text, checked for size and depth only. What was not asked for is not in it. It may be secret; it is kept nowhere.
+    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Registered:
     amr: tuple[str, ...] = ()
     #: As in :class:`SignedIn`.
     authenticator_attachment: str | None = None
+    #: As in :class:`SignedIn`, with ``credProps``, which is always asked for.
+    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 _signals = Namespace()
 
 #: A user signed in. ``user``, ``credential`` (:class:`~flask_passkey.CredentialRecord`), ``purpose``
-#: (``sign-in`` or ``step-up``), ``user_verified``, ``backed_up``, ``amr`` and ``authenticator_attachment`` (as in
-#: :class:`~flask_passkey.SignedIn`).
+#: (``sign-in`` or ``step-up``), ``user_verified``, ``backed_up``, ``amr``, ``authenticator_attachment`` and
+#: ``extensions`` (as in :class:`~flask_passkey.SignedIn`).
 signed_in = _signals.signal("passkey-signed-in")
 #: A passkey was added. ``user``, ``credential``, ``purpose`` (``registration``, ``sign-up`` or ``enrolment``),
-#: ``attestation_verified``, ``user_verified``, ``backed_up``, ``amr`` and ``authenticator_attachment`` (as in
-#: :class:`~flask_passkey.Registered`).
+#: ``attestation_verified``, ``user_verified``, ``backed_up``, ``amr``, ``authenticator_attachment`` and ``extensions``
+#: (as in :class:`~flask_passkey.Registered`).
 registered = _signals.signal("passkey-registered")
 #: A passkey was renamed. ``user``, ``credential``.
 renamed = _signals.signal("passkey-renamed")

@@ -22,13 +22,20 @@ import atheris
 with atheris.instrument_imports(include=["flask_passkey", "webauthn"], enable_loader_override=False):
     from rehearsal import CONFIG, begin_registration, browser, finish_registration, finish_sign_in, register
 
-    from flask_passkey.ceremonies import authentication
+    from flask_passkey.ceremonies import authentication, extensions
     from flask_passkey.ceremonies.authenticator_data import AuthenticatorData, read_attestation_object
     from flask_passkey.errors import Refusal
     from flask_passkey.testing import b64url_decode, b64url_encode
 
 #: A good response, and what finishes its ceremony with it or with another.
 Seed = tuple[Any, Callable[[Any], object]]
+#: Asked for in all of them, so that what is answered is read.
+EXTENSIONS = {
+    "prf": {"eval": {"first": "AQI"}},
+    "largeBlob": {},
+    "credentialProtectionPolicy": "userVerificationOptional",
+    "minPinLength": True,
+}
 SIGNED = ("clientDataJSON", "authenticatorData", "signature", "userHandle")
 
 
@@ -37,7 +44,7 @@ def registrations() -> list[Seed]:
     found: list[Seed] = []
     for kind in ("none", "packed", "packed-x5c"):
         for algorithm in (-7, -8, -257):
-            options, pending = begin_registration()
+            options, pending = extensions.ask(*begin_registration(), EXTENSIONS)
             authenticator = browser(algorithm=algorithm, attestation=kind)
             response = authenticator.create(options | {"attestation": "direct"})
             found.append((response, partial(finish_registration, pending)))
@@ -50,7 +57,7 @@ def sign_ins() -> list[Seed]:
     for algorithm in (-7, -8, -257):
         authenticator = browser(algorithm=algorithm)
         record = register(authenticator)
-        options, pending = authentication.begin(config=CONFIG)
+        options, pending = extensions.ask(*authentication.begin(config=CONFIG), EXTENSIONS)
         response = authenticator.get(options)
         found.append((response, partial(finish_sign_in, pending, record=record)))
     return found

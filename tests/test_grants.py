@@ -684,6 +684,11 @@ def test_people_are_told(site: App, told: Told) -> None:
         "credential": enrolled["credential"],
         "purpose": "enrolment",
         "attestation_verified": None,
+        "user_verified": True,
+        "backed_up": True,
+        "amr": ("swk", "user", "mfa"),
+        "authenticator_attachment": "platform",
+        "extensions": {"credProps": {"rk": True}},
     }
     assert not any(secret in repr(told.heard) for secret in (token, *codes))
 

@@ -25,6 +25,8 @@ PENDING = st.builds(
     display_name=st.text(),
     mediation=st.sampled_from(["", "conditional"]),
     allowed=st.lists(st.text()).map(tuple),
+    extensions=st.lists(st.text()).map(tuple),
+    app_id=st.text(),
     expires_at=st.floats(0, 1e12),
 )
 
@@ -43,6 +45,7 @@ def test_it_is_small() -> None:
     assert len(data) < 500 and b" " not in data
     assert set(json.loads(data)[1]) == {
         "purpose", "rp_id", "challenge", "user_verification", "user_handle", "name", "display_name", "expires_at",
+        "extensions",
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NoReturn
@@ -22,6 +22,7 @@ from ..credentials import CredentialRecord
 from ..encoding import base64url_encode
 from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
+from .extensions import outputs, used_app_id
 from .keys import known_algorithm
 from .pending import SIGN_IN, STEP_UP, PendingCeremony, mark
 from .person import Person
@@ -45,6 +46,8 @@ class Authenticated:
     person: Person
     #: What was accepted but should be known: ``counter-regressed``, ``backup-eligibility-changed``.
     events: tuple[str, ...] = ()
+    #: Outputs of the extensions that were asked for.
+    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def begin(
@@ -102,7 +105,8 @@ def read(pending: PendingCeremony, response: object, *, config: PasskeyConfig) -
     """
     read = AuthenticatorResponse.read(response)
     check_client_data(read.client_data_json, kind="webauthn.get", pending=pending, config=config)
-    check_rp_id(read.field("authenticatorData"), rp_id=pending.rp_id)
+    by_app_id = used_app_id(pending, read.json.get("clientExtensionResults"))
+    check_rp_id(read.field("authenticatorData"), rp_id=pending.app_id if by_app_id else pending.rp_id)
     if pending.allowed and mark(read.json["id"]) not in pending.allowed:
         raise ResponseRejected("the credential is not one this ceremony was begun for")
     return read
@@ -146,6 +150,7 @@ def finish(
         counter_must_grow=counter_must_grow(record, state, config),
         person=Person.read(data, response, uv_initialized=record.uv_initialized),
         events=tuple(events),
+        extensions=outputs(pending, response.json.get("clientExtensionResults"), data.extensions),
     )
 
 

@@ -29,6 +29,8 @@ class AuthenticatorData:
     credential_id: bytes = b""
     #: COSE_Key, as it came.
     public_key: bytes = b""
+    #: Extension outputs, a map in CBOR as it came; empty where there are none.
+    extensions: bytes = b""
 
     @classmethod
     def read(cls, data: bytes, *, items: int = 0) -> AuthenticatorData:
@@ -41,10 +43,15 @@ class AuthenticatorData:
         reader.take(32)  # the hash of the RP ID
         flags, sign_count = reader.take(1)[0], int.from_bytes(reader.take(4), "big")
         credential_id, public_key = _attested(reader) if flags & _AT else (b"", b"")
-        if flags & _ED:
-            reader.map("extension outputs")
+        extensions = reader.map("extension outputs") if flags & _ED else b""
         reader.end()
-        return cls(flags=flags, sign_count=sign_count, credential_id=credential_id, public_key=public_key)
+        return cls(
+            flags=flags,
+            sign_count=sign_count,
+            credential_id=credential_id,
+            public_key=public_key,
+            extensions=extensions,
+        )
 
     @property
     def user_present(self) -> bool:

@@ -52,6 +52,10 @@ class PendingCeremony(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     grant: str = ""
     #: What :func:`mark` makes of the credential IDs that may answer; empty for any.
     allowed: tuple[str, ...] = ()
+    #: Names of the extensions that were asked for.
+    extensions: tuple[str, ...] = ()
+    #: The FIDO AppID that a security key may have signed for instead of the RP ID; empty if none was asked for.
+    app_id: str = ""
     #: End of life in seconds since 1970, set by the store.
     expires_at: float = 0.0
 

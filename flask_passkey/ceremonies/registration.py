@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -35,6 +35,7 @@ from ..names import shown_name
 from .attestation import Claim, Trust, assess, check_model
 from .authentication import MAX_LISTED, descriptor
 from .authenticator_data import AttestationObject, read_attestation_object
+from .extensions import outputs
 from .keys import check_public_key
 from .pending import CONDITIONAL, ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
 from .person import Person
@@ -56,6 +57,8 @@ class Registration:
     attestation_verified: bool | None
     #: What the response says about the person.
     person: Person
+    #: Outputs of the extensions that were asked for.
+    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def begin(
@@ -98,6 +101,7 @@ def begin(
         name="" if user_id else name,
         display_name="" if user_id else display_name,
         mediation=CONDITIONAL if conditional else "",
+        extensions=tuple(options["extensions"]),
         grant=base64url_encode(grant),
         fields=dict(fields or {}),
     )
@@ -154,6 +158,7 @@ def finish(
         rejected = RegistrationRejected(exc.reason)
         rejected.setting = exc.setting
         raise rejected from exc
+    told = outputs(pending, read.json.get("clientExtensionResults"), attestation.data.extensions)
     record = CredentialRecord(
         id=verified.credential_id,
         public_key=attestation.data.public_key,
@@ -168,8 +173,10 @@ def finish(
         aaguid=verified.aaguid,
         created_at=now,
         algorithm=algorithm,
+        discoverable=_discoverable(told),
     )
-    return Registration(_with_attestation(record, read, config), attested, Person.read(attestation.data, read))
+    person = Person.read(attestation.data, read)
+    return Registration(_with_attestation(record, read, config), attested, person, told)
 
 
 def _read(
@@ -240,6 +247,13 @@ def _with_attestation(
         attestation_object=response.field("attestationObject"),
         attestation_client_data_json=response.client_data_json,
     )
+
+
+def _discoverable(extensions: Mapping[str, Any]) -> bool | None:
+    """Return what the client says of it by ``credProps`` (section 10.1.3); ``None`` if it says nothing."""
+    properties = extensions.get("credProps")
+    found = properties.get("rk") if isinstance(properties, dict) else None
+    return found if isinstance(found, bool) else None
 
 
 def _transports(value: object) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class Adding(Contract):
             algorithm=-257,
             attestation_object=bytes(range(256)),
             attestation_client_data_json=b'{"type":"webauthn.create"}',
+            discoverable=True,
             identity="2026-02-28T12:00:00+00:00",
         )
         self.add(repository, record)

@@ -51,6 +51,8 @@ class CredentialRecord:
     attestation_object: bytes | None = None
     #: Client data of the registration, where the app asked for attestation.
     attestation_client_data_json: bytes | None = None
+    #: Is it found without being named, so that its user need not say who they are? ``None`` if the client did not tell.
+    discoverable: bool | None = None
     #: What told the holder of ``user_id`` apart from others that may have it later, where the app says that.
     identity: str | None = None
 

@@ -10,6 +10,7 @@ from blinker import NamedSignal
 
 from .. import signals
 from ..accounts import Accounts, UserInfo
+from ..ceremonies import extensions
 from ..ceremonies.attestation import Metadata, Trust
 from ..ceremonies.pending import PendingCeremony
 from ..config import PasskeyConfig
@@ -115,7 +116,13 @@ class Parts:
         """Return what the audit log says of an account."""
         return {"user_id": info.id, "name": info.name if self.config.audit_names else ""}
 
-    def _begin(self, visitor: Visitor, options: dict[str, Any], pending: PendingCeremony) -> Begun:
+    def _begin(self, visitor: Visitor, options: dict[str, Any], pending: PendingCeremony, *, user: Any = None) -> Begun:
+        """Ask for the extensions that the app wants, and keep the ceremony.
+
+        :param user: whose ceremony it is, where that is known for sure.
+        """
+        wanted = extensions.inputs(self.accounts.extensions(pending.purpose, user))
+        options, pending = extensions.ask(options, pending, wanted)
         ceremony_id = self._pending.put(pending, secret=visitor.secrets[0], lifetime=self.config.lifetime)
         return Begun(ceremony_id, options)
 

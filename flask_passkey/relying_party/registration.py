@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from .. import signals
 from ..accounts import UserInfo
@@ -57,7 +58,7 @@ class Registration(Parts):
         info = allowed.info
         if conditional and visitor.conditional_user_id != info.id:
             raise FeatureOff("no passkey is on offer: call passkey.offer_passkey() after a password sign-in")
-        return self._begin_adding(visitor, info, allowed.records, conditional=conditional)
+        return self._begin_adding(visitor, visitor.user, info, allowed.records, conditional=conditional)
 
     def begin_enrolment(self, visitor: Visitor, *, grant: str) -> Begun:
         """Begin to add a passkey to the account of an enrolment grant (section 7.1). The grant is not spent by that.
@@ -69,13 +70,14 @@ class Registration(Parts):
         """
         found = self.grants.find(grant)
         _require_same_account(visitor, found.user_id)
-        _, info = self.accounts.load(found.user_id)
+        user, info = self.accounts.load(found.user_id)
         _require_holder(info, found)
-        return self._begin_adding(visitor, info, records_of(self.credentials, info), grant=found.token_hash)
+        return self._begin_adding(visitor, user, info, records_of(self.credentials, info), grant=found.token_hash)
 
     def _begin_adding(
         self,
         visitor: Visitor,
+        user: Any,
         info: UserInfo,
         records: Sequence[CredentialRecord],
         *,
@@ -95,7 +97,7 @@ class Registration(Parts):
             conditional=conditional,
             grant=grant,
         )
-        return self._begin(visitor, *begun)
+        return self._begin(visitor, *begun, user=user)
 
     def may_create_conditionally(self, visitor: Visitor) -> bool:
         """Tell whether the browser may be asked to make a passkey by itself.
@@ -178,7 +180,12 @@ class Registration(Parts):
         else:
             registered = self._create_account(visitor, pending, record)
         person = verified.person.members()
-        registered = replace(registered, attestation_verified=verified.attestation_verified, **person)
+        registered = replace(
+            registered,
+            attestation_verified=verified.attestation_verified,
+            extensions=verified.extensions,
+            **person,
+        )
         self.tell(
             signals.registered,
             registered.info,
@@ -186,6 +193,7 @@ class Registration(Parts):
             credential=registered.credential,
             purpose=pending.purpose,
             attestation_verified=registered.attestation_verified,
+            extensions=registered.extensions,
             **person,
         )
         return registered

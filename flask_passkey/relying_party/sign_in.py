@@ -62,7 +62,7 @@ class SignIn(Parts):
             raise CredentialNotFound("the account has no passkey to step up with")
         must_verify = user_verified or visitor.wants_verification
         begun = authentication.begin(config=self.config, user_id=info.id, allowed=allowed, must_verify=must_verify)
-        return self._begin(visitor, *begun)
+        return self._begin(visitor, *begun, user=visitor.user)
 
     def finish_sign_in(self, visitor: Visitor, ceremony_id: str, response: object) -> SignedIn:
         """Verify the response to a sign-in or step-up and store what it changed (section 7.2).
@@ -96,4 +96,5 @@ class SignIn(Parts):
         for event in verified.events:
             self.tell(_EVENTS[event], info, user=user, credential=verified.record)
         account = AccountState(info, record.user_handle, ids, self.config.rp_id)
-        return SignedIn(user, info, verified.record, account, pending.purpose, visitor, **verified.person.members())
+        told = {"extensions": verified.extensions, **verified.person.members()}
+        return SignedIn(user, info, verified.record, account, pending.purpose, visitor, **told)

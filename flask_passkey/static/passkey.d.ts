@@ -2,13 +2,21 @@
 
 /* 1. The ceremonies alone, named and called as in SimpleWebAuthn 13 */
 
+/** What the browser answered to extensions; all of it is optional. Bytes are unpadded base64url text. */
+export interface ExtensionResults {
+  credProps?: { rk?: boolean };
+  prf?: { enabled?: boolean; results?: { first: string; second?: string } };
+  largeBlob?: { supported?: boolean; blob?: string; written?: boolean };
+  [name: string]: any;
+}
+
 /** `credential.toJSON()` of a credential that was created. All binary values are unpadded base64url text. */
 export interface RegistrationResponseJSON {
   id: string;
   rawId: string;
   type: string;
   authenticatorAttachment?: string;
-  clientExtensionResults: Record<string, any>;
+  clientExtensionResults: ExtensionResults;
   response: {
     clientDataJSON: string;
     attestationObject: string;
@@ -25,7 +33,7 @@ export interface AuthenticationResponseJSON {
   rawId: string;
   type: string;
   authenticatorAttachment?: string;
-  clientExtensionResults: Record<string, any>;
+  clientExtensionResults: ExtensionResults;
   response: {
     clientDataJSON: string;
     authenticatorData: string;
@@ -189,7 +197,7 @@ export interface PasskeyCredential {
 /** What the browser reports besides the credential. `prf` results are secrets and never sent to the server. */
 export interface FromBrowser {
   authenticatorAttachment?: string;
-  clientExtensionResults: Record<string, any>;
+  clientExtensionResults: ExtensionResults;
 }
 
 export interface SignedIn extends FromBrowser {

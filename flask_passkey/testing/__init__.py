@@ -15,7 +15,14 @@ from __future__ import annotations
 
 from .attestation import AttestationAuthority
 from .authenticator import VirtualAuthenticator
-from .browser import BrowserError, EncodingError, InvalidStateError, NotAllowedError, SecurityError
+from .browser import (
+    BrowserError,
+    EncodingError,
+    InvalidStateError,
+    NotAllowedError,
+    NotSupportedError,
+    SecurityError,
+)
 from .ceremony import (
     AuthenticationBends,
     AuthenticationCeremony,
@@ -40,6 +47,7 @@ __all__ = [
     "Flags",
     "InvalidStateError",
     "NotAllowedError",
+    "NotSupportedError",
     "Refused",
     "RegistrationBends",
     "RegistrationCeremony",

@@ -18,6 +18,7 @@ from .browser import InvalidStateError, NotAllowedError
 from .ceremony import AuthenticationBends, AuthenticationCeremony, Flags, RegistrationBends, RegistrationCeremony
 from .credential import VirtualCredential
 from .encoding import b64url_encode
+from .extensions import SUPPORTED, created, known, used
 from .keys import ALGORITHMS, ES256, RS256, cose_map, generate_key
 
 NO_AAGUID = "00000000-0000-0000-0000-000000000000"
@@ -106,6 +107,10 @@ class VirtualAuthenticator(SignalAPI):
     #: Its answer when options ask for attestation: nothing, a statement signed with the credential's own key, or one
     #: with a certificate below :attr:`attestation_root`.
     attestation: Literal["none", "packed", "packed-x5c"] = "none"
+    #: Extensions that it and its browser have.
+    extensions: Sequence[str] = SUPPORTED
+    #: Shortest PIN that it takes, as ``minPinLength`` tells.
+    min_pin_length: int = 4
     #: Origins in the ``/.well-known/webauthn`` of the relying party.
     related_origins: Sequence[str] = ()
     #: Use one key for all RSA credentials of the process: a new one takes about a tenth of a second.
@@ -168,7 +173,14 @@ class VirtualAuthenticator(SignalAPI):
         credential = credential or self._find(rp_id, inner.get("allowCredentials", ()))
         verified = self._ask_user(inner)
         credential.sign_count += self.sign_count_step
-        return self._authentication(credential, rp_id, challenge=challenge, verified=verified).run(bends)
+        ceremony = self._authentication(credential, rp_id, challenge=challenge, verified=verified)
+        is_list = bool(inner.get("allowCredentials"))
+        ceremony.client_extension_results = used(self._asked(inner), credential, is_list=is_list)
+        return ceremony.run(bends)
+
+    def _asked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the extensions that were asked for and are there."""
+        return known(options.get("extensions") or {}, self.extensions)
 
     def _new_credential(self, options: Mapping[str, Any]) -> VirtualCredential:
         rp, user = browser.required(options, "rp"), browser.required(options, "user")
@@ -226,16 +238,17 @@ class VirtualAuthenticator(SignalAPI):
         self, options: Mapping[str, Any], credential: VirtualCredential, *, challenge: bytes, verified: bool
     ) -> RegistrationCeremony:
         gives_attestation = self._gives_attestation(options.get("attestation", "none"))
-        results = options.get("extensions", {}).get("credProps") is True
+        client, signed = created(self._asked(options), credential, min_pin_length=self.min_pin_length)
         return RegistrationCeremony(
             credential=credential,
             client_data=self._client_data("webauthn.create", challenge),
             rp_id_hash=sha256(credential.rp_id.encode()).digest(),
-            flags=_flags(credential, verified=verified) | Flags.AT,
+            flags=_flags(credential, verified=verified) | Flags.AT | (Flags.ED if signed else Flags(0)),
             sign_count=credential.sign_count,
             credential_id=credential.id,
             authenticator_attachment=self.authenticator_attachment,
-            client_extension_results={"credProps": {"rk": credential.is_resident_credential}} if results else {},
+            extensions=signed,
+            client_extension_results=client,
             aaguid=self.aaguid,
             public_key=cose_map(credential.private_key),
             transports=sorted(self.transports),

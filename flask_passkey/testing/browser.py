@@ -26,6 +26,10 @@ class InvalidStateError(BrowserError):
     """The authenticator already holds a credential of ``excludeCredentials``."""
 
 
+class NotSupportedError(BrowserError):
+    """An extension was asked for something that it does not do in this ceremony."""
+
+
 class SecurityError(BrowserError):
     """The RP ID does not belong to the page's origin."""
 

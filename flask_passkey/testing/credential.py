@@ -31,6 +31,10 @@ class VirtualCredential:
     backup_state: bool = True
     #: Is it discoverable, that is found without being named in ``allowCredentials``?
     is_resident_credential: bool = True
+    #: The secret of ``prf``.
+    prf_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    #: What ``largeBlob`` keeps; ``None`` for nothing.
+    large_blob: bytes | None = None
     user_name: str = ""
     user_display_name: str = ""
 

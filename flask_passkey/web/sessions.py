@@ -86,6 +86,7 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
             backed_up=outcome.backed_up,
             amr=outcome.amr,
             authenticator_attachment=outcome.authenticator_attachment,
+            extensions=outcome.extensions,
         )
     return added
 

@@ -97,6 +97,11 @@ def check_account(user: User) -> bool:
     return user.number >= 0
 
 
+@passkey.extensions
+def extensions(purpose: str, user: User | None) -> dict[str, Any] | None:
+    return None if user is None else {"minPinLength": purpose == "registration"}
+
+
 @passkey.other_sign_in_methods
 def other_sign_in_methods(user: User) -> bool:
     return False

@@ -67,6 +67,11 @@ def check_account(user: object) -> UserInfo:
     return UserInfo(id=str(user), name="", display_name="")
 
 
+@passkey.extensions  # wrong
+def extensions(purpose: str) -> dict[str, bool]:
+    return {"minPinLength": purpose == "registration"}
+
+
 @passkey.other_sign_in_methods  # wrong
 def other_sign_in_methods(user: object, method: str) -> bool:
     return bool(user and method)

@@ -97,6 +97,7 @@ passkey_credential = Table(
     Column("algorithm", Integer, nullable=False),
     Column("attestation_object", LargeBinary(_LONG)),
     Column("attestation_client_data_json", LargeBinary(_LONG)),
+    Column("discoverable", Boolean),
     Column("identity", String(255)),
     **_CHARSET,
 )
