@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -30,7 +31,8 @@ from .relying_party import RelyingParty
 from .state import State, current, keep
 from .trust import load_trust
 from .visitor import Visitor
-from .web import flask_login, http, rows, schemas, sessions, views
+from .web import flask_login, http, routing, rows, schemas, sessions
+from .web.routing import Place
 from .web.rows import PasskeyRow
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,11 @@ class Passkey(HookDecorators):
     :param credentials: where credentials are kept; by default SQLAlchemy on ``PASSKEY_DATABASE_URI``, which is
         ``passkey.sqlite3`` in the instance folder unless set.
     :param ceremony_store: where pending ceremonies are kept; by default in the store behind Flask-Session.
+    :param blueprint_name: the name of the routes' blueprint, for apps that have another one ``passkey``. Endpoints such
+        as ``passkey.static`` begin with it.
+    :param host: where the routes are, for apps with ``host_matching``: ``"accounts.example.com"``, with the port unless
+        it is the scheme's own.
+    :param subdomain: where the routes are, for apps with ``subdomain_matching``: ``"accounts"``.
     """
 
     def __init__(
@@ -53,9 +60,13 @@ class Passkey(HookDecorators):
         *,
         credentials: CredentialRepository | None = None,
         ceremony_store: CeremonyStore | None = None,
+        blueprint_name: str = "passkey",
+        host: str | None = None,
+        subdomain: str | None = None,
     ) -> None:
         self._credentials = credentials
         self._ceremony_store = ceremony_store
+        self._place = Place(blueprint_name=blueprint_name, host=host, subdomain=subdomain)
         self._hooks = Hooks()
         if app is not None:
             self.init_app(app)
@@ -66,30 +77,39 @@ class Passkey(HookDecorators):
         *,
         credentials: CredentialRepository | None = None,
         ceremony_store: CeremonyStore | None = None,
+        blueprint_name: str | None = None,
+        host: str | None = None,
+        subdomain: str | None = None,
     ) -> None:
         """Check the app's configuration and add the routes. Flask-Session may be set up before or after.
 
         :param credentials: where this app's credentials are kept.
         :param ceremony_store: where this app's pending ceremonies are kept.
+        :param blueprint_name: the name of this app's blueprint.
+        :param host: where this app's routes are.
+        :param subdomain: where this app's routes are.
         :raises ConfigurationError: with the key and the line to write.
         :raises RuntimeError: the app has this extension already.
         """
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
+        given = {"blueprint_name": blueprint_name, "host": host, "subdomain": subdomain}
+        place = replace(self._place, **{name: value for name, value in given.items() if value is not None})
+        routing.check(app, config, place)
         credentials = credentials or self._credentials
         credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or wiring.sqlite(app))
         store = wiring.store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
-        state = self._make_state(app, config, credentials, store)
-        wiring.add_well_known(app, config)
+        state = self._make_state(app, config, credentials, store, place.blueprint_name)
+        routing.add_well_known(app, config, place)
         app.extensions["passkey"] = self
         keep(app, state)
-        app.register_blueprint(views.blueprint, url_prefix=config.url_prefix or None)
+        blueprint = routing.add_routes(app, config, place)
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
-        wiring.prepare_requests(app, config, store)
+        wiring.prepare_requests(app, config, store, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
             app.cli.add_command(passkey)
         flask_login.connect(app)
@@ -100,6 +120,7 @@ class Passkey(HookDecorators):
         config: PasskeyConfig,
         credentials: CredentialRepository,
         store: Callable[[], CeremonyStore],
+        blueprint_name: str,
     ) -> State:
         accounts = Accounts(
             self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
@@ -113,7 +134,7 @@ class Passkey(HookDecorators):
             secret=wiring.secret(app, config),
             sender=app,
         )
-        return State(config, accounts, party)
+        return State(config, accounts, party, blueprint_name)
 
     # The parts of the current app
 

@@ -20,8 +20,15 @@ class State:
     config: PasskeyConfig
     accounts: Accounts
     relying_party: RelyingParty
+    #: Under which name the app has our blueprint.
+    blueprint_name: str
     #: When the log may warn again of a setting that is probably wrong, by its name; of a clock that only runs forward.
     warned: dict[str, float] = field(default_factory=dict)
+
+    def route_of(self, endpoint: str | None) -> str | None:
+        """Return which of our routes an endpoint is, without the blueprint's name; ``None`` for one of others."""
+        blueprint, _, route = (endpoint or "").rpartition(".")
+        return route if blueprint == self.blueprint_name else None
 
 
 def keep(app: Flask, state: State) -> None:
@@ -34,5 +41,13 @@ def current() -> State:
 
     :raises KeyError: the app has no Passkey extension.
     """
-    state: State = current_app.extensions[_KEY]
+    return of(current_app)
+
+
+def of(app: Flask) -> State:
+    """Return the state of an app.
+
+    :raises KeyError: it has no Passkey extension.
+    """
+    state: State = app.extensions[_KEY]
     return state

@@ -9,7 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
@@ -23,7 +23,7 @@ from .pending import (
     require_rotation,
     store_for,
 )
-from .web import cookies, ended, others, outage, sessions, views
+from .web import cookies, ended, others, outage, sessions
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +63,14 @@ def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[
     return store
 
 
-def prepare_requests(app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore]) -> None:
+def prepare_requests(
+    app: Flask, config: PasskeyConfig, store: Callable[[], CeremonyStore], blueprint: Blueprint
+) -> None:
     """Come to terms with all other extensions when a request comes, for then they are there for sure."""
     inner = app.wsgi_app
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
-        others.exempt_from_csrf(app, views.blueprint)
+        others.exempt_from_csrf(app, blueprint)
         others.answer_refusals(app)
         environ[ended.SERVED] = True
         if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
@@ -110,26 +112,3 @@ def secret(app: Flask, config: PasskeyConfig) -> bytes:
 def sqlite(app: Flask) -> str:
     """Return the URL of the embedded default, in the instance folder."""
     return f"sqlite:///{Path(app.instance_path, 'passkey.sqlite3')}"
-
-
-def add_well_known(app: Flask, config: PasskeyConfig) -> None:
-    """Add the well-known documents that settings ask for, at the site root.
-
-    :raises ConfigurationError: the app has such a route itself, so that only one of both would be served.
-    """
-    for setting, path, endpoint, view in (
-        ("related_origins", "webauthn", "passkey_related_origins", views.related_origins),
-        ("endpoints", "passkey-endpoints", "passkey_endpoints", views.passkey_endpoints),
-        ("android_apps", "assetlinks.json", "passkey_android_apps", views.android_apps),
-        ("apple_apps", "apple-app-site-association", "passkey_apple_apps", views.apple_apps),
-    ):
-        rule = f"/.well-known/{path}"
-        if not getattr(config, setting):
-            continue
-        if any(known.rule == rule for known in app.url_map.iter_rules()):
-            key = f"PASSKEY_{setting.upper()}"
-            raise ConfigurationError(
-                f"The app has a route {rule} itself, and {key} has another document for it. Leave {key} out, or write "
-                f"{key} = {getattr(config, setting)!r} and delete the route."
-            )
-        app.add_url_rule(rule, endpoint, view)

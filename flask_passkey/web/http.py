@@ -130,7 +130,7 @@ def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
     cause = loggable(refusal.__cause__) if refusal.__cause__ and level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    audit = {"action": (request.endpoint or "").removeprefix("passkey.")}
+    audit = {"action": current().route_of(request.endpoint) or request.endpoint or ""}
     signals.send(signals.refused, app, audit=audit, error=refusal, correlation_id=correlation_id)
     return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
 

@@ -24,6 +24,7 @@ from ..errors import (
     TooManyRequests,
 )
 from ..logs import summary
+from ..state import current
 from .http import refuse
 
 _KINDS: dict[int, type[Refusal]] = {
@@ -39,7 +40,7 @@ _KINDS: dict[int, type[Refusal]] = {
     429: TooManyRequests,
     503: CredentialStoreUnavailable,
 }
-_CSRF = "Our routes need no token. Write: if request.blueprint != 'passkey': csrf.protect()"
+_CSRF = "Our routes need no token. Write: if request.blueprint != {!r}: csrf.protect()"
 
 
 # Errors on our routes
@@ -106,7 +107,7 @@ def _refusal_for(error: HTTPException, code: int) -> Refusal:
     refusal.__cause__ = original
     if type(error).__name__ == "CSRFError":
         # They are exempt from the extension's own check, so it is one of the app's.
-        refusal.reason += f" {_CSRF}"
+        refusal.reason += f" {_CSRF.format(current().blueprint_name)}"
         refusal.setting = "csrf"
     return refusal
 

@@ -19,6 +19,7 @@ from werkzeug.routing import RequestRedirect
 from ..errors import CeremonyStoreUnavailable
 from ..logs import loggable
 from ..pending import MARK
+from ..state import of
 from .http import refuse
 
 _UNAVAILABLE = "passkey.session_unavailable"
@@ -82,7 +83,7 @@ def _is_ours(app: Flask, request: Request) -> bool:
         rule, _ = app.create_url_adapter(request).match(return_rule=True)  # type: ignore[union-attr]
     except (HTTPException, RequestRedirect):
         return False
-    return str(rule.endpoint).startswith("passkey.")
+    return of(app).route_of(rule.endpoint) is not None
 
 
 def _drop_odd_id(app: Flask, request: Request) -> None:

@@ -49,7 +49,7 @@ def list_passkeys() -> list[PasskeyRow]:
 
 def icon_url(aaguid: str, theme: str) -> str:
     """Return the address of a provider's icon."""
-    return url_for("passkey.provider_icon", aaguid=aaguid, theme=theme)
+    return url_for(f"{current().blueprint_name}.provider_icon", aaguid=aaguid, theme=theme)
 
 
 def _row(record: CredentialRecord, current_id: bytes | None) -> PasskeyRow:

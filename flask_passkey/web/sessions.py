@@ -276,8 +276,9 @@ def _end_if_left(opened: Any) -> None:
     if not kept:
         return
     # Our own routes look by themselves, and nobody is signed out by a file.
-    endpoint, accounts = request.endpoint or "", current().accounts
-    if not accounts.has_own_current or endpoint.startswith("passkey.") or endpoint.endswith("static"):
+    state, endpoint = current(), request.endpoint or ""
+    accounts = state.accounts
+    if not accounts.has_own_current or state.route_of(endpoint) is not None or endpoint.endswith("static"):
         return
     try:
         user = accounts.current()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, has_request_context, request
+from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
 
 from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
@@ -17,7 +18,24 @@ from .rows import icon_url
 #: The most passkeys that can be deleted by one request.
 MAX_BATCH = 100
 
-blueprint = Blueprint("passkey", __name__, static_folder="../static", static_url_path="/passkey/static")
+#: The variables in our rules; others are in the host of the app, as in ``<tenant>.example.com``.
+_VARIABLES = frozenset(("credential_id", "aaguid", "theme", "filename"))
+_HOST_VALUES = "passkey.host_values"
+
+
+class _SetupState(BlueprintSetupState):
+    def add_url_rule(self, *args: Any, **options: Any) -> None:
+        super().add_url_rule(*args, host=self.options.get("host"), **options)
+
+
+class _Blueprint(Blueprint):
+    """A blueprint that can be registered for one host; Flask's can for a subdomain."""
+
+    def make_setup_state(self, app: Any, options: dict[str, Any], first_registration: bool = False) -> _SetupState:
+        return _SetupState(self, app, options, first_registration)
+
+
+blueprint = _Blueprint("passkey", __name__, static_folder="../static", static_url_path="/passkey/static")
 
 
 # Sign-in and step-up
@@ -190,9 +208,27 @@ def apple_apps() -> Response:
 @blueprint.before_request
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
-    if request.endpoint not in ("passkey.static", "passkey.provider_icon"):
-        http.refuse_cross_site(current().config)
+    state = current()
+    if state.route_of(request.endpoint) not in ("static", "provider_icon"):
+        http.refuse_cross_site(state.config)
         outage.require_available()
+
+
+@blueprint.url_value_preprocessor
+def take_host_values(_: str | None, values: dict[str, Any] | None) -> None:
+    """Keep the variable parts of a host from the views."""
+    kept = {name: values.pop(name) for name in values.keys() - _VARIABLES} if values else {}
+    if kept:
+        request.environ[_HOST_VALUES] = kept
+
+
+@blueprint.url_defaults
+def add_host_values(endpoint: str, values: dict[str, Any]) -> None:
+    """Put the variable parts of the current host into addresses of our routes."""
+    if has_request_context():
+        for name, value in ((request.view_args or {}) | request.environ.get(_HOST_VALUES, {})).items():
+            if name not in _VARIABLES and current_app.url_map.is_endpoint_expecting(endpoint, name):
+                values.setdefault(name, value)
 
 
 blueprint.register_error_handler(Exception, others.handle_error)

@@ -1,0 +1,152 @@
+"""Where the routes are: the blueprint's name, and the host or subdomain in apps that tell those apart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask
+from werkzeug.routing import Rule
+
+from ..config import PasskeyConfig
+from ..errors import ConfigurationError
+from . import views
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an app has our routes."""
+
+    blueprint_name: str = "passkey"
+    host: str | None = None
+    subdomain: str | None = None
+
+
+def check(app: Flask, config: PasskeyConfig, place: Place) -> None:
+    """Refuse a place where no request would find the routes.
+
+    :raises ConfigurationError: with the line to write.
+    """
+    _check_name(app, place.blueprint_name)
+    if app.url_map.host_matching:
+        _check_host(config, place)
+    elif place.host is not None:
+        raise ConfigurationError(
+            f"host={place.host!r} has no effect, as the app does not tell hosts apart. Leave it out, or write "
+            f"Flask(__name__, host_matching=True, static_host={place.host!r})"
+        )
+    elif place.subdomain:
+        _check_subdomain(app, config, place.subdomain)
+    elif app.subdomain_matching:
+        _warn_without_subdomain(app, config)
+
+
+def _check_name(app: Flask, name: str) -> None:
+    if not name or "." in name:
+        raise ConfigurationError(
+            f"blueprint_name is {name!r}, and names of blueprints have no dot. Write blueprint_name='webauthn'"
+        )
+    if name in app.blueprints:
+        raise ConfigurationError(
+            f"The app has a blueprint {name!r} already. Write Passkey(app, blueprint_name='webauthn'), and "
+            "url_for('webauthn.static', filename='passkey.js')"
+        )
+
+
+def _check_host(config: PasskeyConfig, place: Place) -> None:
+    if not place.host:
+        host = urlsplit(config.origins[0]).netloc
+        raise ConfigurationError(
+            "The app tells hosts apart (host_matching), and Flask-Passkey is told none. Write "
+            f"Passkey(app, host={host!r})"
+        )
+    if place.subdomain is not None:
+        raise ConfigurationError(
+            f"subdomain={place.subdomain!r} has no effect in an app with host_matching. Write host={place.host!r} only"
+        )
+
+
+def _check_subdomain(app: Flask, config: PasskeyConfig, subdomain: str) -> None:
+    if not app.subdomain_matching:
+        raise ConfigurationError(
+            f"subdomain={subdomain!r} finds no request, as the app does not tell subdomains apart. Write "
+            "Flask(__name__, subdomain_matching=True)"
+        )
+    if not app.config.get("SERVER_NAME"):
+        raise ConfigurationError(
+            f"subdomain={subdomain!r} is below SERVER_NAME, which is not set. Write SERVER_NAME = {config.rp_id!r}"
+        )
+
+
+def _warn_without_subdomain(app: Flask, config: PasskeyConfig) -> None:
+    """Warn of routes where none of the pages are; with pages on another origin than the routes that can be meant."""
+    server = _server(app)
+    hosts = [urlsplit(origin).hostname or "" for origin in config.origins]
+    below = [host.removesuffix(f".{server}") for host in hosts if host.endswith(f".{server}")]
+    if server and server not in hosts and below:
+        log.warning(
+            "The routes are at %s, and pages only at %s. If those should have them, write Passkey(app, subdomain=%r)",
+            server,
+            ", ".join(hosts),
+            below[0],
+        )
+
+
+def _server(app: Flask) -> str:
+    return str(app.config.get("SERVER_NAME") or "").partition(":")[0]
+
+
+def add_routes(app: Flask, config: PasskeyConfig, place: Place) -> Blueprint:
+    """Add the routes; return the blueprint, which is this app's only."""
+    blueprint = copy(views.blueprint)
+    blueprint.name = place.blueprint_name
+    app.register_blueprint(blueprint, url_prefix=config.url_prefix or None, host=place.host, subdomain=place.subdomain)
+    return blueprint
+
+
+def add_well_known(app: Flask, config: PasskeyConfig, place: Place) -> None:
+    """Add the well-known documents that settings ask for, at the site root.
+
+    :raises ConfigurationError: the app has such a route itself, so that only one of both would be served.
+    """
+    for setting, path, endpoint, view in (
+        ("related_origins", "webauthn", "passkey_related_origins", views.related_origins),
+        ("endpoints", "passkey-endpoints", "passkey_endpoints", views.passkey_endpoints),
+        ("android_apps", "assetlinks.json", "passkey_android_apps", views.android_apps),
+        ("apple_apps", "apple-app-site-association", "passkey_apple_apps", views.apple_apps),
+    ):
+        if not getattr(config, setting):
+            continue
+        rule = f"/.well-known/{path}"
+        for where in _well_known_places(app, config, place):
+            if any(known.rule == rule and _is_at(known, where) for known in app.url_map.iter_rules()):
+                key = f"PASSKEY_{setting.upper()}"
+                raise ConfigurationError(
+                    f"The app has a route {rule} itself, and {key} has another document for it. Leave {key} out, or "
+                    f"write {key} = {getattr(config, setting)!r} and delete the route."
+                )
+            app.add_url_rule(rule, endpoint, view, **where)
+
+
+def _is_at(rule: Rule, where: dict[str, Any]) -> bool:
+    return all((getattr(rule, name) or "") == (value or "") for name, value in where.items())
+
+
+def _well_known_places(app: Flask, config: PasskeyConfig, place: Place) -> Iterator[dict[str, Any]]:
+    """Yield where the documents are: where the routes are, and at the RP ID, where browsers look for them."""
+    rp_id = config.rp_id
+    if app.url_map.host_matching:
+        yield from ({"host": host} for host in dict.fromkeys((place.host, rp_id)))
+        return
+    yield {"subdomain": place.subdomain}
+    server = _server(app)
+    if place.subdomain and (rp_id == server or rp_id.endswith(f".{server}")):
+        at_rp_id = rp_id.removesuffix(server).rstrip(".")
+        if at_rp_id != place.subdomain:
+            yield {"subdomain": at_rp_id}
