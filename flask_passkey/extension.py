@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -94,14 +93,15 @@ class Passkey(HookDecorators):
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
-        given = {"blueprint_name": blueprint_name, "host": host, "subdomain": subdomain}
-        place = replace(self._place, **{name: value for name, value in given.items() if value is not None})
+        place = self._place.but(blueprint_name=blueprint_name, host=host, subdomain=subdomain)
         routing.check(app, config, place)
         credentials = credentials or self._credentials
         credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or wiring.sqlite(app))
         store = wiring.store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
+        check_databases = wiring.databases_of(app, credentials)
+        check_databases()
         state = self._make_state(app, config, credentials, store, place.blueprint_name)
         routing.add_well_known(app, config, place)
         app.extensions["passkey"] = self
@@ -109,7 +109,7 @@ class Passkey(HookDecorators):
         blueprint = routing.add_routes(app, config, place)
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
-        wiring.prepare_requests(app, config, store, blueprint)
+        wiring.prepare_requests(app, config, store, check_databases, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
             app.cli.add_command(passkey)
         flask_login.connect(app)

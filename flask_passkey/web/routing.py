@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,10 @@ class Place:
     blueprint_name: str = "passkey"
     host: str | None = None
     subdomain: str | None = None
+
+    def but(self, **given: str | None) -> Place:
+        """Return this place with what is given instead."""
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
 def check(app: Flask, config: PasskeyConfig, place: Place) -> None:

@@ -9,6 +9,7 @@
     driver.py        single statements on SQLite, without SQLAlchemy's execution
     failures.py      which errors are worth another try
     engines.py       our own engine for a database URL
+    files.py         SQLite files that the app's session has open, too
     tables.py        the tables
     inspection.py    how the tables in a database differ from ours
     deletion.py      passkeys that go with the row of their account

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, update
 from sqlalchemy.exc import DBAPIError
 
+from . import files
 from .driver import Driver
-from .tables import metadata
+from .tables import metadata, passkey_user
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
@@ -23,6 +24,8 @@ SINGLE_STATEMENTS = "passkey_single_statements"
 DRIVER = "passkey_driver"
 #: Attempts after serialization failures and deadlocks.
 _ATTEMPTS = 10
+#: What a session is asked about that has several engines: where do you write this table?
+_WHERE = {"clause": update(passkey_user)}
 
 
 class Savepoint(Protocol):
@@ -68,6 +71,9 @@ class Connections(Protocol):
 
     def close(self) -> None:
         """Close idle connections."""
+
+    def check_beside(self, db: Any) -> None:
+        """Refuse what cannot work beside the app's Flask-SQLAlchemy or Flask-SQLAlchemy-Lite."""
 
 
 class EngineConnections:
@@ -143,14 +149,25 @@ class EngineConnections:
     def close(self) -> None:
         self._engine().dispose()
 
+    def check_beside(self, db: Any) -> None:
+        try:
+            engine = self._engine()
+        except Exception:  # the app's function may need a request
+            return
+        files.check(engine, db)
+
 
 class SessionConnections:
     """The connection of the app's session; commit and rollback include all that the app has in the session.
 
+    A session that has several engines, for binds or replicas, says on which it writes our tables; there everything is
+    done, reads too.
+
     :param session: the session, or a registry of sessions: a function that returns the one to use now.
     """
 
-    def __init__(self, session: Session | scoped_session[Any], *, create: bool) -> None:
+    def __init__(self, session: Session | scoped_session[Any] | Callable[[], Session], *, create: bool) -> None:
+        self._given = session
         self._session: Callable[[], Session] = session if callable(session) else lambda: session
         self._create = create
         self._ready: WeakSet[Engine] = WeakSet()
@@ -163,10 +180,10 @@ class SessionConnections:
     def begin(self, *, write: bool) -> Iterator[Connection]:
         session = self._session()
         try:
-            engine = session.get_bind().engine
+            engine = session.get_bind(**_WHERE).engine
             if self._create and engine not in self._ready:
                 self._create_first(session, engine)
-            yield session.connection()
+            yield self._connection(session)
             if write:
                 session.commit()
                 self._ready.add(engine)
@@ -180,7 +197,7 @@ class SessionConnections:
 
     def current(self, connection: Connection) -> Connection:
         # A hook may have committed the session, which then has another connection.
-        return self._session().connection()
+        return self._connection(self._session())
 
     def savepoint(self, connection: Connection) -> Savepoint:
         return self._session().begin_nested()
@@ -204,13 +221,20 @@ class SessionConnections:
     def close(self) -> None:
         """Do nothing: the session is the app's."""
 
+    def check_beside(self, db: Any) -> None:
+        files.refuse_one_session(self._given, db)
+
+    @staticmethod
+    def _connection(session: Session) -> Connection:
+        return session.connection(bind_arguments=dict(_WHERE))
+
     def _create_first(self, session: Session, engine: Engine) -> None:
         """Create the tables before the first use, without ending the app's transaction, if there is one.
 
         Tables created in that transaction are gone if it is rolled back, so check again until it is committed.
         """
         was_open = session.in_transaction()
-        _create_during_transaction(session.connection())
+        _create_during_transaction(self._connection(session))
         if not was_open:
             session.commit()
         if not was_open or engine.dialect.name != "sqlite":

@@ -58,13 +58,15 @@ class SQLCredentialRepository:
         SQLCredentialRepository.from_uri("postgresql+psycopg://…")
         SQLCredentialRepository(engine)                      # your engine, or a function that returns it
         SQLCredentialRepository(session=db.session)          # Flask-SQLAlchemy's, or any Session
+        SQLCredentialRepository(session=lambda: db.session)  # Flask-SQLAlchemy-Lite's: the current one
 
     **With a session** everything happens in the session's transaction. A write outside :meth:`transaction` and the
     end of the outermost :meth:`transaction` call ``session.commit()``; any error calls ``session.rollback()``. Both
     include all that the app has in the session. Reads leave its transaction open.
 
     :param engine: an engine, or a function that returns the one to use now; nothing connects before the first call.
-    :param session: a session, or a registry of sessions, instead of an engine.
+    :param session: a session, a registry of sessions, or a function that returns the one to use now, instead of an
+        engine. With several engines behind it, everything is done where the session writes ``passkey_user``.
     :param create_tables: create missing tables on first use. Switch it off when migrations create them.
     """
 
@@ -72,7 +74,7 @@ class SQLCredentialRepository:
         self,
         engine: Engine | Callable[[], Engine] | None = None,
         *,
-        session: Session | scoped_session[Any] | None = None,
+        session: Session | scoped_session[Any] | Callable[[], Session] | None = None,
         create_tables: bool = True,
     ) -> None:
         self._connections: Connections
@@ -126,6 +128,14 @@ class SQLCredentialRepository:
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""
         self._connections.close()
+
+    def check_beside(self, db: Any) -> None:
+        """Refuse what cannot work beside the app's own connections to its databases, in its context.
+
+        :param db: Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
+        :raises ConfigurationError: with the line to write.
+        """
+        self._connections.check_beside(db)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
