@@ -11,7 +11,7 @@ from .credentials import (
     GrantRepository,
     MemoryCredentialRepository,
 )
-from .credentials.sql import SQLCredentialRepository, delete_with, metadata
+from .credentials.sql import SQLCredentialRepository, add_tables_to, delete_with, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .grants import Invitation
@@ -42,6 +42,7 @@ __all__ = [
     "SignedIn",
     "UserInfo",
     "Visitor",
+    "add_tables_to",
     "android_origin",
     "delete_with",
     "metadata",

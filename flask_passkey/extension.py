@@ -20,6 +20,7 @@ from .cli import passkey
 from .config import PasskeyConfig
 from .credentials import CredentialRepository, GrantRecord
 from .credentials.sql import SQLCredentialRepository
+from .databases import Databases
 from .errors import CredentialStoreUnavailable, Misconfigured, Refusal
 from .grants import Invitation
 from .hooks import HookDecorators
@@ -100,8 +101,8 @@ class Passkey(HookDecorators):
         store = wiring.store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
-        check_databases = wiring.databases_of(app, credentials)
-        check_databases()
+        databases = Databases(app, credentials)
+        databases.check()
         state = self._make_state(app, config, credentials, store, place.blueprint_name)
         routing.add_well_known(app, config, place)
         app.extensions["passkey"] = self
@@ -109,7 +110,7 @@ class Passkey(HookDecorators):
         blueprint = routing.add_routes(app, config, place)
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
-        wiring.prepare_requests(app, config, store, check_databases, blueprint)
+        wiring.prepare_requests(app, config, store, databases, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
             app.cli.add_command(passkey)
         flask_login.connect(app)

@@ -14,6 +14,7 @@ from flask import Blueprint, Flask
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
 from .credentials.sql import SQLCredentialRepository
+from .databases import Databases
 from .errors import ConfigurationError
 from .pending import (
     CeremonyStore,
@@ -63,36 +64,11 @@ def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[
     return store
 
 
-def databases_of(app: Flask, credentials: CredentialRepository) -> Callable[[], None]:
-    """Return what refuses credentials that cannot work beside the app's Flask-SQLAlchemy, once that is there."""
-    if not isinstance(credentials, SQLCredentialRepository):
-        return lambda: None
-    check_beside = cache(credentials.check_beside)
-
-    def check() -> None:
-        db = app.extensions.get("sqlalchemy")
-        if db is not None and not _in_event_loop():
-            with app.app_context():
-                check_beside(db)
-
-    return check
-
-
-def _in_event_loop() -> bool:
-    """Tell whether an event loop runs here: in it no context can end whose teardown is a coroutine."""
-    import asyncio
-
-    try:
-        return asyncio.get_running_loop() is not None
-    except RuntimeError:
-        return False
-
-
 def prepare_requests(
     app: Flask,
     config: PasskeyConfig,
     store: Callable[[], CeremonyStore],
-    check_databases: Callable[[], None],
+    databases: Databases,
     blueprint: Blueprint,
 ) -> None:
     """Come to terms with all other extensions when a request comes, for then they are there for sure."""
@@ -104,7 +80,7 @@ def prepare_requests(
         environ[ended.SERVED] = True
         if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
             store()
-            check_databases()
+            databases.check_last()
             _guard_sessions(app)
             _before_first_request(app, config)
         return inner(environ, start_response)

@@ -33,7 +33,7 @@ FLOORS = (
     ("freshness", "grants", "outcomes"),
     ("relying_party",),
     ("state",),
-    ("web",),
+    ("databases", "web"),
     ("doctor",),
     ("cli", "hooks", "wiring"),
     ("extension",),
@@ -46,7 +46,7 @@ TESTING = {"credentials", "errors"}
 
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
-    "flask": {"extension", "hooks", "web", "cli", "doctor", "pending", "state", "wiring"},
+    "flask": {"databases", "extension", "hooks", "web", "cli", "doctor", "pending", "state", "wiring"},
     "werkzeug": {"doctor", "web"},
     "click": {"cli"},
     "flask_session": {"pending"},
@@ -57,6 +57,7 @@ LIBRARIES = {
     "pymongo": {"pending"},
     "botocore": {"pending"},
     "sqlalchemy": {"credentials", "pending"},
+    "alembic": {"databases"},
     "marshmallow": {"web"},
     "webauthn": {"ceremonies"},
     "msgspec": {"ceremonies"},
@@ -68,7 +69,7 @@ LIBRARIES = {
     "pytest": {"contracts"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
-OPTIONAL = {"redis", "pymemcache", "pylibmc", "pymongo", "botocore", "fido2", "flask_login", "pytest"}
+OPTIONAL = {"alembic", "redis", "pymemcache", "pylibmc", "pymongo", "botocore", "fido2", "flask_login", "pytest"}
 
 #: What an app may import besides the top level: to handle refusals, to listen, and to test.
 PUBLIC = {"errors", "names", "signals", "testing", "contracts"}

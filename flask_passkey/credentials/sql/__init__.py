@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from .deletion import delete_with
 from .repository import SQLCredentialRepository
-from .tables import metadata, passkey_ceremony, passkey_credential, passkey_grant, passkey_user
+from .tables import add_tables_to, metadata, passkey_ceremony, passkey_credential, passkey_grant, passkey_user
 
 __all__ = [
     "SQLCredentialRepository",
+    "add_tables_to",
     "delete_with",
     "metadata",
     "passkey_ceremony",

@@ -40,6 +40,9 @@ class Savepoint(Protocol):
 class Connections(Protocol):
     """A source of connections."""
 
+    #: Are missing tables created on first use?
+    create: bool
+
     @property
     def url(self) -> URL:
         """The URL of the database."""
@@ -75,6 +78,9 @@ class Connections(Protocol):
     def check_beside(self, db: Any) -> None:
         """Refuse what cannot work beside the app's Flask-SQLAlchemy or Flask-SQLAlchemy-Lite."""
 
+    def is_beside(self, db: Any) -> bool:
+        """Tell whether the tables are in a database of theirs."""
+
 
 class EngineConnections:
     """Connections of an engine, each for one transaction.
@@ -84,7 +90,7 @@ class EngineConnections:
 
     def __init__(self, engine: Engine | Callable[[], Engine], *, create: bool) -> None:
         self._engine: Callable[[], Engine] = (lambda: engine) if isinstance(engine, Engine) else engine
-        self._create = create
+        self.create = create
         self._ready: WeakSet[Engine] = WeakSet()
 
     @property
@@ -129,7 +135,7 @@ class EngineConnections:
 
     def _engine_with_tables(self) -> Engine:
         engine = self._engine()
-        if self._create and engine not in self._ready:
+        if self.create and engine not in self._ready:
             self.create_tables()
         return engine
 
@@ -150,11 +156,18 @@ class EngineConnections:
         self._engine().dispose()
 
     def check_beside(self, db: Any) -> None:
+        if (engine := self._engine_by_now()) is not None:
+            files.check(engine, db)
+
+    def is_beside(self, db: Any) -> bool:
+        engine = self._engine_by_now()
+        return engine is not None and any(engine.url == other.url for other in files.engines_of(db))
+
+    def _engine_by_now(self) -> Engine | None:
         try:
-            engine = self._engine()
+            return self._engine()
         except Exception:  # the app's function may need a request
-            return
-        files.check(engine, db)
+            return None
 
 
 class SessionConnections:
@@ -169,19 +182,19 @@ class SessionConnections:
     def __init__(self, session: Session | scoped_session[Any] | Callable[[], Session], *, create: bool) -> None:
         self._given = session
         self._session: Callable[[], Session] = session if callable(session) else lambda: session
-        self._create = create
+        self.create = create
         self._ready: WeakSet[Engine] = WeakSet()
 
     @property
     def url(self) -> URL:
-        return self._session().get_bind().engine.url
+        return self._session().get_bind(**_WHERE).engine.url
 
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
         session = self._session()
         try:
             engine = session.get_bind(**_WHERE).engine
-            if self._create and engine not in self._ready:
+            if self.create and engine not in self._ready:
                 self._create_first(session, engine)
             yield self._connection(session)
             if write:
@@ -206,7 +219,7 @@ class SessionConnections:
     def bare(self) -> Iterator[Connection]:
         session = self._session()
         try:
-            yield session.connection()
+            yield self._connection(session)
         except BaseException:
             session.rollback()
             raise
@@ -223,6 +236,9 @@ class SessionConnections:
 
     def check_beside(self, db: Any) -> None:
         files.refuse_one_session(self._given, db)
+
+    def is_beside(self, db: Any) -> bool:
+        return True
 
     @staticmethod
     def _connection(session: Session) -> Connection:

@@ -26,7 +26,7 @@ def check(engine: Engine, db: Any) -> None:
     :param db: Flask-SQLAlchemy or Flask-SQLAlchemy-Lite.
     :raises ConfigurationError: with the line to write.
     """
-    theirs = list(_engines_of(db))
+    theirs = list(engines_of(db))
     line = _SESSION.format("lambda: db.session" if is_lite(db) else "db.session")
     if engine.dialect.name == "sqlite" and engine in theirs:
         log.warning(
@@ -59,7 +59,8 @@ def is_lite(db: Any) -> bool:
     return hasattr(db, "get_session")
 
 
-def _engines_of(db: Any) -> Iterable[Engine]:
+def engines_of(db: Any) -> Iterable[Engine]:
+    """Yield the engines of Flask-SQLAlchemy or Flask-SQLAlchemy-Lite, in a context of the app."""
     yield from getattr(db, "engines", {}).values()
     yield from (engine.sync_engine for engine in getattr(db, "async_engines", {}).values())
 

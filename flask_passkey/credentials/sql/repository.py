@@ -30,6 +30,7 @@ from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for
 from .failures import is_mistake
 from .inspection import MISSING, TableProblem, table_problems
+from .tables import has_tables
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
     from sqlalchemy.orm import Session, scoped_session
@@ -84,10 +85,8 @@ class SQLCredentialRepository:
             self._connections = SessionConnections(session, create=create_tables)
         else:
             raise TypeError("give an engine or a session: SQLCredentialRepository(session=db.session)")
-        self._creates_tables = create_tables
         self._models: WeakSet[type] = WeakSet()
         self._has_warned = False
-        self._hint = "" if create_tables else " (create_tables is off: have migrations created the tables?)"
         # One for each thread and greenlet. An async hook joins ours: Flask runs it in a copy of our context.
         self._current: ContextVar[_Transaction | None] = ContextVar("flask_passkey_transaction", default=None)
 
@@ -123,7 +122,7 @@ class SQLCredentialRepository:
         """
         with self._given(self._connections.bare()) as connection:
             problems = list(table_problems(connection))
-        return [problem for problem in problems if problem.kind != MISSING or not self._creates_tables]
+        return [problem for problem in problems if problem.kind != MISSING or not self._connections.create]
 
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""
@@ -136,6 +135,19 @@ class SQLCredentialRepository:
         :raises ConfigurationError: with the line to write.
         """
         self._connections.check_beside(db)
+
+    def leaves_tables_to(self, db: Any) -> bool:
+        """Tell whether the app makes the tables that are in its database, by migrations or ``db.create_all()``.
+
+        It does where its metadata has them, and then we make none.
+
+        :param db: Flask-SQLAlchemy or Flask-SQLAlchemy-Lite, in its context.
+        """
+        if not self._connections.is_beside(db):
+            return True
+        if has_tables(getattr(db, "metadatas", {}).values()):
+            self._connections.create = False
+        return not self._connections.create
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -385,4 +397,9 @@ class SQLCredentialRepository:
         """Return the refusal with the error's first line for the log: databases add values on further lines."""
         self._connections.forget_tables()  # somebody may have dropped them
         refusal = Misconfigured if is_mistake(exc) else CredentialStoreUnavailable
-        return refusal(f"{summary(exc)}{self._hint}")
+        hint = (
+            ""
+            if self._connections.create
+            else " (create_tables is off, or the app's metadata has the tables: have migrations run?)"
+        )
+        return refusal(f"{summary(exc)}{hint}")

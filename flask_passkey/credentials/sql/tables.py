@@ -1,13 +1,12 @@
 """The tables: a row for each user handle of an account, credential, enrolment grant and pending ceremony.
 
-They are created on first use. To have Alembic create them instead, give it ``metadata`` beside yours
-(``target_metadata = [db.metadata, flask_passkey.metadata]``), and switch our creation off with
-``SQLCredentialRepository(..., create_tables=False)``. Their column types are SQLAlchemy's own, so a migration that
-Alembic writes needs no import from here.
+They are created on first use. To have migrations create them instead, write ``add_tables_to(db.metadata)``. Their
+column types are SQLAlchemy's own, so a migration that Alembic writes needs no import from here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
@@ -16,12 +15,14 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
@@ -66,8 +67,11 @@ passkey_user = Table(
     "passkey_user",
     metadata,
     Column("user_handle", _key(64), primary_key=True),
-    Column("user_id", _user_id(), nullable=False, index=True),
-    Column("primary_for", _user_id(), unique=True),
+    Column("user_id", _user_id(), nullable=False),
+    Column("primary_for", _user_id()),
+    # Not by the columns' own switches: a copy in another metadata would get that one's names.
+    Index(None, "user_id"),
+    UniqueConstraint("primary_for"),
     **_CHARSET,
 )
 
@@ -75,7 +79,7 @@ passkey_user = Table(
 def _owner() -> Column[bytes]:
     """Return a column for the account of a row, which goes with it."""
     account = ForeignKey(passkey_user.c.user_handle, ondelete="CASCADE")
-    return Column("user_handle", _key(64), account, nullable=False, index=True)
+    return Column("user_handle", _key(64), account, nullable=False)
 
 
 #: The credentials; columns are named like the fields of :class:`~flask_passkey.credentials.CredentialRecord`.
@@ -99,6 +103,7 @@ passkey_credential = Table(
     Column("attestation_client_data_json", LargeBinary(_LONG)),
     Column("discoverable", Boolean),
     Column("identity", String(255)),
+    Index(None, "user_handle"),
     **_CHARSET,
 )
 
@@ -113,6 +118,7 @@ passkey_grant = Table(
     Column("created_at", _time(), nullable=False),
     Column("expires_at", _time()),
     Column("identity", String(255)),
+    Index(None, "user_handle"),
     **_CHARSET,
 )
 
@@ -122,6 +128,29 @@ passkey_ceremony = Table(
     metadata,
     Column("key", _key(64), primary_key=True),
     Column("value", LargeBinary(_LONG), nullable=False),
-    Column("expires_at", BigInteger, nullable=False, index=True, comment="seconds since 1970"),
+    Column("expires_at", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index(None, "expires_at"),
     **_CHARSET,
 )
+
+
+def add_tables_to(target: MetaData) -> None:
+    """Copy the tables into the metadata of an app, whose migrations or ``db.create_all()`` then make them.
+
+    Call it where the models are. With Flask-SQLAlchemy we then create none; without it pass ``create_tables=False`` to
+    the repository.
+
+    .. code-block:: python
+
+        flask_passkey.add_tables_to(db.metadata)
+
+    :param target: ``db.metadata`` of Flask-SQLAlchemy, or ``Base.metadata``.
+    """
+    for table in metadata.sorted_tables:
+        if table.key not in target.tables:
+            table.to_metadata(target)
+
+
+def has_tables(others: Iterable[MetaData]) -> bool:
+    """Tell whether our tables are among those of an app."""
+    return any(metadata.tables.keys() <= other.tables.keys() for other in others)
