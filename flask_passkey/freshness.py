@@ -87,6 +87,8 @@ class Freshness:
             raise StepUpRequired(
                 "PASSKEY_FRESH_FIRST is on: call passkey.confirm_user() after a check of the app's own"
             )
+        if last is not None and last.remembered:
+            raise StepUpRequired("this session began with a cookie of PASSKEY_REMEMBER: it takes a new sign-in")
         if last is not None and last.credential_id is not None:
             raise StepUpRequired("the passkey that this session signed in with is gone: it takes a new sign-in")
 

@@ -21,6 +21,8 @@ class LastSignIn:
     deleted_here: bool = False
     #: Was the person verified, by PIN, finger or face, or by the app's own check?
     user_verified: bool = False
+    #: Was the user let in by a cookie that outlives sessions? Of the passkey that it goes back to nothing is known.
+    remembered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

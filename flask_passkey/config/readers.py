@@ -186,6 +186,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "sign_up": _switch,
     "username_first": _switch,
     "step_up_age": partial(_number, low=0, high=86_400, usual=600),
+    "remember": _switch,
     "fresh_first": _switch,
     "max_credentials": partial(_number, low=1, high=1_000, usual=20),
     "audit_names": _switch,

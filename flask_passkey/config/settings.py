@@ -91,6 +91,9 @@ class PasskeyConfig:
     username_first: bool = False
     #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted.
     step_up_age: int = 600
+    #: Have Flask-Login remember whoever signs in with a passkey, in a cookie that outlives the session, for its
+    #: ``REMEMBER_COOKIE_DURATION``.
+    remember: bool = False
     #: The first passkey of an account takes a fresh sign-in, too: ``passkey.confirm_user()``. Without it, being signed
     #: in is enough.
     fresh_first: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 from ..accounts import Hooks
+from ..state import current
 from . import sessions
 
 
@@ -22,11 +23,15 @@ def hooks_of(app: Flask) -> Hooks | None:
     manager = getattr(app, "login_manager", None)
     if manager is None:
         return None
-    from flask_login import current_user, login_user
+    from flask_login import current_user
 
-    return Hooks(
-        get_current_user=current_user._get_current_object, load_user=_loader(app, manager), login_user=login_user
-    )
+    return Hooks(get_current_user=current_user._get_current_object, load_user=_loader(app, manager), login_user=_login)
+
+
+def _login(user: Any) -> Any:
+    from flask_login import login_user
+
+    return login_user(user, remember=current().config.remember)
 
 
 def _loader(app: Flask, manager: Any) -> Callable[[str], Any] | None:
@@ -53,8 +58,7 @@ def connect(app: Flask) -> None:
         import flask_login as signals
     except ImportError:
         return
-    # A sign-in by a "remember me" cookie is one, too.
-    for signal in (signals.user_logged_in, signals.user_loaded_from_cookie):
-        signal.connect(sessions.signed_in, app)
+    signals.user_logged_in.connect(sessions.signed_in, app)
+    signals.user_loaded_from_cookie.connect(sessions.remembered, app)
     signals.user_logged_out.connect(sessions.signed_out, app)
     signals.session_protected.connect(sessions.protected, app)

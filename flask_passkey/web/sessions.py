@@ -145,6 +145,7 @@ def _last_sign_in() -> LastSignIn | None:
             float(kept["at"]),
             deleted_here=kept.get("deleted_here", False),
             user_verified=kept.get("user_verified") is True,
+            remembered=kept.get("remembered") is True,
         )
     except (AttributeError, KeyError, TypeError, ValueError):  # written by another release
         return None
@@ -238,6 +239,20 @@ def signed_in(*_: object, **__: object) -> None:
     """Begin anew after a sign-in of the app's own: who was there before leaves nothing to whoever is there now."""
     if _OURS not in request.environ:
         end()
+
+
+def remembered(*_: object, user: Any, **__: object) -> None:
+    """Begin anew after a sign-in by Flask-Login's cookie.
+
+    Where passkey sign-ins make such cookies, one may go back to a passkey that was deleted: it is not enough for a
+    first one.
+    """
+    end()
+    state = current()
+    if state.config.remember:
+        request.environ[_NOTED] = True
+        user_id = state.accounts.describe(user).id
+        session[_LAST] = {"user_id": user_id, "credential_id": "", "at": 0, "remembered": True}
 
 
 def signed_out(*_: object, **__: object) -> None:
