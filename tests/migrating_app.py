@@ -45,6 +45,12 @@ class Account(UserMixin, db.Model):  # type: ignore[name-defined, misc]
     name = db.Column(db.String(80))
 
 
+def use_databases() -> None:
+    """Set the two other extensions up."""
+    db.init_app(app)
+    flask_migrate.Migrate(app, db, directory=str(FOLDER / "migrations"))
+
+
 def start() -> None:
     """Set everything up: Flask-Migrate first or last."""
     app.config.update(TESTING=True, SECRET_KEY="x", SESSION_TYPE="cachelib", SESSION_CACHELIB=SimpleCache())
@@ -57,7 +63,7 @@ def start() -> None:
     repository = SQLCredentialRepository(session=db.session)
     steps: list[Any] = [
         lambda: passkey.init_app(app, credentials=None if SCENARIO == "apart" else repository),
-        lambda: (db.init_app(app), flask_migrate.Migrate(app, db, directory=str(FOLDER / "migrations"))),
+        use_databases,
     ]
     for step in steps if SCENARIO != "migrate first" else reversed(steps):
         step()

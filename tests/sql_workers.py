@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
+
+from sqlalchemy import create_engine, event
 
 from flask_passkey.contracts import new_record
 from flask_passkey.credentials.sql import SQLCredentialRepository
@@ -79,13 +82,18 @@ def look_then_add(repository: SQLCredentialRepository, number: int) -> None:
         repository.add(new_record(b"%d" % number))
 
 
-def use_before_and_after_fork(uri: str) -> tuple[str, str]:
+def fork_without_python() -> int:
+    """Fork as uWSGI does, without Python's hooks."""
+    return int(ctypes.PyDLL(None).fork())
+
+
+def use_before_and_after_fork(uri: str, *, fork: Callable[[], int] = os.fork) -> tuple[str, str]:
     """Use a repository, fork, and use it in both processes; return what the child and the parent say."""
     repository = SQLCredentialRepository.from_uri(uri)
     with repository.transaction() as connection:
         connection.info["opened by"] = os.getpid()  # stays with the connection while that is in the pool
     reader, writer = os.pipe()
-    if not (child := os.fork()):
+    if not (child := fork()):
         os.write(writer, _say(repository).encode())
         os._exit(0)
     os.close(writer)
@@ -95,6 +103,23 @@ def use_before_and_after_fork(uri: str) -> tuple[str, str]:
     answers_of_both = answer, _say(repository)
     repository.close()
     return answers_of_both
+
+
+def connections_after_create_tables(uri: str) -> int:
+    """Create the tables and return how many connections are left open."""
+    engine = create_engine(uri)
+    open_now = 0
+
+    def count(change: int) -> None:
+        nonlocal open_now
+        open_now += change
+
+    event.listen(engine, "connect", lambda *_: count(1))
+    event.listen(engine, "close", lambda *_: count(-1))
+    event.listen(engine, "close_detached", lambda *_: count(-1))
+    SQLCredentialRepository(engine).create_tables()
+    engine.dispose(close=False)
+    return open_now
 
 
 def _say(repository: SQLCredentialRepository) -> str:

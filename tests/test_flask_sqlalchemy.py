@@ -107,7 +107,8 @@ class Site:
                 engine.dispose()
         if "passkey" in self.app.extensions:
             with self.app.app_context():
-                self.passkey.credentials.close()
+                repository: Any = self.passkey.credentials
+            repository.close()
 
 
 @pytest.fixture

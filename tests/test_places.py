@@ -33,7 +33,7 @@ SETTINGS = {
     "PASSKEY_ENDPOINTS": {"manage": f"{AUTH}/passkeys"},
 }
 #: Two ways to the same place.
-AT_AUTH: Any = pytest.mark.parametrize(
+AT_AUTH = pytest.mark.parametrize(
     ("flask", "place", "settings"),
     [
         (HOSTS, {"host": "auth.example.com"}, SETTINGS),
@@ -116,7 +116,7 @@ def test_an_outage_is_told_at_that_place(
     assert elsewhere.status_code == 500 and not elsewhere.is_json
 
 
-def _elsewhere(flask: Mapping[str, Any]) -> dict[str, str]:
+def _elsewhere(flask: Mapping[str, Any]) -> dict[str, Any]:
     return {"host": "www.example.com"} if flask is HOSTS else {"subdomain": "www"}
 
 
@@ -226,7 +226,8 @@ def test_it_works_below_a_path(prefix: str) -> None:
     ada = VirtualAuthenticator("http://localhost", aaguid=ICLOUD)
     sign_up(client, ada, "ada", prefix=path)
     assert sign_in(client, ada, prefix=path)["user"]["name"] == "ada"
-    listed = client.get(f"{path}/user/authn").json["data"]["credentials"]
+    answer: Any = client.get(f"{path}/user/authn").json
+    listed = answer["data"]["credentials"]
     icon = listed[0]["provider"]["icon_light"]
     assert icon == f"{path}/passkey/icons/{ICLOUD}/light" and status(client, icon) == 200
     assert status(client, path + SCRIPT) == 200

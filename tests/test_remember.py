@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +38,8 @@ def test_a_passkey_sign_in_is_remembered_if_wanted(remember: bool) -> None:
     """With PASSKEY_REMEMBER a sign-up and a sign-in outlive the browser, for as long as Flask-Login says."""
     site = make(PASSKEY_REMEMBER=remember, REMEMBER_COOKIE_DURATION=timedelta(days=3))
     ada = VirtualAuthenticator(SITE)
-    for ceremony in (lambda client: sign_up(client, ada, "ada"), lambda client: sign_in(client, ada)):
+    ceremonies: list[Callable[[FlaskClient], object]] = [lambda c: sign_up(c, ada, "ada"), lambda c: sign_in(c, ada)]
+    for ceremony in ceremonies:
         client = site.app.test_client()
         ceremony(client)
         cookie = client.get_cookie("remember_token")
@@ -104,10 +106,10 @@ def api() -> App:
     site = make()
     manager: Any = vars(site.app)["login_manager"]
 
-    @manager.request_loader
     def by_token(request: Request) -> User | None:
         return site.users.get(request.headers.get("X-Token", ""))
 
+    manager.request_loader(by_token)
     return site
 
 

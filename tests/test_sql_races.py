@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -9,7 +10,13 @@ from operator import methodcaller
 from pathlib import Path
 
 import pytest
-from sql_workers import Racers, look_then_add, use_before_and_after_fork
+from sql_workers import (
+    Racers,
+    connections_after_create_tables,
+    fork_without_python,
+    look_then_add,
+    use_before_and_after_fork,
+)
 from sqlalchemy import create_engine, inspect
 
 from flask_passkey.contracts import new_record
@@ -144,8 +151,14 @@ def test_reading_before_writing_is_no_obstacle(racers: Racers, uri: str, reposit
 def test_forked_workers_have_their_own_connections(
     racers: Racers, uri: str, repository: SQLCredentialRepository
 ) -> None:
-    """A repository that was used before a fork (gunicorn --preload) works in parent and child."""
+    """A repository that was used before a fork works in parent and child: gunicorn --preload, and uWSGI's own fork."""
     repository.add(new_record())
-    child, parent = racers.run(use_before_and_after_fork, uri)
-    assert child == "1 credentials on a new connection"
-    assert parent == "1 credentials on my old connection"
+    for fork in (os.fork, fork_without_python):
+        child, parent = racers.run(partial(use_before_and_after_fork, fork=fork), uri)
+        assert child == "1 credentials on a new connection"
+        assert parent == "1 credentials on my old connection"
+
+
+def test_creating_tables_leaves_no_connection_open(racers: Racers, uri: str) -> None:
+    """A factory that creates the tables leaves nothing that forked workers share, on the app's own engine too."""
+    assert racers.run(connections_after_create_tables, uri) == 0

@@ -25,7 +25,7 @@ DRIVER = "passkey_driver"
 #: Attempts after serialization failures and deadlocks.
 _ATTEMPTS = 10
 #: What a session is asked about that has several engines: where do you write this table?
-_WHERE = {"clause": update(passkey_user)}
+_WRITING = update(passkey_user)
 
 
 class Savepoint(Protocol):
@@ -193,7 +193,7 @@ class SessionConnections:
     def begin(self, *, write: bool) -> Iterator[Connection]:
         session = self._session()
         try:
-            engine = session.get_bind(**_WHERE).engine
+            engine = session.get_bind(clause=_WRITING).engine
             if self.create and engine not in self._ready:
                 self._create_first(session, engine)
             yield self._connection(session)
@@ -242,7 +242,7 @@ class SessionConnections:
 
     @staticmethod
     def _connection(session: Session) -> Connection:
-        return session.connection(bind_arguments=dict(_WHERE))
+        return session.connection(bind_arguments={"clause": _WRITING})
 
     def _create_first(self, session: Session, engine: Engine) -> None:
         """Create the tables before the first use, without ending the app's transaction, if there is one.
@@ -286,6 +286,9 @@ def _create_during_transaction(connection: Connection) -> None:
 
 def _create_on_own_connection(engine: Engine) -> None:
     with engine.connect() as connection:
+        if engine.dialect.name != "sqlite" or files.file_of(engine):
+            # It is closed, and none is left open: a factory may create the tables before its server forks.
+            connection.detach()
         _create_missing(connection, retry=connection.rollback)
         connection.commit()
 

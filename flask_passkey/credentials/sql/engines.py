@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,6 @@ def engine_for(uri: str) -> Engine:
         raise ConfigurationError(f"PASSKEY_DATABASE_URI is not a database URL. {_EXAMPLE}") from None
     except ImportError as exc:
         raise ConfigurationError(f"PASSKEY_DATABASE_URI needs a driver: pip install {exc.name}") from exc
-    _forget_connections_after_fork(engine)
     return engine
 
 
@@ -108,14 +107,18 @@ def _set_pragmas(connection: Any, _: object) -> None:
         connection.execute("PRAGMA journal_mode=WAL").close()
 
 
-def _forget_connections_after_fork(engine: Engine) -> None:
-    """Make a forked worker (``gunicorn --preload``) open new connections: processes cannot share one."""
-    if not hasattr(os, "register_at_fork"):
-        return
-    reference = weakref.ref(engine)
+def of_this_process(engine: Engine) -> Callable[[], Engine]:
+    """Return what gives the engine without connections that a forked process has inherited: two cannot share one.
 
-    def forget() -> None:
-        if (inherited := reference()) is not None:
-            inherited.dispose(close=False)
+    Python's own hook would do for ``gunicorn --preload``; but uWSGI forks without running it.
+    """
+    pid = os.getpid()
 
-    os.register_at_fork(after_in_child=forget)
+    def engine_now() -> Engine:
+        nonlocal pid
+        if pid != (current := os.getpid()):
+            engine.dispose(close=False)
+            pid = current
+        return engine
+
+    return engine_now

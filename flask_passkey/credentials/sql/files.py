@@ -37,7 +37,7 @@ def check(engine: Engine, db: Any) -> None:
         )
     elif any(_same(engine, other) for other in theirs):
         raise ConfigurationError(
-            f"Passkeys are in {_file_of(engine)}, which db.session has open, too, and SQLite has one writer: an "
+            f"Passkeys are in {file_of(engine)}, which db.session has open, too, and SQLite has one writer: an "
             f"account could not be created with its passkey. Write {line}, or PASSKEY_DATABASE_URI with another file"
         )
 
@@ -66,7 +66,7 @@ def engines_of(db: Any) -> Iterable[Engine]:
 
 
 def _same(one: Engine, other: Engine) -> bool:
-    files = _file_of(one), _file_of(other)
+    files = file_of(one), file_of(other)
     if not all(files):
         return False
     with suppress(OSError):  # one may not be there yet
@@ -74,7 +74,7 @@ def _same(one: Engine, other: Engine) -> bool:
     return files[0] == files[1]
 
 
-def _file_of(engine: Engine) -> str:
+def file_of(engine: Engine) -> str:
     """Return the path of an engine's file, links followed; empty for a database in memory or on a server."""
     path = str(engine.url.database or "")
     query = engine.url.query

@@ -27,7 +27,7 @@ from .. import CredentialRecord, GrantRecord
 from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
 from .deletion import delete_account, delete_with, mapped_base
-from .engines import engine_for
+from .engines import engine_for, of_this_process
 from .failures import is_mistake
 from .inspection import MISSING, TableProblem, table_problems
 from .tables import has_tables
@@ -100,7 +100,7 @@ class SQLCredentialRepository:
 
         :raises ConfigurationError: the URL is not one, or its driver is not installed.
         """
-        return cls(engine_for(uri), create_tables=create_tables)
+        return cls(of_this_process(engine_for(uri)), create_tables=create_tables)
 
     def create_tables(self) -> None:
         """Create the missing tables now. This commits the session, and cannot be part of a transaction."""
