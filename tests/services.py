@@ -118,6 +118,28 @@ def postgresql_server(*, port: int | None = None, cluster: Path | None = None) -
             yield f"postgresql+psycopg://passkey@127.0.0.1:{port}/postgres"
 
 
+@contextmanager
+def pgbouncer_server(url: str) -> Iterator[str]:
+    """Run PgBouncer in transaction mode before a PostgreSQL server, and yield the URL for its clients.
+
+    :param url: SQLAlchemy URL of the server, of a user who needs no password.
+    """
+    behind = urlsplit(url)
+    server = f"host={behind.hostname} port={behind.port} user={behind.username}"
+    names = f"user\0{behind.username}\0database\0{behind.path.strip('/')}\0\0".encode()
+    hello = struct.pack("!ii", 8 + len(names), 196608) + names
+    port = free_port()
+    with _folder() as folder:
+        # It has no option for the port, so its settings are in a file with that name.
+        (folder / str(port)).write_text(
+            f"[databases]\n* = {server}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
+            "unix_socket_dir =\npool_mode = transaction\ndefault_pool_size = 4\n"
+        )
+        ready, options = partial(_answers, question=hello, answer=b"R"), _as_ordinary_user(folder)
+        with _running([find("pgbouncer")], "-q", folder, ready, port=port, stop=signal.SIGINT, **options):
+            yield f"postgresql+psycopg://{behind.username}@127.0.0.1:{port}{behind.path}"
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server that works in processes of its own."""

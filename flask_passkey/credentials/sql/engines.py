@@ -27,9 +27,11 @@ _KEEPALIVE = {
     "keepalives_interval": 1,
     "keepalives_count": 5,
 }
+#: PgBouncer may give the next transaction another connection to the server, which has not prepared the statement.
+_UNPREPARED = {"prepare_threshold": None}
 #: The arguments that each driver takes.
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "psycopg": _CONNECTING | _KEEPALIVE,
+    "psycopg": _CONNECTING | _KEEPALIVE | _UNPREPARED,
     "psycopg2": _CONNECTING | _KEEPALIVE,
     "pymysql": _CONNECTING,
     "mysqldb": _CONNECTING,
@@ -57,15 +59,30 @@ def engine_for(uri: str) -> Engine:
 def _server_engine(url: URL) -> Engine:
     """Return an engine with time limits that tests pooled connections first: the server may have been restarted."""
     known = _OPTIONS.get(url.get_driver_name(), {})
-    options: dict[str, Any] = {
-        "connect_args": {name: value for name, value in known.items() if name not in url.query},
-    }
+    arguments = {name: value for name, value in known.items() if name not in url.query}
+    if url.get_driver_name() == "psycopg" and "prepare_threshold" in url.query:
+        arguments["prepare_threshold"] = _threshold(url)
+        url = url.difference_update_query(["prepare_threshold"])
+    options: dict[str, Any] = {"connect_args": arguments}
     if url.get_backend_name() in ("mysql", "mariadb"):
         # MySQL's default, REPEATABLE READ, locks the gaps between keys: simultaneous registrations would deadlock.
         options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
         options["execution_options"] = {SINGLE_STATEMENTS: True}
     return create_engine(url, pool_pre_ping=True, pool_timeout=_TIMEOUT, hide_parameters=True, **options)
+
+
+def _threshold(url: URL) -> int | None:
+    """Return after how many executions psycopg prepares a statement; it takes numbers, and URLs hold text."""
+    text = str(url.query["prepare_threshold"])
+    if text.lower() in ("", "none"):
+        return None
+    if not text.isdecimal():
+        raise ConfigurationError(
+            f"prepare_threshold in PASSKEY_DATABASE_URI is {text!r}, not a number. Write prepare_threshold=5, or leave "
+            "it out: then no statement is prepared on the server"
+        )
+    return int(text)
 
 
 def _sqlite_engine(url: URL) -> Engine:
