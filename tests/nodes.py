@@ -25,7 +25,7 @@ PATIENCE = 90
 
 @dataclass(frozen=True)
 class Node:
-    """A running gunicorn with the demo."""
+    """A running server with the demo."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -43,19 +43,29 @@ class Node:
 def node(
     folder: Path, *options: str, workers: int = 3, threads: int = 8, port: int | None = None, **config: str
 ) -> Iterator[Node]:
-    """Run the demo with several worker processes, its instance folder in ``folder``, until the block ends.
+    """Run the demo under gunicorn with several worker processes until the block ends.
 
     :param options: more for gunicorn.
-
     :param config: settings as in the environment, without ``FLASK_``.
     """
     port = port or services.free_port()
+    usual = [f"--workers={workers}", f"--threads={threads}", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
+    command = [sys.executable, "-m", "gunicorn", *usual, *options, "demo:create_app()"]
+    with serve(command, folder, port=port, **config) as running:
+        yield running
+
+
+@contextmanager
+def serve(command: list[str], folder: Path, *, port: int, **config: str) -> Iterator[Node]:
+    """Run the demo by a command, its instance folder in ``folder``, until the block ends.
+
+    :param port: where browsers find it.
+    :param config: settings as in the environment, without ``FLASK_``.
+    """
     url = f"http://localhost:{port}"
     settings = {"INSTANCE_PATH": str(folder / "instance"), "PASSKEY_ORIGINS": url, "RATELIMIT_ENABLED": "false"}
     environment = os.environ | {f"FLASK_{key}": value for key, value in (settings | config).items()}
-    usual = [f"--workers={workers}", f"--threads={threads}", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
-    command = [sys.executable, "-m", "gunicorn", *usual, *options, "demo:create_app()"]
-    log = folder / f"gunicorn-{port}.log"
+    log = folder / f"server-{port}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
     running = Node(url, process, log, folder / "instance")
