@@ -100,8 +100,8 @@ def _guard_sessions(app: Flask) -> None:
 def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
     checks = app.before_request_funcs.setdefault(None, [])
     if sessions.check_at_start not in checks:
-        checks.append(sessions.check_at_start)  # behind the app's own, which may look who is signed in
-        cookies.warn(app.config, config)
+        # Behind the app's own, which may look who is signed in, or, as Flask-Talisman, set flags of the cookie.
+        checks += [sessions.check_at_start, cache(lambda: cookies.warn(app.config, config))]
 
 
 def secret(app: Flask, config: PasskeyConfig) -> bytes:

@@ -150,6 +150,9 @@ def delete_credentials() -> Response:
 
 # Icons of providers
 
+#: Third-party SVG: forbid scripts and subresources when it is opened directly.
+_ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
 
 @blueprint.get("/passkey/icons/<aaguid>/<theme>")
 def provider_icon(aaguid: str, theme: str) -> Response:
@@ -159,10 +162,13 @@ def provider_icon(aaguid: str, theme: str) -> Response:
         raise CredentialNotFound("no icon is known for this AAGUID and theme")
     response = Response(icon[0], mimetype=icon[1])
     response.headers["Cache-Control"] = "public, max-age=604800"
-    # Third-party SVG: forbid scripts and subresources when it is opened directly.
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    response.headers["Content-Security-Policy"] = _ICON_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+# Flask-Talisman would put the policy of the app's own pages in its place.
+vars(provider_icon)["talisman_view_options"] = {"content_security_policy": _ICON_POLICY}
 
 
 # The well-known documents, bare and at the site root
