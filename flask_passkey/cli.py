@@ -23,7 +23,7 @@ from .web.schemas import known_id
 #: As many accounts the app is asked for, so that a check has an end.
 _LOOKED_AT = 10_000
 
-_RENAME = "Blueprint('passkey_pages', __name__), or another name for yours"
+_RENAME = "Passkey(app, blueprint_name='webauthn'), or another name for yours"
 
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
 

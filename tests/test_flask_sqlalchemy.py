@@ -108,7 +108,7 @@ class Site:
         if "passkey" in self.app.extensions:
             with self.app.app_context():
                 repository: Any = self.passkey.credentials
-            repository.close()
+                repository.close()
 
 
 @pytest.fixture

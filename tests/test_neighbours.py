@@ -99,7 +99,8 @@ def test_our_blueprint_can_have_limits_of_its_own() -> None:
     """The blueprint of an app is the one that it has limited, by object."""
     site = make_app()
     limiter = Limiter(get_remote_address, app=site.app, storage_uri="memory://")
-    limiter.limit("3/minute")(site.app.blueprints["passkey"])
+    blueprint: Any = site.app.blueprints["passkey"]
+    limiter.limit("3/minute")(blueprint)
     assert begin_often(site).status_code == 429
 
 

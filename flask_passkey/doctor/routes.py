@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, RequestRedirect, Rule
 
 from ..config import PasskeyConfig
-from ..web import views
+from ..state import of
 from .findings import Finding, error, warning
 
 _OURS = ("/session/authn", "/user/authn")
@@ -55,13 +55,9 @@ def check(app: Flask, config: PasskeyConfig) -> Iterator[Finding]:
 def _others(app: Flask, path: str) -> list[str]:
     """Return the app's own rules that match a path and begin like it; a rule for whatever is left is meant to."""
     first = "/".join(path.split("/")[:-1]) + "/"
-    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith(first) and not _is_ours(rule)]
-    found = [rule.rule for rule in rules if _matches(app, rule, path)]
+    others = [rule for rule in app.url_map.iter_rules() if of(app).route_of(rule.endpoint) is None]
+    found = [rule.rule for rule in others if rule.rule.startswith(first) and _matches(app, rule, path)]
     return list(dict.fromkeys(found))
-
-
-def _is_ours(rule: Rule) -> bool:
-    return str(rule.endpoint).rpartition(".")[0] == views.blueprint.name
 
 
 def _matches(app: Flask, rule: Rule, path: str) -> bool:

@@ -11,12 +11,9 @@ from flask import Flask
 from ..credentials.sql import SQLCredentialRepository, metadata, passkey_ceremony
 from ..errors import Refusal
 from ..state import State
-from .findings import Finding, error
+from .findings import Finding, error, warning
 
-_JOIN = (
-    "for table in flask_passkey.metadata.sorted_tables: table.to_metadata(db.metadata)  # below db = SQLAlchemy(…); "
-    "and SQLCredentialRepository(…, create_tables=False)"
-)
+_JOIN = "flask_passkey.add_tables_to(db.metadata)  # below db = SQLAlchemy(…)"
 
 
 def check(state: State) -> Iterator[Finding]:
@@ -35,17 +32,17 @@ def check(state: State) -> Iterator[Finding]:
 
 
 def check_migrations(app: Flask, state: State) -> Iterator[Finding]:
-    """Look whether Flask-Migrate would drop our tables, as it does with all that no model of the app's has."""
+    """Look whether the app's migrations leave our tables to us, although they are in the app's database."""
     migrate: Any = app.extensions.get("migrate")
     repository = state.relying_party.credentials
     if not hasattr(migrate, "db") or not isinstance(repository, SQLCredentialRepository):
         return
     shared = {_place(engine.url) for engine in migrate.db.engines.values()}
     if _place(repository.url) in shared and not _are_known(migrate):
-        yield error(
+        yield warning(
             "tables.migrations",
-            "`flask db migrate` does not know our tables, which are in the app's database: it writes a migration that "
-            "drops them, with all passkeys.",
+            "`flask db migrate` does not know our tables, which are in the app's database: the next release's columns "
+            "will be in no migration.",
             _JOIN,
         )
 

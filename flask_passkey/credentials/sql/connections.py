@@ -187,7 +187,7 @@ class SessionConnections:
 
     @property
     def url(self) -> URL:
-        return self._session().get_bind(**_WHERE).engine.url
+        return self._session().get_bind(clause=_WRITING).engine.url
 
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
