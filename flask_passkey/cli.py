@@ -116,7 +116,8 @@ def list_passkeys(user_id: str) -> None:
         grants = state.relying_party.grants.of_user(user_id)
     for record in records:
         used = record.last_used_at.isoformat(timespec="seconds") if record.last_used_at else "never"
-        click.echo(f"{base64url_encode(record.id)}  {record.label!r}  used {used}")
+        rp_id = f"  for {record.rp_id}" if record.rp_id else ""
+        click.echo(f"{base64url_encode(record.id)}  {record.label!r}  used {used}{rp_id}")
     for grant in grants:
         made = grant.created_at.isoformat(timespec="seconds")
         until = f", good until {grant.expires_at.isoformat(timespec='seconds')}" if grant.expires_at else ""

@@ -19,7 +19,7 @@ class StepUp:
     """Somebody may change their account."""
 
     info: UserInfo
-    #: The account's credentials, which had to be looked up.
+    #: The account's credentials for this RP ID, which had to be looked up.
     records: list[CredentialRecord]
     #: Has this session a fresh sign-in? Without one it may add the account's first passkey, and do nothing else.
     is_fresh: bool
@@ -64,24 +64,28 @@ class Freshness:
         """
         info = self.require_sign_in(visitor)
         stored = self._credentials.of_user(info.id)
-        records = [record for record in stored if is_holder(info, record)]
-        others = len(stored) - len(records)
-        if self._is_recent(visitor, self._config.step_up_age) and _rests_on(visitor.own_last_sign_in, records):
+        own = [record for record in stored if is_holder(info, record)]
+        records = [record for record in own if record.rp_id in self._config.rp_ids]
+        others = sum(record.rp_id in self._config.rp_ids for record in stored) - len(records)
+        if self._is_recent(visitor, self._config.step_up_age) and _rests_on(visitor.own_last_sign_in, own):
             return StepUp(info, records, True, others)
         if records:
             raise StepUpRequired(f"no fresh sign-in in the last {self._config.step_up_age} s; see PASSKEY_STEP_UP_AGE")
-        self._require_first(visitor)
+        self._require_first(visitor, own)
         return StepUp(info, records, False, others)
 
     def may_add_first(self, visitor: Visitor) -> bool:
-        """Tell whether the visitor may add a passkey to their account, which has none."""
+        """Tell whether the visitor may add a passkey to their account, which has none for this RP ID."""
         try:
             return self.require_step_up(visitor).records == []
         except (AccountRefused, StepUpRequired):
             return False
 
-    def _require_first(self, visitor: Visitor) -> None:
-        """Require somebody who may add a first passkey without a fresh sign-in."""
+    def _require_first(self, visitor: Visitor, own: Sequence[CredentialRecord]) -> None:
+        """Require somebody who may add a first passkey without a fresh sign-in.
+
+        :param own: the account's credentials, also those for other RP IDs, by which the session may have begun.
+        """
         last = visitor.own_last_sign_in
         if self._config.fresh_first:
             raise StepUpRequired(
@@ -89,7 +93,7 @@ class Freshness:
             )
         if last is not None and last.remembered:
             raise StepUpRequired("this session began with a cookie of PASSKEY_REMEMBER: it takes a new sign-in")
-        if last is not None and last.credential_id is not None:
+        if last is not None and not _rests_on(last, own):
             raise StepUpRequired("the passkey that this session signed in with is gone: it takes a new sign-in")
 
     def require_recent(self, visitor: Visitor, *, max_age: int, user_verified: bool = False) -> None:

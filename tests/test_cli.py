@@ -163,13 +163,14 @@ def test_an_app_without_the_extension_is_told(command: list[str]) -> None:
 
 
 def test_list(site: App) -> None:
-    """Each passkey of the account is a line with its id, its name and its last use; nobody else's is there."""
+    """Each passkey of the account is a line with its id, its name, last use and RP ID; nobody else's is there."""
     result = run(site.app, "list", site.user("ada").id)
     phone, key = site.passkey_records("ada")
-    first, second = result.output.splitlines()
     assert result.exit_code == 0 and phone.last_used_at is not None
-    assert first == f"{b64url_encode(phone.id)}  'Phone'  used {phone.last_used_at.isoformat(timespec='seconds')}"
-    assert second == f"{b64url_encode(key.id)}  'Key\\u202f1'  used never"
+    assert result.output.splitlines() == [
+        f"{b64url_encode(phone.id)}  'Phone'  used {phone.last_used_at.isoformat(timespec='seconds')}  for localhost",
+        f"{b64url_encode(key.id)}  'Key\\u202f1'  used never  for localhost",
+    ]
 
 
 def test_list_of_nobody(site: App) -> None:

@@ -195,6 +195,7 @@ def test_record_is_what_the_authenticator_says() -> None:
         created_at=REGISTERED,
         algorithm=-8,
         discoverable=True,
+        rp_id=RP_ID,
     )
 
 

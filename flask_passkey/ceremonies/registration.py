@@ -174,6 +174,7 @@ def finish(
         created_at=now,
         algorithm=algorithm,
         discoverable=_discoverable(told),
+        rp_id=pending.rp_id,
     )
     person = Person.read(attestation.data, read)
     return Registration(_with_attestation(record, read, config), attested, person, told)

@@ -160,6 +160,14 @@ class PasskeyConfig:
         return self.allow_cross_origin and self.https_only
 
     @property
+    def rp_ids(self) -> tuple[str, ...]:
+        """What ``rp_id`` of a credential record is when its passkey can be used here.
+
+        Records that say nothing were made before it was kept.
+        """
+        return self.rp_id, ""
+
+    @property
     def lifetime(self) -> int:
         """Life of a ceremony in whole seconds."""
         return self.timeout // 1000

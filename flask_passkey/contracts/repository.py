@@ -29,6 +29,7 @@ class Adding(Contract):
             attestation_client_data_json=b'{"type":"webauthn.create"}',
             discoverable=True,
             identity="2026-02-28T12:00:00+00:00",
+            rp_id="login.example.com",
         )
         self.add(repository, record)
         found = repository.get(record.id)
@@ -107,6 +108,16 @@ class Adding(Contract):
         assert repository.get(b"5") is None
         repository.add(new_record(b"5"))
 
+    def test_a_limit_counts_by_rp_id(self, repository: CredentialRepository) -> None:
+        """Credentials for other RP IDs take up no room, and those without one do where they are to be counted."""
+        self.add(repository, new_record(b"1", rp_id="a.example"), new_record(b"2", rp_id="b.example"), new_record(b"3"))
+        for rp_ids, count in {("a.example", ""): 2, ("b.example",): 1, ("c.example",): 0, (): 3}.items():
+            if count:
+                with pytest.raises(TooManyCredentials):
+                    repository.add(new_record(b"4", rp_id="a.example"), limit=count, rp_ids=rp_ids)
+            repository.add(new_record(b"4", rp_id="a.example"), limit=count + 1, rp_ids=rp_ids)
+            repository.delete(b"4", user_id="ada", keep_last=False)
+
     def test_a_limit_holds_for_simultaneous_callers(self, repository: CredentialRepository) -> None:
         """Of callers that add credentials to one account at once, no more succeed than the limit leaves room for."""
         for turn in range(ROUNDS):
@@ -149,6 +160,13 @@ class Listing(Contract):
         repository.rename(order[0], user_id="ada", label="Renamed")
         assert [record.id for record in repository.of_user("ada")] == order
 
+    def test_credentials_are_counted_by_rp_id(self, repository: CredentialRepository) -> None:
+        """The credentials of all accounts are counted, by the RP ID of each."""
+        assert repository.count_by_rp_id() == {}
+        self.add(repository, new_record(b"1", rp_id="a.example"), new_record(b"2", rp_id="a.example", user_id="bob"))
+        self.add(repository, new_record(b"3"))
+        assert repository.count_by_rp_id() == {"a.example": 2, "": 1}
+
 
 class Using(Contract):
     """A sign-in is recorded, and nothing goes backwards."""
@@ -177,6 +195,15 @@ class Using(Contract):
         self.add(repository, new_record(others[2]))
         repository.delete(others[0], user_id="ada", keep_last=False)
         assert self.use(repository, 2) == sorted([b"id", *others[1:]])
+
+    def test_use_answers_with_those_of_an_rp_id(self, repository: CredentialRepository) -> None:
+        """A sign-in gets only the IDs of credentials with the RP IDs that it asks for."""
+        self.add(repository, new_record(b"1", rp_id="a.example"), new_record(b"2", rp_id="b.example"), new_record(b"3"))
+        use = new_record(b"1")
+        expected = {("a.example", ""): [b"1", b"3"], ("b.example",): [b"2"], ("c.example",): [], (): [b"1", b"2", b"3"]}
+        for rp_ids, listed in expected.items():
+            ids = repository.record_use(use, counter_must_grow=True, rp_ids=rp_ids)
+            assert ids is not None and sorted(ids) == listed
 
     def test_use_sees_what_simultaneous_changes_have_done(self, repository: CredentialRepository) -> None:
         """A credential that was added before a sign-in was stored is never missing from its list of IDs."""
@@ -313,6 +340,16 @@ class Deleting(Contract):
         repository.delete(b"id", user_id="ada", keep_last=False)
         assert repository.of_user("ada") == []
         assert repository.get_user_handle("ada") == handle_of("ada")
+
+    def test_the_last_one_of_an_rp_id_can_be_kept(self, repository: CredentialRepository) -> None:
+        """Credentials for other RP IDs do not stand in for the last one."""
+        self.add(repository, new_record(b"1", rp_id="a.example"), new_record(b"2", rp_id="b.example"), new_record(b"3"))
+        repository.delete(b"3", user_id="ada", keep_last=True, rp_ids=("a.example", ""))
+        for rp_ids in (("a.example", ""), ("a.example",)):
+            with pytest.raises(LastCredential):
+                repository.delete(b"1", user_id="ada", keep_last=True, rp_ids=rp_ids)
+        repository.delete(b"1", user_id="ada", keep_last=True)
+        assert [record.id for record in repository.of_user("ada")] == [b"2"]
 
     def test_simultaneous_deletes_leave_one(self, repository: CredentialRepository) -> None:
         """When all of an account's credentials are deleted at once, and the last must be kept, exactly one stays."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .grant import GRANT_METHODS, INVITATION, RECOVERY_CODE, GrantRecord, GrantRepository
 from .memory import MemoryCredentialRepository
-from .record import MAX_CREDENTIAL_ID, CredentialRecord, CredentialRepository, counter_grows
+from .record import MAX_CREDENTIAL_ID, CredentialRecord, CredentialRepository, counter_grows, counts
 
 __all__ = [
     "GRANT_METHODS",
@@ -17,4 +17,5 @@ __all__ = [
     "GrantRepository",
     "MemoryCredentialRepository",
     "counter_grows",
+    "counts",
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
 from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
 from .grant import GrantRecord
-from .record import CredentialRecord, counter_grows
+from .record import CredentialRecord, counter_grows, counts
 
 
 class MemoryCredentialRepository:
@@ -62,11 +63,11 @@ class MemoryCredentialRepository:
         with self._lock:
             return sorted(user_id for user_id in self._handles if user_id > after)[:limit]
 
-    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None, rp_ids: Collection[str] = ()) -> None:
         with self._lock:
             if self._owners.get(record.user_handle) != record.user_id:
                 raise CredentialNotFound("the account does not have this user handle: it was forgotten")
-            if limit is not None and len(self._ids.get(record.user_id, ())) >= limit:
+            if limit is not None and len(self._counted(record.user_id, rp_ids)) >= limit:
                 raise TooManyCredentials(f"the account has {limit} credentials")
             if record.id in self._records:
                 raise CredentialExists("the credential ID is already registered")
@@ -81,7 +82,9 @@ class MemoryCredentialRepository:
             records = [self._records[credential_id] for credential_id in self._ids.get(user_id, ())]
             return sorted(records, key=lambda record: record.created_at)
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> list[bytes] | None:
+    def record_use(
+        self, record: CredentialRecord, *, counter_must_grow: bool, rp_ids: Collection[str] = ()
+    ) -> list[bytes] | None:
         with self._lock:
             stored = self._records.get(record.id)
             if stored is None or (counter_must_grow and not counter_grows(stored.sign_count, record.sign_count)):
@@ -94,19 +97,27 @@ class MemoryCredentialRepository:
                 uv_initialized=stored.uv_initialized or record.uv_initialized,
                 last_used_at=max(filter(None, (stored.last_used_at, record.last_used_at)), default=None),
             )
-            return [*self._ids[stored.user_id]]
+            return self._counted(stored.user_id, rp_ids)
 
     def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
         with self._lock:
             self._records[credential_id] = record = replace(self._owned(credential_id, user_id), label=label)
             return record
 
-    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
+    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool, rp_ids: Collection[str] = ()) -> None:
         with self._lock:
             self._owned(credential_id, user_id)
-            if keep_last and len(self.of_user(user_id)) == 1:
+            if keep_last and not set(self._counted(user_id, rp_ids)) - {credential_id}:
                 raise LastCredential("the account has no other way to sign in")
             del self._records[credential_id], self._ids[user_id][credential_id]
+
+    def count_by_rp_id(self) -> dict[str, int]:
+        with self._lock:
+            return dict(Counter(record.rp_id for record in self._records.values()))
+
+    def _counted(self, user_id: str, rp_ids: Collection[str]) -> list[bytes]:
+        """Return the IDs of the account's credentials with one of these RP IDs."""
+        return [id_ for id_ in self._ids.get(user_id, ()) if counts(self._records[id_].rp_id, rp_ids)]
 
     def _owned(self, credential_id: bytes, user_id: str) -> CredentialRecord:
         record = self._records.get(credential_id)

@@ -7,6 +7,7 @@ Python spelling, plus what people need to tell their passkeys apart.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +56,9 @@ class CredentialRecord:
     discoverable: bool | None = None
     #: What told the holder of ``user_id`` apart from others that may have it later, where the app says that.
     identity: str | None = None
+    #: The RP ID that it was made for, the only one that browsers use it for; empty in a record from before this was
+    #: kept, which counts as ``PASSKEY_RP_ID``'s.
+    rp_id: str = ""
 
 
 class CredentialRepository(Protocol):
@@ -94,10 +98,11 @@ class CredentialRepository(Protocol):
         :param limit: as many as this at most.
         """
 
-    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None, rp_ids: Collection[str] = ()) -> None:
         """Store a new credential; its account must have the record's user handle.
 
         :param limit: refuse if the account has so many already; this holds under simultaneous calls.
+        :param rp_ids: count only those with one of these as their ``rp_id``; all if empty.
         :raises CredentialNotFound: the account does not have the record's user handle, because it was forgotten.
         :raises CredentialExists: the ID is registered, to any account. Of simultaneous callers exactly one succeeds.
         :raises TooManyCredentials: the account has ``limit`` credentials or more.
@@ -109,7 +114,9 @@ class CredentialRepository(Protocol):
     def of_user(self, user_id: str) -> list[CredentialRecord]:
         """Return the account's records, oldest first."""
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> list[bytes] | None:
+    def record_use(
+        self, record: CredentialRecord, *, counter_must_grow: bool, rp_ids: Collection[str] = ()
+    ) -> list[bytes] | None:
         """Store what a sign-in changed, in one atomic step (section 7.2, step 24).
 
         It takes ``sign_count``, ``backup_state``, ``last_used_at``, ``uv_initialized`` and ``backup_eligible``
@@ -118,9 +125,10 @@ class CredentialRepository(Protocol):
 
         :param record: the record after the sign-in.
         :param counter_must_grow: change nothing unless the counter is greater than the stored one or both are 0.
-        :returns: the IDs of all the account's credentials at the moment of storing, in any order. An older list
-            could lack a new passkey, and browsers hide what the list lacks. ``None`` if nothing was stored: the
-            credential is gone or the counter did not grow.
+        :param rp_ids: return only IDs of those with one of these as their ``rp_id``; all if empty.
+        :returns: the IDs of the account's credentials at the moment of storing, in any order. An older list could
+            lack a new passkey, and browsers hide what the list lacks. ``None`` if nothing was stored: the credential
+            is gone or the counter did not grow.
         """
 
     def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
@@ -130,14 +138,23 @@ class CredentialRepository(Protocol):
         :raises CredentialNotFound: the account has no such credential.
         """
 
-    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
+    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool, rp_ids: Collection[str] = ()) -> None:
         """Delete one of the account's credentials.
 
         :param user_id: the owner; a credential of another account counts as missing.
         :param keep_last: refuse to delete the account's only credential, also under simultaneous deletes.
+        :param rp_ids: with ``keep_last``, count only those with one of these as their ``rp_id``; all if empty.
         :raises CredentialNotFound: the account has no such credential.
-        :raises LastCredential: it is the only one, and ``keep_last``.
+        :raises LastCredential: no other one counts, and ``keep_last``.
         """
+
+    def count_by_rp_id(self) -> dict[str, int]:
+        """Return how many credentials there are with each ``rp_id``."""
+
+
+def counts(rp_id: str, rp_ids: Collection[str]) -> bool:
+    """Tell whether a credential is among those of some RP IDs; of none means of any."""
+    return not rp_ids or rp_id in rp_ids
 
 
 def counter_grows(stored: int, received: int) -> bool:

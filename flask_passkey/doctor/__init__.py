@@ -9,7 +9,7 @@
     values.py      what the app puts into sessions, and they do not keep
     stores.py      both stores, by a round trip; memory that processes do not share
     tables.py      tables, columns, migrations
-    accounts.py    hooks, accounts that are gone
+    accounts.py    hooks, accounts that are gone, passkeys for other RP IDs
     routes.py      collisions, well-known documents
     ages.py        FIDO metadata, releases with holes
     outside/       the site as a request from outside sees it
@@ -48,6 +48,7 @@ def examine(app: Flask, state: State, *, most_accounts: int | None, show_ids: bo
     if not unusable:
         orphans = accounts.check_orphans(state, most=most_accounts, show_ids=show_ids)
         yield from _whole("accounts", orphans)
+        yield from _whole("accounts", accounts.check_rp_ids(state))
     yield from _whole("stores", stores.check_ceremonies(state)) or _of_sessions(app, state)
     yield from _whole("metadata", ages.check_metadata(state))
     yield from _whole("versions", ages.check_versions())

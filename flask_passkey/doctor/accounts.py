@@ -1,4 +1,4 @@
-"""The app's accounts: the hooks that lead to them, and passkeys whose account is gone."""
+"""The app's accounts: the hooks that lead to them, and passkeys whose account is gone or that no browser uses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..errors import Refusal
 from ..state import State
-from .findings import Finding, error
+from .findings import Finding, error, warning
 
 #: So many accounts are read at once.
 BATCH = 500
@@ -57,6 +57,19 @@ def check_orphans(state: State, *, most: int | None, show_ids: bool) -> Iterator
             "the passkeys.",
             "passkey.forget_user(id) where the app deletes an account, or delete_with(Account); now `flask passkey "
             "forget ID`" + ("" if show_ids else ", for the IDs that `flask passkey check --show-ids` names"),
+        )
+
+
+def check_rp_ids(state: State) -> Iterator[Finding]:
+    """Look for passkeys that no browser uses here."""
+    found = state.relying_party.credentials.count_by_rp_id()
+    others = {rp_id: count for rp_id, count in found.items() if rp_id not in state.config.rp_ids}
+    if others:
+        counts = ", ".join(f"{count} for {rp_id!r}" for rp_id, count in sorted(others.items()))
+        yield warning(
+            "accounts.other-rp-ids",
+            f"There are passkeys for other RP IDs: {counts}. No browser uses them here, and they count for nothing.",
+            f"PASSKEY_RP_ID = {next(iter(sorted(others)))!r}, if they are to be used; else people make new ones",
         )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from .. import audit, signals
+from ..accounts import UserInfo
 from ..credentials import CredentialRecord
 from ..errors import CredentialNotFound, LastCredential, Refusal
-from ..holders import records_of
 from ..names import clean_label
 from ..outcomes import CredentialList, Deleted
 from ..visitor import Visitor
@@ -19,12 +19,12 @@ class OwnPasskeys(Parts):
     """List, rename and delete passkeys."""
 
     def list_credentials(self, visitor: Visitor) -> CredentialList:
-        """Return the signed-in user's credentials.
+        """Return the signed-in user's credentials for this RP ID.
 
         :raises SignInRequired: nobody is signed in.
         """
         info = self._freshness.require_sign_in(visitor)
-        records = records_of(self.credentials, info)
+        records = self._records_of(info)
         return CredentialList(records, self._account_state(info, records), visitor.current)
 
     def rename(self, visitor: Visitor, credential_id: bytes, label: str) -> CredentialRecord:
@@ -36,9 +36,12 @@ class OwnPasskeys(Parts):
         :raises StepUpRequired: there is no fresh sign-in.
         :raises CredentialNotFound: the user has no such credential.
         """
-        info = self._freshness.require_step_up(visitor).info
-        record = self.credentials.rename(credential_id, user_id=info.id, label=clean_label(label, required=True))
-        self.tell(signals.renamed, info, user=visitor.user, credential=record)
+        allowed = self._freshness.require_step_up(visitor)
+        label = clean_label(label, required=True)
+        if all(record.id != credential_id for record in allowed.records):
+            raise CredentialNotFound("the account has no credential with this ID")
+        record = self.credentials.rename(credential_id, user_id=allowed.info.id, label=label)
+        self.tell(signals.renamed, allowed.info, user=visitor.user, credential=record)
         return record
 
     def delete(self, visitor: Visitor, credential_ids: Iterable[bytes]) -> Deleted:
@@ -52,18 +55,25 @@ class OwnPasskeys(Parts):
         deleted: list[bytes] = []
         refused: dict[bytes, Refusal] = {}
         with self.credentials.transaction():
-            before = {record.id: record for record in records_of(self.credentials, info)}
+            before = {record.id: record for record in self._records_of(info)}
             for credential_id in dict.fromkeys(credential_ids):
                 try:
-                    self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last)
+                    self._delete_one(credential_id, before, info=info, keep_last=keep_last)
                     deleted.append(credential_id)
                 except (CredentialNotFound, LastCredential) as refusal:
                     refused[credential_id] = refusal
-            records = records_of(self.credentials, info)
+            records = self._records_of(info)
             result = Deleted(deleted, refused, self._account_state(info, records, handles_of=[*before.values()]))
         if deleted:
             self._tell_deleted(visitor.user, deleted, before, audit=self._audit_of(info))
         return result
+
+    def _delete_one(self, credential_id: bytes, known: Container[bytes], *, info: UserInfo, keep_last: bool) -> None:
+        """Delete a credential that is among those which can be used here; only those guard the last one."""
+        if credential_id not in known:
+            raise CredentialNotFound("the account has no credential with this ID")
+        rp_ids = self.config.rp_ids
+        self.credentials.delete(credential_id, user_id=info.id, keep_last=keep_last, rp_ids=rp_ids)
 
     def delete_of(self, user_id: str, credential_id: bytes) -> None:
         """Delete one credential of somebody else, for an administrator; it may be the last one.

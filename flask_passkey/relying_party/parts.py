@@ -17,6 +17,7 @@ from ..config import PasskeyConfig
 from ..credentials import CredentialRecord, CredentialRepository
 from ..freshness import Freshness
 from ..grants import Grants
+from ..holders import records_of
 from ..outcomes import AccountState, Begun
 from ..pending import CeremonyStore
 from ..pending.ceremonies import PendingCeremonies
@@ -129,6 +130,10 @@ class Parts:
     def _take(self, visitor: Visitor, ceremony_id: str, purposes: Sequence[str]) -> PendingCeremony:
         """Claim a ceremony of one of these purposes that was begun by this visitor."""
         return self._pending.take(ceremony_id, secrets=visitor.secrets, purposes=purposes, user_id=visitor.user_id)
+
+    def _records_of(self, info: UserInfo | None) -> list[CredentialRecord]:
+        """Return an account's credentials that can be used here."""
+        return records_of(self.credentials, info, self.config.rp_ids)
 
     def _account_state(
         self, info: UserInfo, records: Sequence[CredentialRecord], *, handles_of: Sequence[CredentialRecord] = ()

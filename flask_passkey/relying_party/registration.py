@@ -28,7 +28,7 @@ from ..errors import (
     TooManyCredentials,
 )
 from ..freshness import StepUp
-from ..holders import is_holder, records_of, user_handle_of
+from ..holders import is_holder, user_handle_of
 from ..names import clean_display_name, clean_fields, clean_label, clean_name
 from ..outcomes import Begun, Registered
 from ..providers import automatic_label
@@ -72,7 +72,7 @@ class Registration(Parts):
         _require_same_account(visitor, found.user_id)
         user, info = self.accounts.load(found.user_id)
         _require_holder(info, found)
-        return self._begin_adding(visitor, user, info, records_of(self.credentials, info), grant=found.token_hash)
+        return self._begin_adding(visitor, user, info, self._records_of(info), grant=found.token_hash)
 
     def _begin_adding(
         self,
@@ -223,7 +223,7 @@ class Registration(Parts):
             user, info = self.accounts.load(pending.user_id)
             _require_holder(info, grant)
             record = replace(record, identity=info.identity or None)
-            self.credentials.add(record, limit=self.config.max_credentials)
+            self.credentials.add(record, limit=self.config.max_credentials, rp_ids=self.config.rp_ids)
         self.tell(signals.enrolled, info, user=user, credential=record, grant=grant)
         return Registered(record, info, visitor, user=user)
 
@@ -233,7 +233,7 @@ class Registration(Parts):
         self._refuse_taken(record.id)
         limit = self.config.max_credentials if allowed.is_fresh else 1
         try:
-            self.credentials.add(record, limit=limit + allowed.others)
+            self.credentials.add(record, limit=limit + allowed.others, rp_ids=self.config.rp_ids)
         except TooManyCredentials as exc:
             if allowed.is_fresh:
                 raise

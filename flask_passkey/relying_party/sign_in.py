@@ -8,8 +8,9 @@ from .. import signals
 from ..ceremonies import authentication
 from ..ceremonies.decoys import decoys
 from ..ceremonies.pending import SIGN_IN, STEP_UP
+from ..credentials import CredentialRecord
 from ..errors import AccountRefused, CredentialNotFound, FeatureOff, ResponseRejected, UnknownCredential
-from ..holders import is_holder, records_of
+from ..holders import is_holder
 from ..names import clean_user_name
 from ..outcomes import AccountState, Begun, SignedIn
 from ..visitor import Visitor
@@ -41,7 +42,7 @@ class SignIn(Parts):
             raise FeatureOff("sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True")
         user = self.accounts.find(user_name)
         info = None if user is None else self.accounts.describe(user)
-        records = records_of(self.credentials, info)
+        records = self._records_of(info)
         # Decoys have transports, so all have.
         real = [authentication.descriptor(record) | {"transports": list(record.transports)} for record in records]
         invented = decoys(self.accounts.canonical_name(user_name), secret=self._secret)
@@ -57,7 +58,7 @@ class SignIn(Parts):
         :raises CredentialNotFound: the account has no passkey.
         """
         info = self._freshness.require_sign_in(visitor)
-        allowed = [authentication.descriptor(record) for record in records_of(self.credentials, info)]
+        allowed = [authentication.descriptor(record) for record in self._records_of(info)]
         if not allowed:
             raise CredentialNotFound("the account has no passkey to step up with")
         must_verify = user_verified or visitor.wants_verification
@@ -78,7 +79,7 @@ class SignIn(Parts):
         """
         pending = self._take(visitor, ceremony_id, (SIGN_IN, STEP_UP))
         read = authentication.read(pending, response, config=self.config)
-        record = self.credentials.get(read.credential_id)
+        record = self._find(read.credential_id)
         if record is None and pending.allowed:
             authentication.refuse_unknown(pending, read)
         if record is None:
@@ -90,7 +91,9 @@ class SignIn(Parts):
                 "this id belonged to another account when the passkey was made, by UserInfo.identity: call "
                 "passkey.forget_user() when an account is deleted"
             )
-        ids = self.credentials.record_use(verified.record, counter_must_grow=verified.counter_must_grow)
+        ids = self.credentials.record_use(
+            verified.record, counter_must_grow=verified.counter_must_grow, rp_ids=self.config.rp_ids
+        )
         if ids is None:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
         for event in verified.events:
@@ -98,3 +101,8 @@ class SignIn(Parts):
         account = AccountState(info, record.user_handle, ids, self.config.rp_id)
         told = {"extensions": verified.extensions, **verified.person.members()}
         return SignedIn(user, info, verified.record, account, pending.purpose, visitor, **told)
+
+    def _find(self, credential_id: bytes) -> CredentialRecord | None:
+        """Return a credential; one for another RP ID is as good as none."""
+        record = self.credentials.get(credential_id)
+        return record if record is not None and record.rp_id in self.config.rp_ids else None

@@ -12,6 +12,7 @@
     files.py         SQLite files that the app's session has open, too
     tables.py        the tables
     inspection.py    how the tables in a database differ from ours
+    missing.py       columns that a table from before lacks
     deletion.py      passkeys that go with the row of their account
 """
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import files
 from .driver import Driver
+from .missing import add_missing
 from .tables import metadata, passkey_user
 
 if TYPE_CHECKING:
@@ -294,7 +295,7 @@ def _create_on_own_connection(engine: Engine) -> None:
 
 
 def _create_missing(connection: Connection, *, retry: Callable[[], None]) -> None:
-    """Create the tables that are missing.
+    """Create the tables that are missing, and the columns.
 
     Another process may create one between our check and our CREATE TABLE, which then fails. That can happen once
     for each table.
@@ -302,6 +303,7 @@ def _create_missing(connection: Connection, *, retry: Callable[[], None]) -> Non
     for last in (False,) * len(metadata.tables) + (True,):
         try:
             metadata.create_all(connection)
+            add_missing(connection)
             return
         except DBAPIError as exc:
             if last or exc.connection_invalidated:

@@ -10,6 +10,7 @@ from sqlalchemy import URL, BigInteger, Column, Connection, DateTime, Dialect, I
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
+from .missing import to_add
 from .tables import metadata
 
 #: How a table differs.
@@ -30,6 +31,8 @@ class TableProblem:
     message: str
     #: What to run, or to write.
     fix: str
+    #: Does the first use mend it, where tables are ours to create?
+    is_mended: bool = False
 
 
 def place_of(url: URL) -> str:
@@ -53,7 +56,7 @@ def table_problems(connection: Connection) -> Iterator[TableProblem]:
             yield from _differences(table, columns, dialect)
         else:
             ddl = " ".join(str(CreateTable(table).compile(dialect=dialect)).split())
-            yield TableProblem(MISSING, table.name, f"The table {table.name} is missing.", f"{ddl};")
+            yield TableProblem(MISSING, table.name, f"The table {table.name} is missing.", f"{ddl};", True)
 
 
 def _differences(table: Table, found: dict[str, TypeEngine[Any]], dialect: Dialect) -> Iterator[TableProblem]:
@@ -72,6 +75,7 @@ def _differences(table: Table, found: dict[str, TypeEngine[Any]], dialect: Diale
             table.name,
             f"The table {table.name} has no column {column.name}.",
             f"ALTER TABLE {table.name} ADD COLUMN {column.name} {_type(column, dialect)};",
+            column in set(to_add(table, found)),
         )
     for column in table.c:
         if column.name in found and (what := _difference(column, found[column.name], dialect)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ from .connections import Connections, EngineConnections, SessionConnections
 from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for, of_this_process
 from .failures import is_mistake
-from .inspection import MISSING, TableProblem, table_problems
+from .inspection import TableProblem, table_problems
+from .missing import advice
 from .tables import has_tables
 
 if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has imported it
@@ -115,14 +116,14 @@ class SQLCredentialRepository:
         return self._connections.url
 
     def table_problems(self) -> list[TableProblem]:
-        """Look how the tables differ from ours; missing ones are told only where the first use does not create them.
+        """Look how the tables differ from ours; missing ones are told only where the first use does not make them.
 
         :raises CredentialStoreUnavailable: the database cannot be reached.
         :raises Misconfigured: it lets nobody look.
         """
         with self._given(self._connections.bare()) as connection:
             problems = list(table_problems(connection))
-        return [problem for problem in problems if problem.kind != MISSING or not self._connections.create]
+        return [problem for problem in problems if not (problem.is_mended and self._connections.create)]
 
     def close(self) -> None:
         """Close idle connections of the engine; the repository opens new ones when it is used again."""
@@ -247,13 +248,14 @@ class SQLCredentialRepository:
         wanted = {"owner": after, "limit": limit}
         return self._read(lambda connection: list(connection.execute(statements.USER_IDS, wanted).scalars()))
 
-    def add(self, record: CredentialRecord, *, limit: int | None = None) -> None:
+    def add(self, record: CredentialRecord, *, limit: int | None = None, rp_ids: Collection[str] = ()) -> None:
         owner = {"owner": record.user_id}
 
         def add(connection: Connection) -> None:
             if not connection.execute(statements.LOCK, owner).rowcount:
                 raise CredentialNotFound("the account has no user handle: it was forgotten")
-            if limit is not None and len(connection.execute(statements.LOCK_IDS, owner).all()) >= limit:
+            rows = () if limit is None else connection.execute(statements.LOCK_IDS, owner).all()
+            if limit is not None and len(statements.counted(rows, rp_ids)) >= limit:
                 raise TooManyCredentials(f"the account has {limit} credentials")
             owner_of_handle = connection.execute(statements.GET_OWNER, {"handle": record.user_handle}).scalar()
             if owner_of_handle != record.user_id:
@@ -273,9 +275,11 @@ class SQLCredentialRepository:
         rows = self._read(lambda connection: connection.execute(statements.LIST, owner).all())
         return [statements.record_of(row) for row in rows]
 
-    def record_use(self, record: CredentialRecord, *, counter_must_grow: bool) -> list[bytes] | None:
+    def record_use(
+        self, record: CredentialRecord, *, counter_must_grow: bool, rp_ids: Collection[str] = ()
+    ) -> list[bytes] | None:
         record_use = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
-        return self._call(lambda connection: record_use(connection, statements.use_of(record)), single=True)
+        return self._call(lambda connection: record_use(connection, statements.use_of(record), rp_ids), single=True)
 
     def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
         change = {"key": credential_id, "owner": user_id, "new_label": label}
@@ -287,19 +291,23 @@ class SQLCredentialRepository:
 
         return self._call(rename)
 
-    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool) -> None:
+    def delete(self, credential_id: bytes, *, user_id: str, keep_last: bool, rp_ids: Collection[str] = ()) -> None:
         owner = {"owner": user_id}
 
         def delete(connection: Connection) -> None:
             connection.execute(statements.LOCK, owner)
-            ids = connection.execute(statements.LOCK_IDS, owner).scalars().all()
-            if credential_id not in ids:
+            rows = connection.execute(statements.LOCK_IDS, owner).all()
+            if credential_id not in statements.counted(rows):
                 raise CredentialNotFound("the account has no credential with this ID")
-            if keep_last and len(ids) == 1:
+            if keep_last and not set(statements.counted(rows, rp_ids)) - {credential_id}:
                 raise LastCredential("the account has no other way to sign in")
             connection.execute(statements.DELETE, {"key": credential_id})
 
         self._call(delete)
+
+    def count_by_rp_id(self) -> dict[str, int]:
+        rows = self._read(lambda connection: connection.execute(statements.COUNT_BY_RP_ID, {}).all())
+        return {rp_id: int(count) for rp_id, count in rows}
 
     # Enrolment grants
 
@@ -402,4 +410,4 @@ class SQLCredentialRepository:
             if self._connections.create
             else " (create_tables is off, or the app's metadata has the tables: have migrations run?)"
         )
-        return refusal(f"{summary(exc)}{hint}")
+        return refusal(f"{summary(exc)}{hint}{advice(exc)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Boolean,
+    ColumnElement,
     Connection,
     DateTime,
     Executable,
@@ -34,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from .. import CredentialRecord
+from .. import CredentialRecord, counts
 from .tables import passkey_credential as credential
 from .tables import passkey_user as user
 
@@ -55,7 +57,9 @@ LIST = _records.where(user.c.user_id == _owner).order_by(credential.c.created_at
 
 #: A no-op UPDATE that takes the account's row lock; on SQLite the database's write lock, even without an account.
 LOCK = update(user).where(user.c.primary_for == _owner).values(user_id=user.c.user_id)
-LOCK_IDS = select(credential.c.id).where(_of_owner).with_for_update()
+LOCK_IDS = select(credential.c.id, credential.c.rp_id).where(_of_owner).with_for_update()
+_rp_id = func.coalesce(credential.c.rp_id, literal_column("''"))
+COUNT_BY_RP_ID = select(_rp_id, func.count()).group_by(_rp_id)
 DELETE = delete(credential).where(credential.c.id == _key)
 #: With a subquery MySQL and MariaDB would look at all rows.
 DELETE_ALL = delete(credential).where(credential.c.user_handle.in_(bindparam("handles", expanding=True)))
@@ -86,13 +90,14 @@ _has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _cou
 
 
 # Under an alias, as UPDATE … RETURNING writes its own columns without the table's name.
-_listed = credential.alias("listed").c
+_listed = credential.alias("passkey_credential_listed").c
 _is_of_account = _listed.user_handle.in_(HANDLES)
-_IDS = select(_listed.id).where(_is_of_account)
-#: The same as one text: hexadecimal numbers with commas between them.
+_IDS = select(_listed.id, _listed.rp_id).where(_is_of_account)
+_NAMED: ColumnElement[str] = literal_column("':'") + func.coalesce(_listed.rp_id, literal_column("''"))
+#: The same as one text, with commas between them: a hexadecimal number, a colon and the RP ID.
 _IDS_AS_TEXT = {
-    "sqlite": func.group_concat(func.hex(_listed.id)),
-    "postgresql": func.string_agg(func.encode(_listed.id, literal_column("'hex'")), literal_column("','")),
+    "sqlite": func.group_concat(func.hex(_listed.id) + _NAMED),
+    "postgresql": func.string_agg(func.encode(_listed.id, literal_column("'hex'")) + _NAMED, literal_column("','")),
 }
 
 
@@ -109,15 +114,33 @@ class RecordUse:
             for name, text in _IDS_AS_TEXT.items()
         }
 
-    def __call__(self, connection: Connection, values: dict[str, Any]) -> list[bytes] | None:
-        """Store the use; return the IDs of all the account's credentials, ``None`` if nothing was stored."""
+    def __call__(
+        self, connection: Connection, values: dict[str, Any], rp_ids: Collection[str] = ()
+    ) -> list[bytes] | None:
+        """Store the use; return the IDs of the account's credentials, ``None`` if nothing was stored.
+
+        :param rp_ids: only of those with one of these RP IDs.
+        """
         dialect = connection.dialect
         if dialect.update_returning and (statement := self._by_dialect.get(dialect.name)) is not None:
             text = connection.execute(statement, values).scalar()
-            return None if text is None else [bytes.fromhex(id_) for id_ in text.split(",")]
+            return None if text is None else counted(map(_read_id, text.split(",")), rp_ids)
         if connection.execute(self._update, values).rowcount != 1:
             return None
-        return list(connection.execute(_IDS, {"owner": values["owner"]}).scalars())
+        return counted(connection.execute(_IDS, {"owner": values["owner"]}), rp_ids)
+
+
+def _read_id(text: str) -> tuple[bytes, str]:
+    credential_id, _, rp_id = text.partition(":")
+    return bytes.fromhex(credential_id), rp_id
+
+
+def counted(rows: Iterable[Any], rp_ids: Collection[str] = ()) -> list[bytes]:
+    """Return the IDs of those credentials that have one of these RP IDs.
+
+    :param rows: with the credential's ID and its RP ID.
+    """
+    return [credential_id for credential_id, rp_id in rows if counts(rp_id or "", rp_ids)]
 
 
 RECORD_USE = RecordUse(_record_use)
@@ -179,6 +202,7 @@ def record_of(row: Row[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
     values = dict(zip(_NAMES, row, strict=True))
     values["transports"] = tuple(json.loads(values["transports"]))
+    values["rp_id"] = values["rp_id"] or ""
     values["created_at"] = utc(values["created_at"])
     if values["last_used_at"] is not None:
         values["last_used_at"] = utc(values["last_used_at"])

@@ -103,6 +103,7 @@ passkey_credential = Table(
     Column("attestation_client_data_json", LargeBinary(_LONG)),
     Column("discoverable", Boolean),
     Column("identity", String(255)),
+    Column("rp_id", String(255)),
     Index(None, "user_handle"),
     **_CHARSET,
 )
