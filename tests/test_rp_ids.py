@@ -233,7 +233,7 @@ def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 CALLS: dict[str, Callable[[SQLCredentialRepository], object]] = {
     "get": lambda repository: repository.get(b"id"),
     "add": lambda repository: repository.add(new_record(rp_id="new.example")),
-    "record_use": lambda repository: repository.record_use(new_record(), counter_must_grow=False),
+    "of_user": lambda repository: repository.of_user("ada"),
 }
 
 

@@ -35,11 +35,11 @@ def advice(error: Exception) -> str:
     """Return the line to write, where a database's error is about such a column; empty otherwise."""
     if not isinstance(error, DBAPIError):
         return ""
-    statement = error.statement or ""
-    text = f"{error.orig} {statement if statement.startswith('ALTER') else ''}"
+    text, statement = str(error.orig), error.statement or ""
+    named = statement if statement.startswith("ALTER") else text
     lines = [
         f"ALTER TABLE {table.name} ADD COLUMN {CreateColumn(column)}"
         for column in ADDED
-        if table.name in text and column.name in text
+        if column.name in named and table.name in text + statement
     ]
     return f" Write: {'; '.join(lines)}" if lines else ""
