@@ -45,6 +45,7 @@ class Hooks:
     check_account: Callable[[Any], bool] | None = None
     other_sign_in_methods: Callable[[Any], bool] | None = None
     extensions: Callable[[str, Any], Mapping[str, Any] | None] | None = None
+    rp_id_for: Callable[[], str] | None = None
     #: Hooks that take an argument more than they must.
     take_more: set[str] = field(default_factory=set, init=False)
 
@@ -76,6 +77,15 @@ class Accounts:
     def has_own_current(self) -> bool:
         """Does the app itself, and no login manager, say who is signed in?"""
         return self._hooks.get_current_user is not None
+
+    @property
+    def has_rp_id_for(self) -> bool:
+        """Does the app choose a relying party for each request?"""
+        return self._hooks.rp_id_for is not None
+
+    def rp_id_for(self) -> Any:
+        """Ask the app which RP ID the current request is for."""
+        return self._required("rp_id_for")()
 
     def current(self) -> Any:
         """Return the signed-in user or ``None``. A user whose ``is_authenticated`` is false counts as signed out."""
@@ -206,7 +216,7 @@ class Accounts:
 
     def _hook(self, name: str) -> Callable[..., Any] | None:
         hook: Callable[..., Any] | None = getattr(self._hooks, name)
-        if hook is None and (manager := self._login_manager()) is not None:
+        if hook is None and name in _FLASK_LOGIN and (manager := self._login_manager()) is not None:
             hook = getattr(manager, name)
         return hook
 

@@ -41,6 +41,11 @@ def _state() -> Iterator[State]:
         raise click.ClickException(refusal.reason) from refusal
 
 
+def _all(state: State) -> list[State]:
+    """Return the state for each relying party of the app."""
+    return [state, *state.others.values()]
+
+
 @passkey.command("check", with_appcontext=False)
 @click.option("--url", help="Where people open the app: https://example.com. It is asked there, too.")
 @click.option("--strict", is_flag=True, help="Warnings fail the check, too.")
@@ -113,7 +118,7 @@ def list_passkeys(user_id: str) -> None:
     """Print the passkeys of one account, one a line, and the invitations and codes that were not used yet."""
     with _state() as state:
         records = state.relying_party.credentials.of_user(user_id)
-        grants = state.relying_party.grants.of_user(user_id)
+        grants = [grant for each in _all(state) for grant in each.relying_party.grants.of_user(user_id)]
     for record in records:
         used = record.last_used_at.isoformat(timespec="seconds") if record.last_used_at else "never"
         rp_id = f"  for {record.rp_id}" if record.rp_id else ""
@@ -121,7 +126,7 @@ def list_passkeys(user_id: str) -> None:
     for grant in grants:
         made = grant.created_at.isoformat(timespec="seconds")
         until = f", good until {grant.expires_at.isoformat(timespec='seconds')}" if grant.expires_at else ""
-        click.echo(f"{grant.kind}  made {made}  not used yet{until}")
+        click.echo(f"{grant.kind}  made {made}  not used yet{until}  for {grant.rp_id}")
 
 
 # An id may begin with a dash.
@@ -140,12 +145,16 @@ def delete(user_id: str, passkey_id: str) -> None:
 @click.argument("user_id")
 @click.option("--lifetime", type=click.IntRange(1, 8760), default=24, help="In hours; 24 by default.")
 @click.option("--url", help="The page that takes the link; PASSKEY_ENROL_URL by default.")
-def invite(user_id: str, lifetime: int, url: str | None) -> None:
+@click.option("--rp-id", help="The RP ID of the passkey; PASSKEY_RP_ID by default.")
+def invite(user_id: str, lifetime: int, url: str | None, rp_id: str | None) -> None:
     """Print a one-time link that lets its bearer add one passkey to an account. Give it to nobody else.
 
     Without an address of the page for it, the bare token is printed.
     """
-    with _state() as state:
+    with _state() as first:
+        state = first if rp_id is None else first.find(rp_id)
+        if state is None:
+            raise click.ClickException(f"{rp_id!r} is neither PASSKEY_RP_ID nor in PASSKEY_RELYING_PARTIES.")
         user, _ = state.accounts.load(user_id)
         page = state.config.enrol_url if url is None else url
         invitation = state.relying_party.grants.invite(user, lifetime=timedelta(hours=lifetime), page=page)

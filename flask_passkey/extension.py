@@ -28,7 +28,7 @@ from .outcomes import Registered, SignedIn
 from .pending import CeremonyStore
 from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
-from .state import State, current, keep
+from .state import State, common, current, keep
 from .trust import load_trust
 from .visitor import Visitor
 from .web import flask_login, http, routing, rows, schemas, sessions
@@ -126,38 +126,52 @@ class Passkey(HookDecorators):
         accounts = Accounts(
             self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
         )
-        party = RelyingParty(
-            config=config,
-            accounts=accounts,
-            credentials=credentials,
-            pending=PendingCeremonies(store, rp_id=config.rp_id),
-            trust=load_trust(config),
-            secret=wiring.secret(app, config),
-            sender=app,
-        )
-        return State(config, accounts, party, blueprint_name)
+        trust, secret = load_trust(config), wiring.secret(app, config)
+        warned: dict[str, float] = {}
+
+        def state_for(config: PasskeyConfig, others: Mapping[str, State]) -> State:
+            party = RelyingParty(
+                config=config,
+                accounts=accounts,
+                credentials=credentials,
+                pending=PendingCeremonies(store, rp_id=config.rp_id),
+                trust=trust,
+                secret=secret,
+                sender=app,
+            )
+            return State(config, accounts, party, blueprint_name, warned, others)
+
+        return state_for(config, {other.rp_id: state_for(other, {}) for other in config.others})
 
     # The parts of the current app
 
-    def _state(self) -> State:
+    def _state(self, rp_id: str | None = None) -> State:
+        """Return the state of the current app, for an RP ID or else for the request's."""
+        self._check_app()
+        found = current() if rp_id is None else common().find(rp_id)
+        if found is None:
+            raise ValueError(f"{rp_id!r} is neither PASSKEY_RP_ID nor in PASSKEY_RELYING_PARTIES")
+        return found
+
+    def _check_app(self) -> None:
         if current_app.extensions.get("passkey") is not self:
             raise RuntimeError("This app does not have this Passkey extension: call passkey.init_app(app).")
-        return current()
 
     @property
     def config(self) -> PasskeyConfig:
-        """The settings of the current app."""
+        """The settings of the current app, for the relying party of the request."""
         return self._state().config
 
     @property
     def relying_party(self) -> RelyingParty:
-        """The use cases of the current app, for its own views and commands."""
+        """The use cases of the current app, for its own views and commands; for the relying party of the request."""
         return self._state().relying_party
 
     @property
     def credentials(self) -> CredentialRepository:
         """The current app's credential repository."""
-        return self._state().relying_party.credentials
+        self._check_app()
+        return common().relying_party.credentials
 
     def visitor(self) -> Visitor:
         """Return who asks by the current request: browser, user, last passkey sign-in. The use cases want to know.
@@ -320,7 +334,14 @@ class Passkey(HookDecorators):
 
     # Enrolment grants, and what administrators do
 
-    def invite(self, user: Any, *, lifetime: timedelta | float = grants.LIFETIME, url: str | None = None) -> Invitation:
+    def invite(
+        self,
+        user: Any,
+        *,
+        lifetime: timedelta | float = grants.LIFETIME,
+        url: str | None = None,
+        rp_id: str | None = None,
+    ) -> Invitation:
         """Make a one-time link, or a token for one, whose bearer may add one passkey to this user's account.
 
         Opening the link spends nothing, and using it signs nobody in. Nobody need be signed in to use it.
@@ -328,11 +349,13 @@ class Passkey(HookDecorators):
         :param user: the app's user object. Make sure that it is they who get the link.
         :param lifetime: how long it is good, as a ``timedelta`` or in seconds; 24 hours unless given.
         :param url: the app's page that takes it; ``PASSKEY_ENROL_URL`` unless given.
-        :raises ValueError: the lifetime is not longer than nothing.
+        :param rp_id: the RP ID of the passkey; unless given, that of the request or else ``PASSKEY_RP_ID``.
+        :raises ValueError: the lifetime is not longer than nothing, or the app has no such RP ID.
         :raises ConfigurationError: the app's own credential repository keeps no grants; names what to add.
         """
-        page = self.config.enrol_url if url is None else url
-        return self.relying_party.grants.invite(user, lifetime=lifetime, page=page)
+        state = self._state(rp_id)
+        page = state.config.enrol_url if url is None else url
+        return state.relying_party.grants.invite(user, lifetime=lifetime, page=page)
 
     def recovery_codes(self, user: Any, *, count: int = 8) -> list[str]:
         """Make codes to be printed: each lets its bearer add one passkey, at any time. Earlier ones are good no more.

@@ -30,6 +30,7 @@ CheckAccount = TypeVar("CheckAccount", bound=Callable[[Any], bool | Awaitable[bo
 Extensions = TypeVar(
     "Extensions", bound=Callable[[str, Any], Mapping[str, Any] | None | Awaitable[Mapping[str, Any] | None]]
 )
+RpIdFor = TypeVar("RpIdFor", bound=Callable[[], str | Awaitable[str]])
 OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
 
 
@@ -121,6 +122,13 @@ class HookDecorators:
         :class:`~flask_passkey.SignedIn` and :class:`~flask_passkey.Registered`.
         """
         return self._set("extensions", function, "purpose", "user")
+
+    def rp_id_for(self, function: RpIdFor) -> RpIdFor:
+        """Set ``() -> str``: the RP ID of the current request, for ``PASSKEY_RELYING_PARTIES``.
+
+        It is that of an entry, or ``PASSKEY_RP_ID``. Asked once for each request that has to do with passkeys.
+        """
+        return self._set("rp_id_for", function)
 
     def _set(self, name: str, function: F, *arguments: str, more: str = "") -> F:
         """Keep a hook.

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask import Flask, current_app
+from flask import Flask, current_app, has_request_context, request
 
 from .accounts import Accounts
 from .config import PasskeyConfig
+from .errors import Misconfigured
 from .relying_party import RelyingParty
 
 _KEY = "passkey_state"
+# In the environment of a request: the RP ID that the app has chosen for it, with the app's number.
+_CHOSEN = "passkey.rp_id."
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The parts of one app."""
+    """The parts of one app, for one of its relying parties."""
 
     config: PasskeyConfig
     accounts: Accounts
@@ -24,6 +28,12 @@ class State:
     blueprint_name: str
     #: When the log may warn again of a setting that is probably wrong, by its name; of a clock that only runs forward.
     warned: dict[str, float] = field(default_factory=dict)
+    #: The same for each of ``PASSKEY_RELYING_PARTIES``, by RP ID.
+    others: Mapping[str, State] = field(default_factory=dict)
+
+    def find(self, rp_id: str) -> State | None:
+        """Return the state for an RP ID of the app, ``None`` if it has no such."""
+        return self if rp_id == self.config.rp_id else self.others.get(rp_id)
 
     def route_of(self, endpoint: str | None) -> str | None:
         """Return which of our routes an endpoint is, without the blueprint's name; ``None`` for one of others."""
@@ -36,8 +46,8 @@ def keep(app: Flask, state: State) -> None:
     app.extensions[_KEY] = state
 
 
-def current() -> State:
-    """Return the state of the current app.
+def common() -> State:
+    """Return the state of the current app, for what is the same for all relying parties.
 
     :raises KeyError: the app has no Passkey extension.
     """
@@ -51,3 +61,34 @@ def of(app: Flask) -> State:
     """
     state: State = app.extensions[_KEY]
     return state
+
+
+def current() -> State:
+    """Return the state of the current app, for the relying party of the request; outside of one, for the first.
+
+    :raises KeyError: the app has no Passkey extension.
+    :raises Misconfigured: the app has chosen an RP ID that it has not configured.
+    """
+    state = common()
+    if not (state.others or state.accounts.has_rp_id_for) or not has_request_context():
+        return state
+    chosen = f"{_CHOSEN}{id(state)}"
+    if chosen not in request.environ:
+        request.environ[chosen] = state  # for what the hook itself asks us
+        try:
+            request.environ[chosen] = _choose(state)
+        except BaseException:
+            del request.environ[chosen]
+            raise
+    found: State = request.environ[chosen]
+    return found
+
+
+def _choose(state: State) -> State:
+    rp_id = state.accounts.rp_id_for()
+    found = state.find(rp_id)
+    if found is None:
+        raise Misconfigured(
+            f"the rp_id_for hook returned {rp_id!r}, which is neither PASSKEY_RP_ID nor in PASSKEY_RELYING_PARTIES"
+        )
+    return found

@@ -267,8 +267,8 @@ def test_list_has_what_is_open(site: App) -> None:
     assert link.expires_at is not None
     made, until = (moment.isoformat(timespec="seconds") for moment in (link.created_at, link.expires_at))
     assert result.output.splitlines()[2:4] == [
-        f"invitation  made {made}  not used yet, good until {until}",
-        f"recovery-code  made {code.created_at.isoformat(timespec='seconds')}  not used yet",
+        f"invitation  made {made}  not used yet, good until {until}  for localhost",
+        f"recovery-code  made {code.created_at.isoformat(timespec='seconds')}  not used yet  for localhost",
     ]
     assert len(result.output.splitlines()) == 5 and not any(secret in result.output for secret in (token, *codes))
 

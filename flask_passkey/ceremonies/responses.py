@@ -90,8 +90,8 @@ def check_client_data(data: bytes, *, kind: str, pending: PendingCeremony, confi
 def _other_origin(origin: str, config: PasskeyConfig) -> ResponseRejected:
     line = advice(config, origin)
     if is_native(origin) and len(origin) <= 200:
-        line = f"If it is your app, write PASSKEY_ORIGINS = {[*config.origins, origin]}"
-    reason = f"client data has origin {quoted(origin)}, PASSKEY_ORIGINS is {list(config.all_origins)}"
+        line = f"If it is your app, write {config.name_of('origins')} = {[*config.origins, origin]}"
+    reason = f"client data has origin {quoted(origin)}, {config.name_of('origins')} is {list(config.all_origins)}"
     refusal = ResponseRejected(f"{reason}. {line}" if line else reason)
     refusal.setting = "PASSKEY_ORIGINS" if line else ""
     return refusal

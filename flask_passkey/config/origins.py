@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from inspect import iscoroutinefunction
 from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
@@ -35,9 +36,26 @@ _FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
 _DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
 
 
-def check_rp_id(value: object) -> str:
+#: Gives the name of a setting, as it is written in the app's configuration.
+NameOf = Callable[[str], str]
+#: Says whether an origin, as browsers write it, is one of the app's: for tenants.
+OriginTest = Callable[[str], bool]
+
+
+def usual_name(setting: str) -> str:
+    """Return the name of a setting of the whole app."""
+    return f"PASSKEY_{setting.upper()}"
+
+
+def name_for(rp_id: str) -> NameOf:
+    """Return what gives the names of the settings of one more relying party."""
+    return lambda setting: f"PASSKEY_RELYING_PARTIES[{rp_id!r}][{setting!r}]"
+
+
+def check_rp_id(value: object, *, name: str = "PASSKEY_RP_ID") -> str:
     """Check an RP ID and return it.
 
+    :param name: what it is called in the error.
     :raises ConfigurationError: it is missing, or is not a bare lower-case domain.
     """
     text = "" if value is None else str(value)
@@ -48,12 +66,13 @@ def check_rp_id(value: object) -> str:
         )
     if is_ip(text):
         log.warning(
-            "PASSKEY_RP_ID is the IP address %s: no browser creates or uses a passkey for an IP address. "
+            "%s is the IP address %s: no browser creates or uses a passkey for an IP address. "
             "Write PASSKEY_RP_ID = 'localhost' and open http://localhost:5000 instead.",
+            name,
             text,
         )
     elif (problem := _problem(text)) is not None:
-        raise ConfigurationError(f"PASSKEY_RP_ID {problem}: {text!r}. Write PASSKEY_RP_ID = {_meant(text)!r}")
+        raise ConfigurationError(f"{name} {problem}: {text!r}. Write {name} = {_meant(text)!r}")
     return text
 
 
@@ -141,6 +160,20 @@ def read_origins(key: str, value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_origin(key, item.strip()) for item in items if item.strip()))
 
 
+def read_own_origins(key: str, value: object) -> tuple[str | OriginTest, ...]:
+    """Read origins of pages, among which there may be functions that say which others there are.
+
+    :param key: the setting's name, for the error.
+    :raises ConfigurationError: one of them is not an origin that can have passkeys.
+    """
+    items = [value] if callable(value) else value
+    tests = [item for item in items if callable(item)] if isinstance(items, list | tuple) else []
+    if any(map(iscoroutinefunction, tests)):
+        raise ConfigurationError(f"{key} has a coroutine. Write a plain function: {key} = lambda origin: True or False")
+    texts = [item for item in items if not callable(item)] if isinstance(items, list | tuple) else items
+    return (*read_origins(key, texts), *tests)
+
+
 def _origin(key: str, text: str) -> str:
     """Check an origin and return it as browsers write it."""
     if _ANDROID.fullmatch(text) or (_OTHER_SCHEME.fullmatch(text) and not text.startswith("android:apk-key-hash:")):
@@ -211,9 +244,17 @@ def host_of(origin: str) -> str:
     return (urlsplit(origin).hostname or "") if origin.startswith(("http:", "https:")) else ""
 
 
-def check_below(origins: Sequence[str], rp_id: str) -> None:
+def is_page_below(origin: str, rp_id: str) -> bool:
+    """Tell whether an origin, as browsers write it, can be of a page that uses the RP ID."""
+    host = host_of(origin) if is_of_browsers(origin) else ""
+    is_below = host == rp_id or host.endswith(f".{rp_id}")
+    return bool(host) and is_below and (origin.startswith("https:") or is_local(host))
+
+
+def check_below(origins: Sequence[str], rp_id: str, name_of: NameOf = usual_name) -> None:
     """Check that browsers let pages of these origins use the RP ID.
 
+    :param name_of: gives the names of settings, in the error.
     :raises ConfigurationError: one is neither at the RP ID nor below it, or the RP ID is a top-level domain.
     """
     for origin in origins:
@@ -222,8 +263,8 @@ def check_below(origins: Sequence[str], rp_id: str) -> None:
             continue
         if not host.endswith(f".{rp_id}"):
             raise ConfigurationError(
-                f"PASSKEY_ORIGINS has {origin!r}, which is not {rp_id!r} or below it. Write PASSKEY_ORIGINS = "
-                f"{list(default_origins(rp_id))}, or move it to PASSKEY_RELATED_ORIGINS."
+                f"{name_of('origins')} has {origin!r}, which is not {rp_id!r} or below it. Write "
+                f"{name_of('origins')} = {list(default_origins(rp_id))}, or move it to {name_of('related_origins')}."
             )
         if "." not in rp_id and rp_id != "localhost":
             raise ConfigurationError(
@@ -245,44 +286,49 @@ def names_of(origins: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for origin in origins if (name := _name(host_of(origin)))))
 
 
-def check_related(origins: Sequence[str]) -> None:
+def check_related(origins: Sequence[str], name_of: NameOf = usual_name) -> None:
     """Check that there are at most five different names, as many as browsers look at (section 5.11.1).
 
+    :param name_of: gives the names of settings, in the error.
     :raises ConfigurationError: there are more.
     """
     names = names_of(origins)
     kept = [origin for origin in origins if _name(host_of(origin)) in ("", *names[:MOST_NAMES])]
     if len(kept) < len(origins):
         raise ConfigurationError(
-            f"PASSKEY_RELATED_ORIGINS has {len(names)} different names, of which browsers look at five. "
-            f"Write PASSKEY_RELATED_ORIGINS = {kept}"
+            f"{name_of('related_origins')} has {len(names)} different names, of which browsers look at five. "
+            f"Write {name_of('related_origins')} = {kept}"
         )
 
 
-def check_page(key: str, url: str, *, origin: str, allows: Callable[[str], bool]) -> None:
+def check_page(
+    key: str, url: str, *, origin: str, allows: Callable[[str], bool], key_of_origins: str = "PASSKEY_ORIGINS"
+) -> None:
     """Check that a page of the app is where a passkey can be made; no page is fine.
 
     :param key: named in the error.
     :param origin: one to write, in the error.
     :param allows: can passkeys be made at an origin?
+    :param key_of_origins: the setting that lists them, in the error.
     :raises ConfigurationError: it is at none of the origins.
     """
     if url and not allows(_canonical(url) or ""):
         page = re.sub(r"^\w+://[^/]*", "", url)
         raise ConfigurationError(
-            f"{key} is {url!r}, which is not a page at one of PASSKEY_ORIGINS. "
+            f"{key} is {url!r}, which is not a page at one of {key_of_origins}. "
             f"Write {key} = {origin + '/' + page.lstrip('/')!r}"
         )
 
 
-def check_schemes(origins: Sequence[str], related: Sequence[str]) -> None:
+def check_schemes(origins: Sequence[str], related: Sequence[str], name_of: NameOf = usual_name) -> None:
     """Check that no related origin on http takes the protection of https from the cookies of all others.
 
+    :param name_of: gives the names of settings, in the error.
     :raises ConfigurationError: one is on http, and others are on https.
     """
     kept = [origin for origin in related if not origin.startswith("http:")]
     if len(kept) < len(related) and any(origin.startswith("https:") for origin in (*origins, *related)):
         raise ConfigurationError(
-            "PASSKEY_RELATED_ORIGINS has an origin on http, for which no cookie could be kept to https. "
-            f"Write PASSKEY_RELATED_ORIGINS = {kept}, and give a developer's machine settings for itself."
+            f"{name_of('related_origins')} has an origin on http, for which no cookie could be kept to https. "
+            f"Write {name_of('related_origins')} = {kept}, and give a developer's machine settings for itself."
         )

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from ..errors import ConfigurationError
-from .origins import check_rp_id, is_fingerprint, read_origins
+from .origins import check_rp_id, is_fingerprint, name_for, read_origins, read_own_origins
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,26 @@ def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
     return files
 
 
+def _relying_parties(key: str, value: object) -> dict[str, dict[str, Any]]:
+    example = {"example.org": {"origins": ["https://example.org"]}}
+    if not isinstance(value, Mapping) or not all(isinstance(entry, Mapping) for entry in value.values()):
+        _refuse(key, value, "not a dict of dicts by RP ID", example)
+    return {check_rp_id(rp_id, name=f"An RP ID in {key}"): _entry(str(rp_id), entry) for rp_id, entry in value.items()}
+
+
+def _entry(rp_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the settings of one more relying party, under the names of the app's."""
+    name_of = name_for(rp_id)
+    unknown = [member for member in entry if member not in _ENTRY]
+    if unknown:
+        raise ConfigurationError(f"There is no setting {name_of(unknown[0])}. There are {', '.join(_ENTRY)}.")
+    given = {member: value for member, value in entry.items() if value not in (None, "")}
+    settings = {_ENTRY[member]: READERS[_ENTRY[member]](name_of(member), value) for member, value in given.items()}
+    return {"rp_name": rp_id} | settings
+
+
+#: What can be said of one more relying party, and the setting of the app that says the same.
+_ENTRY = {"origins": "origins", "name": "rp_name", "related_origins": "related_origins", "enrol_url": "enrol_url"}
 _AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # https://developer.android.com/build/configure-app-module#set-application-id
 _PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
@@ -164,7 +184,7 @@ _ALGORITHMS = (-7, -8, -257, -36, -37, -38, -39, -258, -259, -48, -49, -50)
 READERS: dict[str, Callable[[str, Any], Any]] = {
     "rp_id": lambda key, value: check_rp_id(value),
     "rp_name": _text,
-    "origins": read_origins,
+    "origins": read_own_origins,
     "related_origins": read_origins,
     "url_prefix": _url_prefix,
     "timeout": _timeout,
@@ -198,4 +218,5 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "android_apps": _android_apps,
     "apple_apps": _apple_apps,
     "enrol_url": _text,
+    "relying_parties": _relying_parties,
 }

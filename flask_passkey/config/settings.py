@@ -7,21 +7,27 @@ What an RP ID and an origin may look like is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Misconfigured
 from .origins import (
+    OriginTest,
     android_origin,
     check_below,
     check_page,
     check_related,
     check_schemes,
     default_origins,
+    host_of,
+    is_local,
     is_localhost,
+    is_page_below,
+    name_for,
+    usual_name,
 )
 from .readers import READERS
 
@@ -36,7 +42,8 @@ class PasskeyConfig:
     #: Name of the site as password managers show it. The RP ID by default.
     rp_name: str = ""
     #: Origins of the pages, as a list or text separated by commas: ``["https://example.com"]``. Each is at the RP ID
-    #: or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost:5000``.
+    #: or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost:5000``. A function instead, or in
+    #: the list, says which others there are: ``(origin: str) -> bool``.
     origins: tuple[str, ...] = ()
     #: Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. They have at most five
     #: different names left of the public suffix: browsers look at no more.
@@ -123,10 +130,25 @@ class PasskeyConfig:
     apple_apps: tuple[str, ...] = ()
     #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it.
     enrol_url: str = ""
+    #: More relying parties, by RP ID, each with ``origins``, ``name``, ``related_origins`` and ``enrol_url``. The hook
+    #: ``rp_id_for`` chooses one for each request.
+    relying_parties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    # Is it ``PASSKEY_RP_ID``'s, and not one of ``PASSKEY_RELYING_PARTIES``?
+    is_first: ClassVar[bool] = True
+    # The same settings for each of ``PASSKEY_RELYING_PARTIES``.
+    others: ClassVar[tuple[PasskeyConfig, ...]] = ()
+    # Functions of the app that say which other origins there are.
+    origin_tests: ClassVar[tuple[OriginTest, ...]] = ()
 
     @staticmethod
     def _in_development() -> bool:
         return False
+
+    @property
+    def site(self) -> str:
+        """An origin of a page, to be written in messages."""
+        return next((origin for origin in self.origins if host_of(origin)), default_origins(self.rp_id)[0])
 
     @cached_property
     def all_origins(self) -> tuple[str, ...]:
@@ -140,16 +162,33 @@ class PasskeyConfig:
     def allows(self, origin: str) -> bool:
         """Tell whether a ceremony may run on an origin: a listed one or, in debug and testing, localhost at any port.
 
-        The latter only where the RP ID is ``localhost``.
+        The latter only where the RP ID is ``localhost``. A function among the origins is asked about all others that
+        are at the RP ID or below it.
+
+        :raises Misconfigured: it says neither yes nor no.
         """
-        return origin in self.all_origins or (
-            self.rp_id == "localhost" and is_localhost(origin) and self._in_development()
+        return (
+            origin in self.all_origins
+            or (self.rp_id == "localhost" and is_localhost(origin) and self._in_development())
+            or (self.origin_tests != () and is_page_below(origin, self.rp_id) and any(self._ask(origin)))
         )
+
+    def _ask(self, origin: str) -> Iterator[bool]:
+        for test in self.origin_tests:
+            found = test(origin)
+            if not isinstance(found, bool):
+                raise Misconfigured(f"a function in {self.name_of('origins')} returned {found!r}, not True or False")
+            yield found
+
+    def name_of(self, setting: str) -> str:
+        """Return the name of a setting that each relying party has, as it is written in the app's configuration."""
+        return (usual_name if self.is_first else name_for(self.rp_id))(setting)
 
     @cached_property
     def https_only(self) -> bool:
         """Do all pages use https? Then cookies are ``Secure``."""
-        return not any(origin.startswith("http:") for origin in self.all_origins)
+        others = self.origin_tests != () and is_local(self.rp_id)
+        return not others and not any(origin.startswith("http:") for origin in self.all_origins)
 
     @cached_property
     def in_frames(self) -> bool:
@@ -165,7 +204,7 @@ class PasskeyConfig:
 
         Records that say nothing were made before it was kept.
         """
-        return self.rp_id, ""
+        return (self.rp_id, "") if self.is_first else (self.rp_id,)
 
     @property
     def lifetime(self) -> int:
@@ -190,9 +229,26 @@ class PasskeyConfig:
         given = {"rp_id": "localhost" if in_development() else ""} | given
         read = {name: READERS[name](_key(name), value) for name, value in given.items()}
         read.setdefault("rp_name", read["rp_id"])
-        read["origins"] = read.get("origins") or default_origins(read["rp_id"])
-        config = cls(**read)
-        vars(config)["_in_development"] = in_development  # no field, for it is no setting
+        parties = read.get("relying_parties", {})
+        if read["rp_id"] in parties:
+            raise ConfigurationError(
+                f"PASSKEY_RELYING_PARTIES has {read['rp_id']!r}, which is PASSKEY_RP_ID. Write PASSKEY_ORIGINS = …"
+            )
+        config = cls._made(read, in_development, is_first=True)
+        own = {name: read[name] for name in read if name not in ("rp_id", "origins", "related_origins", "enrol_url")}
+        others = [cls._made(own | {"rp_id": rp_id, **entry}, in_development) for rp_id, entry in parties.items()]
+        vars(config)["others"] = tuple(others)
+        return config
+
+    @classmethod
+    def _made(
+        cls, read: Mapping[str, Any], in_development: Callable[[], bool], *, is_first: bool = False
+    ) -> PasskeyConfig:
+        """Return checked settings, with what is no setting of the app's beside them."""
+        given = read.get("origins") or default_origins(read["rp_id"])
+        tests = tuple(item for item in given if not isinstance(item, str))
+        config = cls(**{**read, "origins": tuple(item for item in given if isinstance(item, str))})
+        vars(config).update(_in_development=in_development, origin_tests=tests, is_first=is_first)
         _check_together(config)
         return config
 
@@ -210,10 +266,16 @@ def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
 
 
 def _check_together(config: PasskeyConfig) -> None:
-    check_below(config.origins, config.rp_id)
-    check_related(config.related_origins)
-    check_page("PASSKEY_ENROL_URL", config.enrol_url, origin=config.origins[0], allows=config.allows)
-    check_schemes(config.origins, config.related_origins)
+    check_below(config.origins, config.rp_id, config.name_of)
+    check_related(config.related_origins, config.name_of)
+    check_page(
+        config.name_of("enrol_url"),
+        config.enrol_url,
+        origin=config.site,
+        allows=config.allows,
+        key_of_origins=config.name_of("origins"),
+    )
+    check_schemes(config.origins, config.related_origins, config.name_of)
     if (config.attestation_roots or config.mds_file) and config.attestation not in ("direct", "enterprise"):
         raise ConfigurationError(
             "PASSKEY_ATTESTATION_ROOTS or PASSKEY_MDS_FILE is set, but browsers are not asked for attestation. Write "

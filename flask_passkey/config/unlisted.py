@@ -22,11 +22,13 @@ def advice(config: PasskeyConfig, origin: str, *, asked_host: str = "") -> str:
         return f"Browsers have no passkeys at IP addresses. Open {_at_localhost(origin)!r} instead."
     if origin.startswith("http:") and not is_local(host):
         return f"Browsers have passkeys on https only. Open {f'https://{host}'!r} instead."
+    if below and config.origin_tests:
+        return ""  # the app itself says that it is none of its own
     if below:
-        return f"Write PASSKEY_ORIGINS = {[*config.origins, origin]}"
+        return f"Write {config.name_of('origins')} = {[*config.origins, origin]}"
     return (
-        f"Write PASSKEY_RELATED_ORIGINS = {[*config.related_origins, origin]}, or PASSKEY_RP_ID = {host!r} if no "
-        "passkeys were made yet."
+        f"Write {config.name_of('related_origins')} = {[*config.related_origins, origin]}, or PASSKEY_RP_ID = {host!r} "
+        "if no passkeys were made yet."
     )
 
 

@@ -21,6 +21,7 @@ def check_hooks(state: State) -> Iterator[Finding]:
         "login_user": True,
         "create_user": config.sign_up,
         "find_user": config.username_first,
+        "rp_id_for": bool(config.others),
     }
     for name, is_wanted in wanted.items():
         if is_wanted and not accounts.has_hook(name):
@@ -28,7 +29,7 @@ def check_hooks(state: State) -> Iterator[Finding]:
                 f"accounts.no-{name.replace('_', '-')}",
                 f"The app has no {name} hook, and Flask-Login, if there is one, no user_loader.",
                 f"@passkey.{name}, above a function of yours"
-                if name in ("create_user", "find_user")
+                if name in ("create_user", "find_user", "rp_id_for")
                 else f"LoginManager(app).user_loader(…), or @passkey.{name} above a function of yours",
             )
 
@@ -63,7 +64,8 @@ def check_orphans(state: State, *, most: int | None, show_ids: bool) -> Iterator
 def check_rp_ids(state: State) -> Iterator[Finding]:
     """Look for passkeys that no browser uses here."""
     found = state.relying_party.credentials.count_by_rp_id()
-    others = {rp_id: count for rp_id, count in found.items() if rp_id not in state.config.rp_ids}
+    ours = {rp_id for each in (state.config, *state.config.others) for rp_id in each.rp_ids}
+    others = {rp_id: count for rp_id, count in found.items() if rp_id not in ours}
     if others:
         counts = ", ".join(f"{count} for {rp_id!r}" for rp_id, count in sorted(others.items()))
         yield warning(

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
-from ..config import PasskeyConfig, host_of
+from ..config import PasskeyConfig
 from ..logs import summary
 from .findings import Finding, error, warning
 from .settings import is_public
@@ -47,7 +47,7 @@ def _broken(what: str) -> Finding:
 def round_trip(app: Flask, config: PasskeyConfig, values: dict[str, Any]) -> dict[str, Any]:
     """Return what comes back in the next request of the same browser. Nothing is left in the store."""
     interface, response = app.session_interface, app.response_class()
-    where = {"base_url": next(origin for origin in config.origins if host_of(origin))}
+    where = {"base_url": config.site}
     with app.test_request_context("/", **where) as first:
         opened = _session_of(first)
         opened.update(values)

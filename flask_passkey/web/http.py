@@ -16,7 +16,7 @@ from ..config import PasskeyConfig, advice, host_of
 from ..encoding import parse_json
 from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON, Refusal
 from ..logs import loggable
-from ..state import current
+from ..state import common
 from . import schemas
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def refuse_cross_site(config: PasskeyConfig) -> None:
 
 def _other_origin(config: PasskeyConfig, origin: str) -> CrossSiteRequest:
     line = advice(config, origin, asked_host=host_of(f"http://{request.host}"))
-    refusal = CrossSiteRequest(f"Origin {origin!r} is not in PASSKEY_ORIGINS. {line}".rstrip(" ."))
+    refusal = CrossSiteRequest(f"Origin {origin!r} is not in {config.name_of('origins')}. {line}".rstrip(" ."))
     refusal.setting = "PASSKEY_ORIGINS" if line else ""
     return refusal
 
@@ -120,7 +120,7 @@ def partly_done(data: dict[str, Any], refused: dict[str, Refusal]) -> Response:
 
 
 def _status(status: int) -> int:
-    return status if current().config.http_status else 200
+    return status if common().config.http_status else 200
 
 
 def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
     cause = loggable(refusal.__cause__) if refusal.__cause__ and level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    audit = {"action": current().route_of(request.endpoint) or request.endpoint or ""}
+    audit = {"action": common().route_of(request.endpoint) or request.endpoint or ""}
     signals.send(signals.refused, app, audit=audit, error=refusal, correlation_id=correlation_id)
     return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
 
@@ -139,7 +139,7 @@ def _level(refusal: Refusal, status: int) -> int:
     """Warn of a setting that is probably wrong, once a minute, as anybody can ask again and again."""
     if status >= 500:
         return logging.ERROR
-    warned, now = current().warned, time.monotonic()
+    warned, now = common().warned, time.monotonic()
     if not refusal.setting or now < warned.get(refusal.setting, now):
         return logging.INFO
     warned[refusal.setting] = now + _WARN_EVERY

@@ -125,15 +125,16 @@ def add_well_known(app: Flask, config: PasskeyConfig, place: Place) -> None:
         ("android_apps", "assetlinks.json", "passkey_android_apps", views.android_apps),
         ("apple_apps", "apple-app-site-association", "passkey_apple_apps", views.apple_apps),
     ):
-        if not getattr(config, setting):
+        wanted = [each for each in (config, *config.others) if getattr(each, setting)]
+        if not wanted:
             continue
         rule = f"/.well-known/{path}"
         for where in _well_known_places(app, config, place):
             if any(known.rule == rule and _is_at(known, where) for known in app.url_map.iter_rules()):
-                key = f"PASSKEY_{setting.upper()}"
+                key = wanted[0].name_of(setting)
                 raise ConfigurationError(
                     f"The app has a route {rule} itself, and {key} has another document for it. Leave {key} out, or "
-                    f"write {key} = {getattr(config, setting)!r} and delete the route."
+                    f"write {key} = {getattr(wanted[0], setting)!r} and delete the route."
                 )
             app.add_url_rule(rule, endpoint, view, **where)
 
@@ -143,14 +144,15 @@ def _is_at(rule: Rule, where: dict[str, Any]) -> bool:
 
 
 def _well_known_places(app: Flask, config: PasskeyConfig, place: Place) -> Iterator[dict[str, Any]]:
-    """Yield where the documents are: where the routes are, and at the RP ID, where browsers look for them."""
-    rp_id = config.rp_id
+    """Yield where the documents are: where the routes are, and at each RP ID, where browsers look for them."""
+    rp_ids = [each.rp_id for each in (config, *config.others)]
     if app.url_map.host_matching:
-        yield from ({"host": host} for host in dict.fromkeys((place.host, rp_id)))
+        yield from ({"host": host} for host in dict.fromkeys((place.host, *rp_ids)))
         return
     yield {"subdomain": place.subdomain}
     server = _server(app)
-    if place.subdomain and (rp_id == server or rp_id.endswith(f".{server}")):
-        at_rp_id = rp_id.removesuffix(server).rstrip(".")
-        if at_rp_id != place.subdomain:
-            yield {"subdomain": at_rp_id}
+    for rp_id in rp_ids:
+        if place.subdomain and (rp_id == server or rp_id.endswith(f".{server}")):
+            at_rp_id = rp_id.removesuffix(server).rstrip(".")
+            if at_rp_id != place.subdomain:
+                yield {"subdomain": at_rp_id}

@@ -14,7 +14,7 @@ from .. import signals
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import StepUpRequired
 from ..outcomes import Deleted, Registered, SignedIn
-from ..state import current
+from ..state import common, current
 from ..visitor import LastSignIn, Visitor
 from . import browsers, ended
 
@@ -291,7 +291,7 @@ def _end_if_left(opened: Any) -> None:
     if not kept:
         return
     # Our own routes look by themselves, and nobody is signed out by a file.
-    state, endpoint = current(), request.endpoint or ""
+    state, endpoint = common(), request.endpoint or ""
     accounts = state.accounts
     if not accounts.has_own_current or state.route_of(endpoint) is not None or endpoint.endswith("static"):
         return

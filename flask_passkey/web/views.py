@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, has_request_context, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.exceptions import default_exceptions
+from werkzeug.exceptions import NotFound, default_exceptions
 
 from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
-from ..state import current
+from ..state import common, current
 from ..visitor import Visitor
 from . import browsers, http, others, outage, schemas, sessions
 from .rows import icon_url
@@ -176,17 +176,20 @@ vars(provider_icon)["talisman_view_options"] = {"content_security_policy": _ICON
 
 def related_origins() -> Response:
     """Tell browsers which other origins may use the RP ID (section 5.11)."""
-    return http.answer({"origins": list(current().config.related_origins)})
+    origins = current().config.related_origins
+    if not origins:
+        raise NotFound
+    return http.answer({"origins": list(origins)})
 
 
 def passkey_endpoints() -> Response:
     """Tell password managers where passkeys are created and managed."""
-    return http.answer(dict(current().config.endpoints))
+    return http.answer(dict(common().config.endpoints))
 
 
 def android_apps() -> Response:
     """Tell Android which apps may use the site's passkeys: https://developers.google.com/digital-asset-links."""
-    apps = current().config.android_apps.items()
+    apps = common().config.android_apps.items()
     return http.answer([_statement(package, list(fingerprints)) for package, fingerprints in apps])
 
 
@@ -205,7 +208,7 @@ def _statement(package: str, fingerprints: list[str]) -> dict[str, Any]:
 
 def apple_apps() -> Response:
     """Tell Apple's systems the same: https://developer.apple.com/documentation/xcode/supporting-associated-domains."""
-    return http.answer({"webcredentials": {"apps": list(current().config.apple_apps)}})
+    return http.answer({"webcredentials": {"apps": list(common().config.apple_apps)}})
 
 
 # What every request goes through

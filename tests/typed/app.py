@@ -107,6 +107,11 @@ def other_sign_in_methods(user: User) -> bool:
     return False
 
 
+@passkey.rp_id_for
+def rp_id_for() -> str:
+    return "localhost"
+
+
 @app.get("/careful")
 @passkey.required(max_age=60)
 def careful() -> str:

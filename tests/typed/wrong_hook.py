@@ -77,4 +77,9 @@ def other_sign_in_methods(user: object, method: str) -> bool:
     return bool(user and method)
 
 
+@passkey.rp_id_for  # wrong
+def rp_id_for(host: str) -> str:
+    return host
+
+
 Passkey(credentials="passkeys.sqlite3")  # wrong

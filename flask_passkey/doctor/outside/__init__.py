@@ -56,13 +56,13 @@ def _problem(config: PasskeyConfig, url: str) -> Finding | None:
     except ValueError:
         is_url = False
     if not is_url:
-        return error("outside.url", "--url is not an address.", f"--url {config.origins[0]}")
+        return error("outside.url", "--url is not an address.", f"--url {config.site}")
     if parts.scheme == "http" and not is_local(parts.hostname or ""):
         return error(
             "outside.http", "Browsers have passkeys on https only.", f"--url https://{parts.hostname}{parts.path}"
         )
     origin = Site(url).origin
     if not config.allows(origin):
-        line = advice(config, origin).removeprefix("Write ") or f"--url {config.origins[0]}"
+        line = advice(config, origin).removeprefix("Write ") or f"--url {config.site}"
         return error("outside.origin", f"{origin} is none of PASSKEY_ORIGINS: all passkeys are refused there.", line)
     return None
