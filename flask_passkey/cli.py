@@ -94,7 +94,9 @@ def _about(state: State) -> list[str]:
     """Return the settings in force, and where things are kept."""
     # What is not to be shown, the database's password, is not in the settings' representation either.
     shown = [field.name for field in fields(state.config) if field.repr]
-    settings = [f"PASSKEY_{name.upper()} = {getattr(state.config, name)!r}" for name in shown]
+    values = {name: getattr(state.config, name) for name in shown}
+    values["origins"] += state.config.origin_tests
+    settings = [f"PASSKEY_{name.upper()} = {value!r}" for name, value in values.items()]
     return settings + [f"{what}: {where}" for what, where in doctor.places(state).items()]
 
 

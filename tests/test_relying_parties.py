@@ -374,6 +374,9 @@ def test_a_tenants_page() -> None:
     with pytest.raises(Refused) as refused:
         sign_up(site.app.test_client(), VirtualAuthenticator("https://eve.example.com"), "eve")
     assert refused.value.code == 403
+    assert re.search(
+        r"^PASSKEY_ORIGINS = \('https://example.com', <function is_tenant", run(site.app, "check").output, re.M
+    )
 
 
 def test_the_document_is_true() -> None:
