@@ -181,6 +181,7 @@ def test_a_grant_is_for_one(site: App) -> None:
 def test_commands_know_all(site: App) -> None:
     """Outside a request it is PASSKEY_RP_ID; an invitation may be for another, and what is listed is all there is."""
     sign_up(At(site.app.test_client(), COM), VirtualAuthenticator(COM), "ada")
+    sign_up(At(site.app.test_client(), ORG), VirtualAuthenticator(ORG), "bob")
     user_id = site.user("ada").id
     made = run(site.app, "invite", user_id, "--rp-id", "example.org", apart=True)
     assert made.exit_code == 0 and made.stdout.startswith(f"{ORG}/enrol#")
@@ -242,6 +243,19 @@ def test_a_hook_may_abort(site: App) -> None:
     """A host that is none of the app's is answered as the app likes."""
     site.passkey.rp_id_for(lambda: abort(404))
     assert At(site.app.test_client(), "https://evil.example").put("/session/authn").status_code == 404
+
+
+def test_a_hook_that_failed_has_chosen_nothing(site: App) -> None:
+    """Whoever asks again in the same request, an error handler say, is not given the first one instead."""
+
+    @site.passkey.rp_id_for
+    def rp_id_for() -> str:
+        raise LookupError
+
+    with site.app.test_request_context(base_url=ORG):
+        for _ in range(2):
+            with pytest.raises(LookupError):
+                _ = site.passkey.config
 
 
 def test_a_hook_may_be_a_coroutine(site: App) -> None:

@@ -22,7 +22,16 @@ from flask_passkey import (
 from flask_passkey.contracts import new_record
 from flask_passkey.credentials.sql import metadata
 from flask_passkey.errors import Misconfigured
-from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_encode, sign_in, sign_up, step_up
+from flask_passkey.testing import (
+    Refused,
+    VirtualAuthenticator,
+    add_passkey,
+    b64url_encode,
+    enrol,
+    sign_in,
+    sign_up,
+    step_up,
+)
 
 OLD, NEW = "https://old.example", "https://new.example"
 
@@ -146,6 +155,28 @@ def test_the_limit_is_for_each_rp_id(ada: FlaskClient) -> None:
     with pytest.raises(Refused) as refused:
         add_passkey(ada, VirtualAuthenticator(NEW))
     assert refused.value.code == 40093
+
+
+def test_the_limit_of_an_enrolment_is_for_each_rp_id(site: App, ada: FlaskClient) -> None:
+    """A link adds a second one for here, beside the one for elsewhere, and no third."""
+    add_passkey(ada, VirtualAuthenticator(NEW))
+    with site.app.app_context():
+        links = [site.passkey.invite(site.user("ada")).token for _ in range(2)]
+    enrol(site.app.test_client(), VirtualAuthenticator(NEW), links[0])
+    with pytest.raises(Refused) as refused:
+        enrol(site.app.test_client(), VirtualAuthenticator(NEW), links[1])
+    assert refused.value.code == 40093
+
+
+def test_of_first_ones_at_once_one_is_added(
+    site: App, ada: FlaskClient, credentials: CredentialRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is told that there may be one, and which do not count."""
+    told: dict[str, object] = {}
+    add = credentials.add
+    monkeypatch.setattr(credentials, "add", lambda record, **limits: (told.update(limits), add(record, **limits)))
+    add_passkey(ada, VirtualAuthenticator(NEW))
+    assert told == {"limit": 1, "rp_ids": ("new.example", "")}
 
 
 def as_if_for_here(key: VirtualAuthenticator) -> VirtualAuthenticator:
