@@ -194,6 +194,17 @@ def test_commands_know_all(site: App) -> None:
         assert site.passkey.config.rp_id == "example.com"
 
 
+def test_the_check_knows_all() -> None:
+    """An address of any relying party can be asked, and a hook that is missing is found."""
+    parties = {"app.localhost": {"origins": "http://app.localhost:1"}}
+    site = make_app({"PASSKEY_RELYING_PARTIES": parties})
+    output = run(site.app, "check", "--url", "http://app.localhost:1").output
+    assert "accounts.no-rp-id-for" in output
+    assert "outside.unreachable" in output and "outside.origin" not in output
+    site.passkey.rp_id_for(lambda: "localhost")
+    assert "accounts.no-rp-id-for" not in run(site.app, "check").output
+
+
 def test_records_that_say_nothing_are_the_firsts() -> None:
     """Only PASSKEY_RP_ID can have had passkeys before the RP ID was kept."""
     config = PasskeyConfig.from_mapping(CONFIG)

@@ -281,10 +281,12 @@ def test_the_column_is_added(earlier: Engine) -> None:
         values = {name: getattr(old, name) for name in names} | {"transports": "[]"}
         marks = ", ".join(f":{name}" for name in names)
         connection.execute(text(f"INSERT INTO passkey_credential ({', '.join(names)}) VALUES ({marks})"), values)
+    assert SQLCredentialRepository(earlier).table_problems() == [], "the first use mends it"
     for _ in range(2):
         repository = SQLCredentialRepository(earlier)
         found = repository.get(b"old")
         assert isinstance(found, CredentialRecord) and found.rp_id == ""
+    assert repository.table_problems() == []
     repository.add(new_record(rp_id="new.example"))
     assert repository.count_by_rp_id() == {"": 1, "new.example": 1}
 
@@ -297,6 +299,7 @@ def test_the_line_is_named(earlier: Engine, name: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         CALLS[name](repository)
     assert refused.value.reason.endswith(f" Write: {line}")
+    assert [problem.fix for problem in repository.table_problems()] == [f"{line};"]
     with earlier.begin() as connection:
         connection.execute(text(line))
     CALLS[name](repository)

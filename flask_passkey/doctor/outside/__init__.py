@@ -21,6 +21,7 @@ def look(config: PasskeyConfig, url: str) -> Iterator[Finding]:
 
     :param url: ``https://example.com``, with the path that the app is below.
     """
+    config = next((each for each in config.others if _problem(each, url) is None), config)
     problem = _problem(config, url)
     if problem is not None:
         yield problem
