@@ -254,13 +254,14 @@ KINDS = ["sqlite", *(pytest.param(kind, marks=pytest.mark.services) for kind in 
 
 @pytest.fixture(params=KINDS)
 def earlier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A database whose credentials have no column for the RP ID."""
+    """A database whose credentials have no columns for what was not kept at first."""
     sqlite = request.param == "sqlite"
     engine = create_engine(f"sqlite:///{tmp_path}/p.db" if sqlite else request.getfixturevalue(f"{request.param}_url"))
     metadata.drop_all(engine)
     SQLCredentialRepository(engine).add_user("ada", new_record().user_handle)
     with engine.begin() as connection:
-        connection.execute(text("ALTER TABLE passkey_credential DROP COLUMN rp_id"))
+        for column in ("rp_id", "discoverable"):
+            connection.execute(text(f"ALTER TABLE passkey_credential DROP COLUMN {column}"))
     yield engine
     metadata.drop_all(engine)
     engine.dispose()
@@ -295,13 +296,20 @@ def test_the_column_is_added(earlier: Engine) -> None:
 def test_the_line_is_named(earlier: Engine, name: str) -> None:
     """Where migrations create the tables, the refusal has the line to write, and the line works."""
     repository = SQLCredentialRepository(earlier, create_tables=False)
-    line = "ALTER TABLE passkey_credential ADD COLUMN rp_id VARCHAR(255)"
-    with pytest.raises(Misconfigured) as refused:
-        CALLS[name](repository)
-    assert refused.value.reason.endswith(f" Write: {line}")
-    assert [problem.fix for problem in repository.table_problems()] == [f"{line};"]
-    with earlier.begin() as connection:
-        connection.execute(text(line))
+    lines = [
+        "ALTER TABLE passkey_credential ADD COLUMN discoverable BOOLEAN",
+        "ALTER TABLE passkey_credential ADD COLUMN rp_id VARCHAR(255)",
+    ]
+    types = "BOOL" if earlier.dialect.name == "mysql" else "BOOLEAN"
+    assert [problem.fix for problem in repository.table_problems()] == [
+        f"{line};".replace("BOOLEAN", types) for line in lines
+    ]
+    for line in lines:  # whichever the database misses first
+        with pytest.raises(Misconfigured) as refused:
+            CALLS[name](repository)
+        assert f" Write: {line}" in refused.value.reason
+        with earlier.begin() as connection:
+            connection.execute(text(line))
     CALLS[name](repository)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from typing import Any
 
 from sqlalchemy import DDL, Column, Connection, Table, inspect
 from sqlalchemy.exc import DBAPIError
@@ -11,7 +12,7 @@ from sqlalchemy.schema import CreateColumn
 from .tables import passkey_credential as table
 
 #: What was added since. Each may be empty, so that the rows that are there need nothing.
-ADDED = (table.c.rp_id,)
+ADDED: tuple[Column[Any], ...] = (table.c.discoverable, table.c.rp_id)
 _ddl: Callable[[str], DDL] = DDL  # whose constructor has no types
 
 
@@ -22,7 +23,7 @@ def add_missing(connection: Connection) -> None:
         connection.execute(_ddl(f"ALTER TABLE %(fullname)s ADD COLUMN {CreateColumn(column)}").against(table))
 
 
-def to_add(ours: Table, found: Container[str]) -> list[Column[str]]:
+def to_add(ours: Table, found: Container[str]) -> list[Column[Any]]:
     """Return the columns to add to a table: none, if it lacks others as well and so is not ours.
 
     :param found: the names of its columns.
@@ -35,7 +36,8 @@ def advice(error: Exception) -> str:
     """Return the line to write, where a database's error is about such a column; empty otherwise."""
     if not isinstance(error, DBAPIError):
         return ""
-    text, statement = str(error.orig), error.statement or ""
+    # On further lines PostgreSQL quotes the statement.
+    text, statement = str(error.orig).partition("\n")[0], error.statement or ""
     named = statement if statement.startswith("ALTER") else text
     lines = [
         f"ALTER TABLE {table.name} ADD COLUMN {CreateColumn(column)}"
