@@ -7,6 +7,7 @@ from collections.abc import Callable
 from copy import copy
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from flask import Blueprint, Flask
@@ -72,25 +73,35 @@ def prepare_requests(
     blueprint: Blueprint,
 ) -> None:
     """Come to terms with all other extensions when a request comes, for then they are there for sure."""
-    inner = app.wsgi_app
+    inner, lock = app.wsgi_app, Lock()
+    prepared: object = None
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
-        others.exempt_from_csrf(app, blueprint)
-        others.answer_refusals(app)
+        nonlocal prepared
+        if app.session_interface is not prepared:  # an app may get another interface, say in a test
+            with lock:
+                store()
+                databases.check_last()
+                _prepare(app, config, blueprint)
+                prepared = app.session_interface
         environ[ended.SERVED] = True
-        if not ended.is_guarded(app.session_interface):  # an app may get another interface, say in a test
-            store()
-            databases.check_last()
-            _guard_sessions(app)
-            _before_first_request(app, config)
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
 
 
+def _prepare(app: Flask, config: PasskeyConfig, blueprint: Blueprint) -> None:
+    others.exempt_from_csrf(app, blueprint)
+    others.answer_refusals(app)
+    _guard_sessions(app)
+    _before_first_request(app, config)
+
+
 def _guard_sessions(app: Flask) -> None:
     if "session_interface" not in vars(app):
         app.session_interface = copy(app.session_interface)  # Flask's, which all apps share
+    if ended.is_guarded(app.session_interface):  # by a thread that came first, or for another app
+        return
     cookies.guard(app.session_interface)
     ended.guard(app.session_interface, at_end=sessions.check_at_end)
     if has_session_ids(app.session_interface):

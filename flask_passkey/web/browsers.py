@@ -39,10 +39,10 @@ def held(config: PasskeyConfig) -> tuple[str, ...]:
 
 def _new(config: PasskeyConfig) -> str:
     """Return the request's new secret; asked again, the same one."""
-    made: str | None = request.environ.get(_NEW)
-    if made is not None:
-        return made
-    secret = request.environ[_NEW] = new_browser_secret()
+    environ = request.environ
+    if _NEW in environ:
+        return str(environ[_NEW])
+    secret = environ[_NEW] = new_browser_secret()
 
     @after_this_request
     def set_cookie(response: Response) -> Response:

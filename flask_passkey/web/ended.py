@@ -79,10 +79,11 @@ def rotate(session: Any) -> None:
 def _open_session(open_session: Callable[[Flask, Request], Any], app: Flask, request: Request) -> Any:
     session = open_session(app, request)
     sid = getattr(session, "sid", None)
-    cookie = request.cookies.get(app.config["SESSION_COOKIE_NAME"], "")
+    environ, cookies = request.environ, request.cookies
+    environ[SESSION] = session
+    environ[NAMES] = () if session is None else (*session,)
     # Where it is signed, the id comes first.
-    request.environ |= {SESSION: session, NAMES: frozenset(session or ())}
-    request.environ[_READ] = sid if sid and cookie.startswith(sid) else ""
+    environ[_READ] = sid if sid and cookies.get(app.config["SESSION_COOKIE_NAME"], "").startswith(sid) else ""
     return session
 
 

@@ -66,17 +66,18 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     user = outcome.user if isinstance(outcome, SignedIn) else outcome.new_user if outcome.may_sign_in else None
     if user is None:
         return {}
+    state = current()
     with _undone_on_error():
         if outcome.visitor.user_id not in ("", outcome.info.id):
             session.clear()
         with _by_us():
-            added = current().accounts.login(user, outcome)
+            added = state.accounts.login(user, outcome)
         if added:
             current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
         _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id, user_verified=outcome.user_verified)
         ended.rotate(session)  # last: if anything fails before, the session is as it was, under its old id
     if isinstance(outcome, SignedIn):
-        current().relying_party.tell(
+        state.relying_party.tell(
             signals.signed_in,
             outcome.info,
             user=outcome.user,
@@ -287,7 +288,7 @@ def check_at_end(opened: SessionMixin) -> None:
 
 def _end_if_left(opened: Any) -> None:
     # Not by flask.session or .get(), for to look into that makes an answer vary by its cookies.
-    kept = [dict.get(opened, name) for name in _NOTES if name in opened] if opened else []
+    kept = () if opened is None else [dict.get(opened, name) for name in _NOTES if name in opened]
     if not kept:
         return
     # Our own routes look by themselves, and nobody is signed out by a file.

@@ -1,0 +1,51 @@
+"""What is done to an app once, when its first request comes."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+from apps import App, make_app
+from flask.sessions import SessionInterface
+
+from flask_passkey.web import ended, sessions
+
+
+def depth_of_guards(site: App) -> int:
+    """Return how often the method that opens sessions is wrapped."""
+    opens: Any = site.app.session_interface.open_session
+    depth = 0
+    while isinstance(opens, partial):
+        opens, depth = opens.args[0], depth + 1
+    return depth
+
+
+def test_apps_that_share_a_session_interface_are_both_prepared() -> None:
+    """An app whose session interface was guarded for another app first has its own checks all the same."""
+    first, second = make_app(), make_app()
+    second.app.session_interface = first.app.session_interface
+    for site in (first, second):
+        site.app.test_client().get("/page")
+        assert sessions.check_at_start in site.app.before_request_funcs[None]
+    assert depth_of_guards(second) == 2
+
+
+def test_first_requests_that_race_prepare_the_app_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many first requests at once, one guards the sessions."""
+    site = make_app()
+    look = ended.is_guarded
+
+    def look_slowly(interface: SessionInterface) -> bool:
+        found = look(interface)
+        time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(ended, "is_guarded", look_slowly)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: site.app.test_client().put("/session/authn").status_code, range(16)))
+    assert answers == [200] * 16
+    assert depth_of_guards(site) == 2
+    assert site.app.before_request_funcs[None].count(sessions.check_at_start) == 1
