@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import math
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from typing import Any, NoReturn
 
 from .errors import MalformedRequest
 
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+
 
 def base64url_encode(data: bytes) -> str:
     """Return the unpadded base64url text of ``data``."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=").decode("ascii")
 
 
 def base64url_decode(text: str) -> bytes:
@@ -27,7 +30,7 @@ def base64url_decode(text: str) -> bytes:
     :raises ValueError: any other text.
     """
     try:
-        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except ValueError as exc:
         raise ValueError("not base64url") from exc
     if base64url_encode(data) != text:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
@@ -29,6 +29,7 @@ class AuthenticatorResponse:
     client_data_json: bytes
     members: Mapping[str, Any]
     json: Mapping[str, Any]
+    _decoded: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, value: object) -> AuthenticatorResponse:
@@ -52,11 +53,13 @@ class AuthenticatorResponse:
         return cls(credential_id, _bytes(members, "clientDataJSON"), members, value)
 
     def field(self, member: str) -> bytes:
-        """Decode a member of the inner object.
+        """Decode a member of the inner object, once.
 
         :raises ResponseRejected: it is missing, empty or not base64url.
         """
-        return _bytes(self.members, member)
+        if (found := self._decoded.get(member)) is None:
+            found = self._decoded[member] = _bytes(self.members, member)
+        return found
 
 
 def _bytes(members: Mapping[str, Any], name: str) -> bytes:
