@@ -1,6 +1,6 @@
 """Measure and print tables in Markdown: ``nox -s bench``, or ``python bench/run.py [--security PYTHON] [PART...]``.
 
-Parts are ``begin finish security pending passkeys kept memory http``; by default all of them.
+Parts are ``begin finish security pending passkeys kept memory http cold``; by default all of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "tests"))
 
+import cold  # noqa: E402
 import keep  # noqa: E402
 import over_http  # noqa: E402
 import places  # noqa: E402
@@ -27,6 +28,7 @@ OTHERS: dict[str, Callable[[], list[str]]] = {
     "kept": keep.sizes,
     "memory": keep.memory,
     "http": lambda: over_http.rows(services.free_port()),
+    "cold": cold.rows,
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .accounts import UserInfo
 from .config import PasskeyConfig, android_origin
 from .credentials import (
@@ -11,7 +14,6 @@ from .credentials import (
     GrantRepository,
     MemoryCredentialRepository,
 )
-from .credentials.sql import SQLCredentialRepository, add_tables_to, delete_with, metadata
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .grants import Invitation
@@ -19,6 +21,17 @@ from .outcomes import Registered, SignedIn
 from .pending import CeremonyStore
 from .relying_party import RelyingParty
 from .visitor import Visitor
+
+if TYPE_CHECKING:
+    from .credentials.sql import SQLCredentialRepository, add_tables_to, delete_with, metadata
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Import what needs SQLAlchemy when it is asked for: that takes as long as all else together."""
+        if name not in ("SQLCredentialRepository", "add_tables_to", "delete_with", "metadata"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.credentials.sql"), name)
+
 
 __version__ = "0.1.0"
 

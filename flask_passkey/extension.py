@@ -19,8 +19,6 @@ from .accounts import Accounts, Hooks
 from .cli import passkey
 from .config import PasskeyConfig
 from .credentials import CredentialRepository, GrantRecord
-from .credentials.sql import SQLCredentialRepository
-from .databases import Databases
 from .errors import CredentialStoreUnavailable, Misconfigured, Refusal
 from .grants import Invitation
 from .hooks import HookDecorators
@@ -29,7 +27,6 @@ from .pending import CeremonyStore
 from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, common, current, keep
-from .trust import load_trust
 from .visitor import Visitor
 from .web import flask_login, http, routing, rows, schemas, sessions
 from .web.routing import Place
@@ -96,13 +93,11 @@ class Passkey(HookDecorators):
         config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
         place = self._place.but(blueprint_name=blueprint_name, host=host, subdomain=subdomain)
         routing.check(app, config, place)
-        credentials = credentials or self._credentials
-        credentials = credentials or SQLCredentialRepository.from_uri(config.database_uri or wiring.sqlite(app))
+        credentials = credentials or self._credentials or wiring.repository_of(app, config)
         store = wiring.store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
             store()  # refuses what cannot work; with SESSION_TYPE it may come later
-        databases = Databases(app, credentials)
-        databases.check()
+        check_last = wiring.check_databases(app, credentials)
         state = self._make_state(app, config, credentials, store, place.blueprint_name)
         routing.add_well_known(app, config, place)
         app.extensions["passkey"] = self
@@ -110,7 +105,7 @@ class Passkey(HookDecorators):
         blueprint = routing.add_routes(app, config, place)
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
-        wiring.prepare_requests(app, config, store, databases, blueprint)
+        wiring.prepare_requests(app, config, store, check_last, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
             app.cli.add_command(passkey)
         flask_login.connect(app)
@@ -126,7 +121,7 @@ class Passkey(HookDecorators):
         accounts = Accounts(
             self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
         )
-        trust, secret = load_trust(config), wiring.secret(app, config)
+        trust, secret = wiring.trust_of(config), wiring.secret(app, config)
         warned: dict[str, float] = {}
 
         def state_for(config: PasskeyConfig, others: Mapping[str, State]) -> State:

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from .accounts import UserInfo
 from .credentials import CredentialRecord
 from .errors import Refusal
 from .visitor import Visitor
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
+class AccountState(Struct, frozen=True):
     """An account as its password manager should know it: what the browser's Signal API is told (section 5.1.10)."""
 
     info: UserInfo
@@ -26,8 +27,7 @@ class AccountState:
     other_handles: Sequence[bytes] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """A ceremony was begun."""
 
     #: Names the ceremony; ``session_id`` on the wire.
@@ -93,8 +93,7 @@ class Registered:
     extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialList:
+class CredentialList(Struct, frozen=True):
     """A user's credentials, oldest first."""
 
     credentials: list[CredentialRecord]
@@ -103,8 +102,7 @@ class CredentialList:
     current: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(Struct, frozen=True):
     """What became of each credential that was to be deleted."""
 
     deleted: list[bytes]

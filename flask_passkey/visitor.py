@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from .accounts import UserInfo
 
 
-@dataclass(frozen=True, slots=True)
-class LastSignIn:
+class LastSignIn(Struct, frozen=True):
     """The last sign-in of a browser session that can be fresh: by a passkey, or confirmed by the app."""
 
     user_id: str
@@ -25,8 +25,7 @@ class LastSignIn:
     remembered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """Who asks."""
 
     #: The secrets that this browser holds: one unless its first requests raced. Ceremonies are bound to the first.

@@ -12,14 +12,12 @@ from typing import Any
 
 from flask import Blueprint, Flask
 
+from .ceremonies.attestation import Trust
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
-from .credentials.sql import SQLCredentialRepository
-from .databases import Databases
 from .errors import ConfigurationError
 from .pending import (
     CeremonyStore,
-    DatabaseStore,
     check_sessions,
     has_session_ids,
     require_rotation,
@@ -28,6 +26,28 @@ from .pending import (
 from .web import cookies, ended, others, outage, sessions
 
 log = logging.getLogger(__name__)
+
+
+def repository_of(app: Flask, config: PasskeyConfig) -> CredentialRepository:
+    """Return the repository that the settings say: SQLAlchemy, on a file in the instance folder by default."""
+    from .credentials.sql import SQLCredentialRepository  # here, as it imports SQLAlchemy
+
+    default = f"sqlite:///{Path(app.instance_path, 'passkey.sqlite3')}"
+    return SQLCredentialRepository.from_uri(config.database_uri or default)
+
+
+def check_databases(app: Flask, credentials: CredentialRepository) -> Callable[[], None]:
+    """Check credentials in a database beside the app's Flask-SQLAlchemy; return what does that before the first request.
+
+    :raises ConfigurationError: with the line to write.
+    """
+    if not hasattr(credentials, "check_beside"):  # not in an SQL database, so without SQLAlchemy
+        return lambda: None
+    from .databases import Databases
+
+    databases = Databases(app, credentials)
+    databases.check()
+    return databases.check_last
 
 
 def store_of(
@@ -48,6 +68,9 @@ def store_of(
 
 
 def _database_store(app: Flask, credentials: CredentialRepository) -> Callable[[], CeremonyStore]:
+    from .credentials.sql import SQLCredentialRepository
+    from .pending.database import DatabaseStore
+
     if not isinstance(credentials, SQLCredentialRepository):
         kind = type(credentials)
         raise ConfigurationError(
@@ -69,7 +92,7 @@ def prepare_requests(
     app: Flask,
     config: PasskeyConfig,
     store: Callable[[], CeremonyStore],
-    databases: Databases,
+    check_last: Callable[[], None],
     blueprint: Blueprint,
 ) -> None:
     """Come to terms with all other extensions when a request comes, for then they are there for sure."""
@@ -81,7 +104,7 @@ def prepare_requests(
         if app.session_interface is not prepared:  # an app may get another interface, say in a test
             with lock:
                 store()
-                databases.check_last()
+                check_last()
                 _prepare(app, config, blueprint)
                 prepared = app.session_interface
         environ[ended.SERVED] = True
@@ -115,6 +138,15 @@ def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
         checks += [sessions.check_at_start, cache(lambda: cookies.warn(app.config, config))]
 
 
+def trust_of(config: PasskeyConfig) -> Trust:
+    """Return what attestation must lead to; most apps say nothing of it."""
+    if not config.attestation_roots and not config.mds_file:
+        return Trust()
+    from .trust import load_trust  # here, as it takes certificates and metadata apart
+
+    return load_trust(config)
+
+
 def secret(app: Flask, config: PasskeyConfig) -> bytes:
     """Return the app's secret key, refusing to go without where it is needed."""
     key = app.secret_key or ""
@@ -126,6 +158,3 @@ def secret(app: Flask, config: PasskeyConfig) -> bytes:
     return key.encode() if isinstance(key, str) else key
 
 
-def sqlite(app: Flask) -> str:
-    """Return the URL of the embedded default, in the instance folder."""
-    return f"sqlite:///{Path(app.instance_path, 'passkey.sqlite3')}"

@@ -30,7 +30,8 @@ from flask_passkey.cli import passkey as commands
 from flask_passkey.contracts import CeremonyOutageContract, CeremonyStoreContract, new_key, new_record
 from flask_passkey.credentials.sql import metadata, passkey_ceremony
 from flask_passkey.errors import CeremonyStoreUnavailable, Misconfigured
-from flask_passkey.pending import CeremonyStore, DatabaseStore
+from flask_passkey.pending import CeremonyStore
+from flask_passkey.pending.database import DatabaseStore
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
 SERVERS = ("postgresql", "mariadb")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from msgspec import Struct, field
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
@@ -34,8 +36,7 @@ from .signatures import check_signature
 MAX_LISTED = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticated:
+class Authenticated(Struct, frozen=True, kw_only=True):
     """A response that verified."""
 
     #: The record as it should be after this ceremony.
@@ -163,15 +164,16 @@ def refuse_unknown(pending: PendingCeremony, response: AuthenticatorResponse) ->
     :param response: from :func:`read`, with the same ceremony.
     :raises ResponseRejected: always.
     """
-    stand_in = replace(_NOBODYS, id=response.credential_id, user_id=pending.user_id)
+    stand_in = replace(_nobodys_credential(), id=response.credential_id, user_id=pending.user_id)
     with suppress(ResponseRejected):
         _check_owner(pending, response, stand_in)
         _verify(pending, response, stand_in)
     raise ResponseRejected("no credential has this ID")
 
 
+@cache
 def _nobodys_credential() -> CredentialRecord:
-    """Return a credential whose private key is thrown away."""
+    """Return a credential whose private key was thrown away."""
     point = generate_private_key(SECP256R1()).public_key().public_numbers()
     x, y = (number.to_bytes(32, "big") for number in (point.x, point.y))
     return CredentialRecord(
@@ -189,9 +191,6 @@ def _nobodys_credential() -> CredentialRecord:
         created_at=datetime.min,
         algorithm=-7,
     )
-
-
-_NOBODYS = _nobodys_credential()
 
 
 def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> None:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from webauthn.helpers import encode_cbor, parse_cbor
 
 from ..errors import ResponseRejected
@@ -19,8 +19,7 @@ MAX_PUBLIC_KEY: Final = 4096
 _UP, _UV, _BE, _BS, _AT, _ED = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthenticatorData:
+class AuthenticatorData(Struct, frozen=True, kw_only=True):
     """What authenticator data say (section 6.1). Nothing of it is verified."""
 
     flags: int
@@ -84,8 +83,7 @@ def _attested(reader: Reader) -> tuple[bytes, bytes]:
     return credential_id, public_key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttestationObject:
+class AttestationObject(Struct, frozen=True, kw_only=True):
     """What an attestation object consists of (section 6.5.4). Nothing of it is verified."""
 
     form: str

@@ -5,15 +5,14 @@ Each policy has a setting with a safe default; see :class:`~flask_passkey.config
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ..config import PasskeyConfig
 from ..credentials import CredentialRecord, counter_grows
 from ..errors import ResponseRejected
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatorState:
+class AuthenticatorState(Struct, frozen=True):
     """What verified authenticator data say: flags and counter."""
 
     sign_count: int

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from msgspec import Struct, field
 from webauthn import generate_registration_options, verify_registration_response
 from webauthn.helpers import options_to_json_dict
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
@@ -47,8 +48,7 @@ _MAX_TRANSPORTS = 8
 _TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(Struct, frozen=True):
     """A response that verified."""
 
     #: The record to store.

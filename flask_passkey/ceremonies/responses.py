@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Any
+
+from msgspec import Struct, field
 
 from ..config import PasskeyConfig, advice, is_native
 from ..encoding import base64url_decode, parse_json, refuse_deep
@@ -18,8 +19,7 @@ from ..errors import MalformedRequest, ResponseRejected
 from .pending import PendingCeremony
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatorResponse:
+class AuthenticatorResponse(Struct, frozen=True):
     """The members of a ``RegistrationResponseJSON`` or ``AuthenticationResponseJSON`` that decide.
 
     What else a browser or password manager puts there is never looked at, so it cannot disturb.
@@ -29,7 +29,7 @@ class AuthenticatorResponse:
     client_data_json: bytes
     members: Mapping[str, Any]
     json: Mapping[str, Any]
-    _decoded: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    _decoded: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def read(cls, value: object) -> AuthenticatorResponse:

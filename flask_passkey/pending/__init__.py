@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from .base import MARK, CeremonyStore
 from .choice import check_sessions, has_session_ids, require_rotation, store_for
-from .database import DatabaseStore
 
 __all__ = [
     "MARK",
     "CeremonyStore",
-    "DatabaseStore",
     "check_sessions",
     "has_session_ids",
     "require_rotation",

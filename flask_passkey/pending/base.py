@@ -46,7 +46,6 @@ class CeremonyStore(Protocol):
 class Adapter:
     """What all adapters share: names of records, errors, and when to sweep."""
 
-    store_class: ClassVar[str]  # Top package and name of the class of the session interface, or of its cache.
     setting: ClassVar[str]  # What an app writes to use this store.
     client_setting: ClassVar[str] = ""  # The setting that gives Flask-Session the store's client.
     advice: ClassVar[str] = ""  # What to write when Flask-Session does not take that client.

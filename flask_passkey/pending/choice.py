@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from flask.sessions import SecureCookieSessionInterface, SessionInterface
@@ -12,35 +13,38 @@ from flask.sessions import SecureCookieSessionInterface, SessionInterface
 from ..errors import ConfigurationError
 from . import internals
 from .base import Adapter, CeremonyStore
-from .dynamodb import DynamoDBStore
-from .files import FileSystemCacheStore
-from .memcached import MemcachedCacheStore, MemcachedStore
-from .memory import SimpleCacheStore
-from .mongodb import MongoDBStore
-from .redis import RedisCacheStore, RedisStore
-from .sql import SQLAlchemyStore
 
 log = logging.getLogger(__name__)
 
-ADAPTERS: tuple[type[Adapter], ...] = (
-    RedisStore,
-    SQLAlchemyStore,
-    MemcachedStore,
-    MongoDBStore,
-    DynamoDBStore,
-    RedisCacheStore,
-    MemcachedCacheStore,
-    FileSystemCacheStore,
-    SimpleCacheStore,
-)
+#: The adapter for each store, by top package and name of the class of the session interface or of its cache. Its module
+#: is imported when the store is used, as it may bring a library along.
+ADAPTERS = {
+    "flask_session.RedisSessionInterface": "redis.RedisStore",
+    "flask_session.SqlAlchemySessionInterface": "sql.SQLAlchemyStore",
+    "flask_session.MemcachedSessionInterface": "memcached.MemcachedStore",
+    "flask_session.MongoDBSessionInterface": "mongodb.MongoDBStore",
+    "flask_session.DynamoDBSessionInterface": "dynamodb.DynamoDBStore",
+    "cachelib.RedisCache": "redis.RedisCacheStore",
+    "cachelib.MemcachedCache": "memcached.MemcachedCacheStore",
+    "cachelib.FileSystemCache": "files.FileSystemCacheStore",
+    "cachelib.SimpleCache": "memory.SimpleCacheStore",
+}
 
-_REDIS = (
-    "Run `pip install flask-session redis` and write\n\n"
-    '    from flask_session import Session\n    app.config["SESSION_TYPE"] = "redis"\n    Session(app)\n\n'
-    f"Any of these will do: {', '.join(adapter.setting for adapter in ADAPTERS)}.\n\n"
-    'Or keep the sessions as they are, and write PASSKEY_CEREMONY_STORE = "database": pending ceremonies are then kept '
-    "beside the credentials."
-)
+
+def _adapter(path: str) -> type[Adapter]:
+    module, _, name = path.partition(".")
+    adapter: type[Adapter] = getattr(import_module(f".{module}", __package__), name)
+    return adapter
+
+
+def _advice() -> str:
+    return (
+        "Run `pip install flask-session redis` and write\n\n"
+        '    from flask_session import Session\n    app.config["SESSION_TYPE"] = "redis"\n    Session(app)\n\n'
+        f"Any of these will do: {', '.join(_adapter(path).setting for path in ADAPTERS.values())}.\n\n"
+        'Or keep the sessions as they are, and write PASSKEY_CEREMONY_STORE = "database": pending ceremonies are then '
+        "kept beside the credentials."
+    )
 
 
 def store_for(
@@ -54,8 +58,9 @@ def store_for(
         the configured one.
     """
     names = internals.class_names(interface)
-    for adapter in ADAPTERS:
-        if adapter.store_class in names:
+    for store_class, path in ADAPTERS.items():
+        if store_class in names:
+            adapter = _adapter(path)
             _refuse_substitute(adapter, interface, config or {})
             return adapter(interface, clock)
     _refuse_cookies(interface)
@@ -64,7 +69,7 @@ def store_for(
     raise ConfigurationError(
         "Pending ceremonies cannot be kept where this app keeps its sessions: "
         f"{where.__module__}.{where.__name__} is not known to Flask-Passkey, and to read and then to delete would let "
-        f"two get one. {_REDIS}\n\nor give a store of your own: Passkey(app, ceremony_store=...)."
+        f"two get one. {_advice()}\n\nor give a store of your own: Passkey(app, ceremony_store=...)."
     )
 
 
@@ -76,7 +81,9 @@ def require_rotation(interface: SessionInterface) -> None:
     _refuse_cookies(interface)
     if not has_session_ids(interface):
         name = f"{interface.__class__.__module__}.{interface.__class__.__name__}"
-        raise ConfigurationError(f"A sign-in needs a new session id, and {name} has no regenerate(session). {_REDIS}")
+        raise ConfigurationError(
+            f"A sign-in needs a new session id, and {name} has no regenerate(session). {_advice()}"
+        )
 
 
 def has_session_ids(interface: SessionInterface) -> bool:
@@ -108,7 +115,7 @@ def _refuse_cookies(interface: SessionInterface) -> None:
     if isinstance(interface, SecureCookieSessionInterface):
         raise ConfigurationError(
             "Pending ceremonies and sign-ins cannot be kept in Flask's own sessions: those live in a cookie, which a "
-            f"browser can send again after its use. {_REDIS}"
+            f"browser can send again after its use. {_advice()}"
         )
 
 

@@ -21,7 +21,6 @@ class DynamoDBStore(Adapter):
     fails.
     """
 
-    store_class = "flask_session.DynamoDBSessionInterface"
     setting = 'SESSION_TYPE = "dynamodb"'
     client_setting = "SESSION_DYNAMODB"
     advice = 'SESSION_DYNAMODB = boto3.resource("dynamodb")'

@@ -27,7 +27,6 @@ class FileSystemCacheStore(Adapter):
     not do: they are pickles, and above its threshold it deletes first what expires first, which is ours.
     """
 
-    store_class = "cachelib.FileSystemCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = FileSystemCache(...)'
     errors = (OSError,)
 

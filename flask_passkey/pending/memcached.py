@@ -96,7 +96,6 @@ class MemcachedStore(Adapter):
     Memcached may drop any record when its memory is full.
     """
 
-    store_class = "flask_session.MemcachedSessionInterface"
     setting = 'SESSION_TYPE = "memcached"'
     client_setting = "SESSION_MEMCACHED"
     advice = 'SESSION_MEMCACHED = PooledClient("127.0.0.1:11211"), of pymemcache.client.base'
@@ -130,7 +129,6 @@ class MemcachedStore(Adapter):
 class MemcachedCacheStore(MemcachedStore):
     """The memcached servers of a CacheLib cache."""
 
-    store_class = "cachelib.MemcachedCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = MemcachedCache(...)'
     client_setting = ""
 

@@ -18,7 +18,6 @@ class SimpleCacheStore(Adapter):
     The cache itself would not do: above its threshold it deletes first what expires first, which is ours.
     """
 
-    store_class = "cachelib.SimpleCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = SimpleCache()'
     errors = ()
 

@@ -21,7 +21,6 @@ class MongoDBStore(Adapter):
     MongoDB removes expired documents within about a minute, by Flask-Session's index on ``expiration``.
     """
 
-    store_class = "flask_session.MongoDBSessionInterface"
     setting = 'SESSION_TYPE = "mongodb"'
     client_setting = "SESSION_MONGODB"
     advice = 'SESSION_MONGODB = pymongo.MongoClient("mongodb://127.0.0.1")'

@@ -12,7 +12,6 @@ from .base import Adapter
 class RedisStore(Adapter):
     """Redis 6.2 or later. An older one refuses every claim; the logged reason names GETDEL, which it lacks."""
 
-    store_class = "flask_session.RedisSessionInterface"
     setting = 'SESSION_TYPE = "redis"'
     client_setting = "SESSION_REDIS"
     advice = (
@@ -41,7 +40,6 @@ class RedisStore(Adapter):
 class RedisCacheStore(RedisStore):
     """The Redis server of a CacheLib cache. The cache itself is not used, as its records are pickles."""
 
-    store_class = "cachelib.RedisCache"
     setting = 'SESSION_TYPE = "cachelib" with SESSION_CACHELIB = RedisCache(...)'
     client_setting = ""
 

@@ -22,7 +22,6 @@ class SQLAlchemyStore(Adapter):
     connection, which all share: use it only in tests with one thread.
     """
 
-    store_class = "flask_session.SqlAlchemySessionInterface"
     setting = 'SESSION_TYPE = "sqlalchemy"'
     client_setting = "SESSION_SQLALCHEMY"
     advice = "SESSION_SQLALCHEMY = flask_sqlalchemy.SQLAlchemy(app)."

@@ -5,7 +5,8 @@
 and makers than the text, and has roots of its own.
 """
 
-from .assessment import Metadata, Trust, assess, check_model
+from .anchors import Metadata, Trust
+from .assessment import assess, check_model
 from .claims import Claim
 
 __all__ = ["Claim", "Metadata", "Trust", "assess", "check_model"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+
+class Claim(Struct, frozen=True):
     """A statement and what it is about, all of it verified but for the statement."""
 
     form: str
