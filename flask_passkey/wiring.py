@@ -37,7 +37,7 @@ def repository_of(app: Flask, config: PasskeyConfig) -> CredentialRepository:
 
 
 def check_databases(app: Flask, credentials: CredentialRepository) -> Callable[[], None]:
-    """Check credentials in a database beside the app's Flask-SQLAlchemy; return what does that before the first request.
+    """Check credentials in a database beside the app's Flask-SQLAlchemy; return what checks before the first request.
 
     :raises ConfigurationError: with the line to write.
     """

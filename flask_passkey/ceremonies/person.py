@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from .authenticator_data import AuthenticatorData
 from .responses import AuthenticatorResponse
@@ -12,8 +14,7 @@ from .responses import AuthenticatorResponse
 _ATTACHMENTS = ("platform", "cross-platform")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Struct, frozen=True, kw_only=True):
     """What a verified response says about the person and what they hold."""
 
     #: The UV flag: a PIN, finger or face was asked for; which of them is not told.

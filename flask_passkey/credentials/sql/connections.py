@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -117,7 +118,8 @@ class EngineConnections:
         driver: Driver | None = options.get(DRIVER)
         if driver is not None and not driver.is_watched:
             return _retry_on_conflict(lambda: driver.run(work, write=write))
-        return _retry_on_conflict(lambda: self._run(engine, work, write=write, alone=SINGLE_STATEMENTS in options))
+        run = partial(self._run, engine, work, write=write, alone=SINGLE_STATEMENTS in options)
+        return _retry_on_conflict(run if write else lambda: _retry_on_dead_connection(run))
 
     def _run(self, engine: Engine, work: Callable[[Connection], T], *, write: bool, alone: bool) -> T:
         with engine.connect() as connection:
@@ -266,6 +268,16 @@ def _retry_on_conflict(work: Callable[[], T]) -> T:
             if last or not _is_conflict(exc):
                 raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def _retry_on_dead_connection(read: Callable[[], T]) -> T:
+    """Read once more, on a new connection, where the server has closed the first one since its last use."""
+    try:
+        return read()
+    except DBAPIError as exc:
+        if not exc.connection_invalidated:
+            raise
+    return read()
 
 
 def _is_conflict(exc: DBAPIError) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ...errors import ConfigurationError
 from .connections import DRIVER, SINGLE_STATEMENTS
@@ -29,6 +30,9 @@ _KEEPALIVE = {
 }
 #: PgBouncer may give the next transaction another connection to the server, which has not prepared the statement.
 _UNPREPARED = {"prepare_threshold": None}
+#: Seconds after its last use in which a connection counts as alive.
+SILENCE = 1.0
+_USED = "passkey_used_at"
 #: The arguments that each driver takes.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "psycopg": _CONNECTING | _KEEPALIVE | _UNPREPARED,
@@ -57,7 +61,7 @@ def engine_for(uri: str) -> Engine:
 
 
 def _server_engine(url: URL) -> Engine:
-    """Return an engine with time limits that tests pooled connections first: the server may have been restarted."""
+    """Return an engine with time limits that tests pooled connections which were not used for a while."""
     known = _OPTIONS.get(url.get_driver_name(), {})
     arguments = {name: value for name, value in known.items() if name not in url.query}
     if url.get_driver_name() == "psycopg" and "prepare_threshold" in url.query:
@@ -69,7 +73,31 @@ def _server_engine(url: URL) -> Engine:
         options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
         options["execution_options"] = {SINGLE_STATEMENTS: True}
-    return create_engine(url, pool_pre_ping=True, pool_timeout=_TIMEOUT, hide_parameters=True, **options)
+    engine = create_engine(url, pool_timeout=_TIMEOUT, hide_parameters=True, **options)
+    _test_after_silence(engine)
+    return engine
+
+
+def _test_after_silence(engine: Engine) -> None:
+    """Test a connection before its use unless it was in use a moment ago, as a test costs a way to the server and back.
+
+    The server may have been restarted. Where that takes less than a moment, the next read finds out, and is repeated.
+    """
+
+    def note(_: object, record: ConnectionPoolEntry) -> None:
+        record.info[_USED] = time.monotonic()
+
+    def test(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+        now = time.monotonic()
+        if now - record.info.get(_USED, now) < SILENCE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as exc:
+            raise InvalidatePoolError("the server was restarted, or is gone") from exc
+
+    event.listen(engine, "checkin", note)
+    event.listen(engine, "checkout", test)
 
 
 def _threshold(url: URL) -> int | None:
