@@ -11,6 +11,8 @@ import math
 from binascii import a2b_base64, b2a_base64
 from typing import Any, NoReturn
 
+import msgspec
+
 from .errors import MalformedRequest
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -50,12 +52,29 @@ def parse_json(data: bytes, *, field: str = "body") -> Any:
     """
     try:
         refuse_deep(data)
-        value = _decode(data.decode("utf-8"))
+        value = read_json(data, strict=True)
         if b"\\u" in data:  # the only way to write half of a surrogate pair
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except ValueError as exc:
         raise MalformedRequest(field, f"not strict JSON: {exc}") from exc
     return value
+
+
+def read_json(data: bytes, *, strict: bool) -> Any:
+    """Parse JSON, most of it by msgspec, which is several times as fast.
+
+    What msgspec writes again as the same bytes, as it does with what browsers send, holds no member twice.
+
+    :param strict: no member twice and no NaN; otherwise a later member wins, as in a browser.
+    :raises ValueError: it is something else.
+    """
+    try:
+        value = _read(data)
+        if not strict or _write(value) == data:
+            return value
+    except (msgspec.MsgspecError, ValueError):
+        pass  # the slow reader decides
+    return _decode(data.decode()) if strict else json.loads(data.decode().removeprefix("\ufeff"))
 
 
 def refuse_deep(data: bytes) -> None:
@@ -86,4 +105,5 @@ def _finite(text: str) -> float:
 
 
 # Made once: json.loads() with hooks would make a decoder for every text.
+_read, _write = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 _decode = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite).decode

@@ -60,7 +60,7 @@ LIBRARIES = {
     "alembic": {"databases"},
     "marshmallow": {"web"},
     "webauthn": {"ceremonies"},
-    "msgspec": {"ceremonies", "outcomes", "visitor"},
+    "msgspec": {"ceremonies", "encoding", "outcomes", "visitor"},
     "cryptography": {"ceremonies", "testing", "trust"},
     "fido2": {"trust"},
     "blinker": {"relying_party", "signals"},

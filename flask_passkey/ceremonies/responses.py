@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ..config import PasskeyConfig, advice, is_native
-from ..encoding import base64url_decode, parse_json, refuse_deep
+from ..encoding import base64url_decode, parse_json, read_json, refuse_deep
 from ..errors import MalformedRequest, ResponseRejected
 from .pending import PendingCeremony
 
@@ -108,7 +108,7 @@ def origin_of(data: bytes) -> str:
 def _client_data(data: bytes) -> dict[str, Any]:
     try:
         refuse_deep(data)
-        client_data = json.loads(data.decode().removeprefix("\ufeff"))
+        client_data = read_json(data, strict=False)
     except ValueError as exc:
         raise ResponseRejected("clientDataJSON is not JSON in UTF-8") from exc
     if not isinstance(client_data, dict):
