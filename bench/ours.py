@@ -12,7 +12,7 @@ from passkeys import RP_ID, Passkeys
 from wsgi import SITE
 
 from flask_passkey import CredentialRepository, MemoryCredentialRepository, Passkey, UserInfo
-from flask_passkey.credentials.sql import SQLCredentialRepository
+from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ def repository_of(kind: str) -> CredentialRepository:
     if kind == "sqlite":
         return SQLCredentialRepository.from_uri(f"sqlite:///{stores.folder()}/passkey.sqlite3")
     repository = SQLCredentialRepository.from_uri(os.environ["BENCH_POSTGRESQL_URL"])
+    with repository.transaction() as connection:
+        metadata.drop_all(connection)  # of the subject before
     repository.create_tables()
     return repository
 

@@ -1,6 +1,6 @@
 """Measure and print tables in Markdown: ``nox -s bench``, or ``python bench/run.py [--security PYTHON] [PART...]``.
 
-Parts are ``begin finish security pending passkeys kept memory http cold``; by default all of them.
+Parts are ``begin finish security pending passkeys kept memory http cold network threads``; by default all of them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ sys.path.append(str(HERE.parent / "tests"))
 
 import cold  # noqa: E402
 import keep  # noqa: E402
+import network  # noqa: E402
 import over_http  # noqa: E402
 import places  # noqa: E402
 import services  # noqa: E402
 import table  # noqa: E402
+import threads  # noqa: E402
 
 #: Parts that do not compare subjects: each returns the lines of its table.
 OTHERS: dict[str, Callable[[], list[str]]] = {
@@ -29,6 +31,8 @@ OTHERS: dict[str, Callable[[], list[str]]] = {
     "memory": keep.memory,
     "http": lambda: over_http.rows(services.free_port()),
     "cold": cold.rows,
+    "network": network.rows,
+    "threads": threads.rows,
 }
 
 

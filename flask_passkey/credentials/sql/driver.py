@@ -8,7 +8,9 @@ from the engine's pool.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, Engine
@@ -16,11 +18,39 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import Select, UpdateBase
 from sqlalchemy.types import TypeEngine
 
+#: Seconds to wait for SQLite's write lock.
+PATIENCE = 5
+
 T = TypeVar("T")
 Statement = Select[Any] | UpdateBase
 Convert = Callable[[Any], Any]
 
 _log = logging.getLogger("sqlalchemy.engine.Engine")
+
+
+class Queue:
+    """Lets the writers of one process write one after the other.
+
+    SQLite has one. A writer that finds another one there looks again later and later, so some would wait long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn, but no longer than SQLite would; after that SQLite decides."""
+        lock = self._lock
+        mine = lock.acquire(timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            if mine:
+                lock.release()
+
+    def forget(self) -> None:
+        """Begin anew in a process that was forked off while another thread had its turn."""
+        self._lock = Lock()
 
 
 class Driver:
@@ -32,6 +62,7 @@ class Driver:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._prepared: dict[Statement, Prepared] = {}
+        self.queue = Queue()
 
     @property
     def is_watched(self) -> bool:
@@ -41,6 +72,12 @@ class Driver:
 
     def run(self, work: Callable[[Connection], T], *, write: bool) -> T:
         """Do work that needs no more than ``execute``; roll back if it raises, else commit if ``write``."""
+        if not write:
+            return self._run(work, write=False)
+        with self.queue.turn():
+            return self._run(work, write=True)
+
+    def _run(self, work: Callable[[Connection], T], *, write: bool) -> T:
         connection = self._engine.raw_connection()
         try:
             result = work(cast(Connection, _Executor(self, connection)))

@@ -30,6 +30,9 @@ _KEEPALIVE = {
 }
 #: PgBouncer may give the next transaction another connection to the server, which has not prepared the statement.
 _UNPREPARED = {"prepare_threshold": None}
+#: Connections in the pool, for as many threads, each opened when it is first needed and then kept. By default SQLAlchemy
+#: closes those above five after each use, so that more threads open new ones all the time.
+_CONNECTIONS = 15
 #: Seconds after its last use in which a connection counts as alive.
 SILENCE = 1.0
 _USED = "passkey_used_at"
@@ -73,7 +76,9 @@ def _server_engine(url: URL) -> Engine:
         options["isolation_level"] = "READ COMMITTED"
     if url.get_backend_name() == "postgresql":
         options["execution_options"] = {SINGLE_STATEMENTS: True}
-    engine = create_engine(url, pool_timeout=_TIMEOUT, hide_parameters=True, **options)
+    engine = create_engine(
+        url, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=_TIMEOUT, hide_parameters=True, **options
+    )
     _test_after_silence(engine)
     return engine
 
@@ -123,7 +128,7 @@ def _sqlite_engine(url: URL) -> Engine:
         connect_args={"timeout": _TIMEOUT, "check_same_thread": False},
         pool_timeout=_TIMEOUT,
         hide_parameters=True,
-        **pool,
+        **({"pool_size": _CONNECTIONS, "max_overflow": 0} | pool),
     )
     engine.update_execution_options(**{DRIVER: Driver(engine)})
     event.listen(engine, "connect", _set_pragmas)
@@ -163,6 +168,8 @@ def of_this_process(engine: Engine) -> Callable[[], Engine]:
         nonlocal pid
         if pid != (current := os.getpid()):
             engine.dispose(close=False)
+            if (driver := engine.get_execution_options().get(DRIVER)) is not None:
+                driver.queue.forget()
             pid = current
         return engine
 
