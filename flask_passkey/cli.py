@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, ScriptInfo
 
-from . import doctor
 from .credentials import INVITATION, RECOVERY_CODE
 from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
 from .state import State, current
 from .web.schemas import known_id
+
+if TYPE_CHECKING:  # each command imports it, as it imports SQLAlchemy
+    from . import doctor
 
 #: As many accounts the app is asked for, so that a check has an end.
 _LOOKED_AT = 10_000
@@ -61,6 +64,8 @@ def check(
     It tries both stores and the sessions, looks at settings, cookies, tables, routes, accounts and releases, and with
     --url asks the app as a browser does. It ends with 1 if there is an error, or with --strict a warning; else with 0.
     """
+    from . import doctor
+
     findings: list[doctor.Finding] = []
     told: list[str] = []
     try:
@@ -92,6 +97,8 @@ def _app(context: click.Context) -> Flask:
 
 def _about(state: State) -> list[str]:
     """Return the settings in force, and where things are kept."""
+    from . import doctor
+
     # What is not to be shown, the database's password, is not in the settings' representation either.
     shown = [field.name for field in fields(state.config) if field.repr]
     values = {name: getattr(state.config, name) for name in shown}
@@ -102,6 +109,8 @@ def _about(state: State) -> list[str]:
 
 def _report(told: list[str], findings: list[doctor.Finding]) -> str:
     """Return the findings by area, the gravest first, and at the end how many there are."""
+    from . import doctor
+
     lines, findings = list(told), sorted(findings, key=lambda finding: doctor.SEVERITIES.index(finding.severity))
     for area in dict.fromkeys(finding.area for finding in findings):
         lines += ["", area.capitalize()]

@@ -9,14 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from msgspec import Struct, field
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
@@ -36,7 +35,8 @@ from .signatures import check_signature
 MAX_LISTED = 64
 
 
-class Authenticated(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
     """A response that verified."""
 
     #: The record as it should be after this ceremony.

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from msgspec import Struct, field
 from webauthn import generate_registration_options, verify_registration_response
 from webauthn.helpers import options_to_json_dict
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
@@ -48,7 +47,8 @@ _MAX_TRANSPORTS = 8
 _TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
 
 
-class Registration(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Registration:
     """A response that verified."""
 
     #: The record to store.

@@ -30,8 +30,8 @@ _KEEPALIVE = {
 }
 #: PgBouncer may give the next transaction another connection to the server, which has not prepared the statement.
 _UNPREPARED = {"prepare_threshold": None}
-#: Connections in the pool, for as many threads, each opened when it is first needed and then kept. By default SQLAlchemy
-#: closes those above five after each use, so that more threads open new ones all the time.
+#: Connections in the pool, for as many threads; each is opened when it is first needed, and kept. By default all above
+#: five are closed after each use, so that more threads open new ones all the time.
 _CONNECTIONS = 15
 #: Seconds after its last use in which a connection counts as alive.
 SILENCE = 1.0
