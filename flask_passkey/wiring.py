@@ -105,19 +105,16 @@ def prepare_requests(
             with lock:
                 store()
                 check_last()
-                _prepare(app, config, blueprint)
+                others.exempt_from_csrf(app, blueprint)
+                others.answer_refusals(app)
+                _guard_sessions(app)
+                if prepared is None:
+                    _check_each_request(app, config)
                 prepared = app.session_interface
         environ[ended.SERVED] = True
         return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
-
-
-def _prepare(app: Flask, config: PasskeyConfig, blueprint: Blueprint) -> None:
-    others.exempt_from_csrf(app, blueprint)
-    others.answer_refusals(app)
-    _guard_sessions(app)
-    _before_first_request(app, config)
 
 
 def _guard_sessions(app: Flask) -> None:
@@ -131,11 +128,15 @@ def _guard_sessions(app: Flask) -> None:
         outage.guard(app.session_interface)
 
 
-def _before_first_request(app: Flask, config: PasskeyConfig) -> None:
-    checks = app.before_request_funcs.setdefault(None, [])
-    if sessions.check_at_start not in checks:
-        # Behind the app's own, which may look who is signed in, or, as Flask-Talisman, set flags of the cookie.
-        checks += [sessions.check_at_start, cache(lambda: cookies.warn(app.config, config))]
+def _check_each_request(app: Flask, config: PasskeyConfig) -> None:
+    """Check behind the app's own functions, which may look who is signed in, or set flags of the cookie (Talisman)."""
+    warn_once = cache(lambda: cookies.warn(app.config, config))
+
+    def check() -> None:
+        sessions.check_at_start()
+        warn_once()
+
+    app.before_request_funcs.setdefault(None, []).append(check)
 
 
 def trust_of(config: PasskeyConfig) -> Trust:
@@ -156,5 +157,3 @@ def secret(app: Flask, config: PasskeyConfig) -> bytes:
             "the output of `python -c 'import secrets; print(secrets.token_hex())'`."
         )
     return key.encode() if isinstance(key, str) else key
-
-
