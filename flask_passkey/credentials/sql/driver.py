@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -78,16 +78,14 @@ class Driver:
             return self._run(work, write=True)
 
     def _run(self, work: Callable[[Connection], T], *, write: bool) -> T:
-        connection = self._engine.raw_connection()
         try:
-            result = work(cast(Connection, _Executor(self, connection)))
-            if write:
-                connection.commit()
-            return result
-        except self._engine.dialect.loaded_dbapi.Error as exc:
+            with closing(self._engine.raw_connection()) as connection:  # closing rolls back what is not committed
+                result = work(cast(Connection, _Executor(self, connection)))
+                if write:
+                    connection.commit()
+                return result
+        except self._engine.dialect.loaded_dbapi.Error as exc:  # of a new connection, too
             raise DBAPIError(None, None, exc) from exc
-        finally:
-            connection.close()  # which rolls back what is not committed
 
     @property
     def dialect(self) -> Dialect:
