@@ -282,7 +282,10 @@ class Passkey(HookDecorators):
     def _require_user(self, method: str) -> Any:
         user = self._state().accounts.current()
         if user is None:
-            raise RuntimeError(f"Nobody is signed in yet: call passkey.{method}() after the app's own sign-in.")
+            raise RuntimeError(
+                f"Nobody is signed in yet: call passkey.{method}() after the app's own sign-in. If you do, let "
+                "the get_current_user hook look at the session, not at what was loaded before it, as g.user is."
+            )
         return user
 
     def passkey_offered(self) -> bool:
