@@ -69,24 +69,29 @@ def _flashed(app: Flask, config: PasskeyConfig) -> Iterator[Finding]:
     """Try what Flask-Login flashes before it sends people to the login page: often a text that is translated late."""
     manager: Any = getattr(app, "login_manager", None)
     for name in ("login_message", "needs_refresh_message"):
-        message = getattr(manager, name, None)
+        kind = _not_kept(app, config, manager, getattr(manager, name, None))
+        if kind:
+            yield error(
+                "sessions.flashed-text",
+                f"Flask-Login's {name} is a {kind}, which these sessions cannot keep: each redirect to the login page "
+                "fails.",
+                "login_manager.localize_callback = str",
+            )
+
+
+def _not_kept(app: Flask, config: PasskeyConfig, manager: Any, message: Any) -> str:
+    """Return the type of a message that sessions do not keep, empty where they do."""
+    with app.test_request_context("/"):  # a text that is translated late may ask the request for the language
         if not message:
-            continue
+            return ""
+        text = message
         try:
-            with app.test_request_context("/"):
-                localize = manager.localize_callback
-                text = message if localize is None else localize(message)
+            text = message if manager.localize_callback is None else manager.localize_callback(message)
             kept = round_trip(app, config, {"_flashes": [("message", text)]})
             is_kept = str(kept["_flashes"][0][1]) == str(text)
         except Exception:  # whatever the session's library raises
             is_kept = False
-        if not is_kept:
-            yield error(
-                "sessions.flashed-text",
-                f"Flask-Login's {name} is a {type(text).__qualname__}, which these sessions cannot keep: each redirect "
-                "to the login page fails.",
-                "login_manager.localize_callback = str",
-            )
+        return "" if is_kept else type(text).__qualname__
 
 
 def _lifetime(app: Flask, config: PasskeyConfig) -> Iterator[Finding]:
