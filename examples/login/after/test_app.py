@@ -1,0 +1,114 @@
+import re
+
+import flask_migrate
+import pytest
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in
+from sqlalchemy import inspect
+
+from app import create_app, db
+
+ADA = {"email": "ada@example.com", "password": "correct horse"}
+
+
+@pytest.fixture
+def app(tmp_path):
+    app = create_app({"TESTING": True, "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/test.sqlite3"})
+    with app.app_context():
+        db.create_all()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def post(client, form, path, follow_redirects=False, **data):
+    token = re.search(r'name="csrf_token" type="hidden" value="(.+?)"', client.get(form).text)[1]
+    return client.post(path, data={"csrf_token": token, **data}, follow_redirects=follow_redirects)
+
+
+@pytest.fixture
+def client(app):
+    client = app.test_client()
+    post(client, "/sign-up", "/sign-up", **ADA)
+    post(client, "/sign-in", "/sign-in", **ADA)
+    return client
+
+
+def test_dates_are_in_the_users_language(client):
+    assert re.search(r"Here since \w+ \d+, \d{4}", client.get("/").text)
+    assert re.search(r"Here since \d+\. \w+ \d{4}", client.get("/", headers={"Accept-Language": "de"}).text)
+
+
+def test_forms_need_a_token(client):
+    assert client.post("/sign-out").status_code == 400
+
+
+def test_a_wrong_password_signs_nobody_in(client, app):
+    stranger = app.test_client()
+    wrong = post(stranger, "/sign-in", "/sign-in", **ADA | {"password": "wrong"})
+    assert "Wrong address or password" in wrong.text
+    assert "Please sign in." in stranger.get("/", follow_redirects=True).text
+
+
+def test_an_address_has_one_account(client):
+    assert "This address has an account" in post(client, "/sign-up", "/sign-up", **ADA).text
+
+
+def test_signing_out(client):
+    post(client, "/", "/sign-out")
+    assert client.get("/").location.startswith("/sign-in")
+
+
+def test_a_deleted_account_is_gone(client):
+    post(client, "/", "/delete-account")
+    assert "Wrong address or password" in post(client, "/sign-in", "/sign-in", **ADA).text
+
+
+@pytest.mark.filterwarnings("ignore:'get_engine' is deprecated")  # in Flask-Migrate's env.py
+def test_a_migration_makes_all_tables(app, tmp_path):
+    with app.app_context():
+        made = {*inspect(db.engine).get_table_names()}
+        db.drop_all()
+        folder = str(tmp_path / "migrations")
+        flask_migrate.init(folder)
+        flask_migrate.migrate(folder)
+        flask_migrate.upgrade(folder)
+        assert {*inspect(db.engine).get_table_names()} == made | {"alembic_version"}
+
+
+@pytest.fixture
+def authenticator():
+    return VirtualAuthenticator("http://localhost")
+
+
+def test_a_passkey_signs_in(client, app, authenticator):
+    assert "data-passkey-offer" in client.get("/").text
+    add_passkey(client, authenticator, passkey_name="Blue key")
+    assert "data-passkey-offer" not in client.get("/").text
+    browser = app.test_client()
+    assert sign_in(browser, authenticator)["user"]["name"] == "ada@example.com"
+    assert "Blue key" in browser.get("/passkeys").text
+
+
+def test_the_password_is_the_way_back(client, authenticator):
+    add_passkey(client, authenticator)
+    with pytest.raises(Refused):
+        add_passkey(client, VirtualAuthenticator("http://localhost"))
+    wrong = post(client, "/passkeys", "/passkeys/confirm", follow_redirects=True, password="wrong")
+    assert "Wrong password" in wrong.text
+    post(client, "/passkeys", "/passkeys/confirm", password=ADA["password"])
+    add_passkey(client, VirtualAuthenticator("http://localhost"))
+
+
+def test_passkeys_go_with_the_account(client, authenticator):
+    add_passkey(client, authenticator)
+    post(client, "/", "/delete-account")
+    with pytest.raises(Refused):
+        sign_in(client, authenticator)
+    post(client, "/sign-up", "/sign-up", **ADA)  # gets the same id
+    post(client, "/sign-in", "/sign-in", **ADA)
+    assert "Rename" not in client.get("/passkeys").text
+
+
+def test_a_migration_knows_the_tables_of_passkeys(app):
+    with app.app_context():
+        assert {"user", "passkey_user", "passkey_credential"} <= {*inspect(db.engine).get_table_names()}
