@@ -164,7 +164,9 @@ def test_record_takes_over_the_new_state() -> None:
     before = register(authenticator, sign_count=3)
     after = sign_in(authenticator, before, sign_count=8, backup_state=True)
     record = dataclasses.replace(before, sign_count=8, backup_state=True, last_used_at=USED)
-    assert after == Authenticated(record=record, counter_must_grow=False, person=after.person)
+    assert after == Authenticated(
+        record=record, counter_must_grow=False, person=after.person, user_handle=before.user_handle
+    )
 
 
 def test_backup_state_may_go_off() -> None:

@@ -10,7 +10,16 @@ import pytest
 from apps import SITE, App, User, make_app
 
 from flask_passkey import MemoryCredentialRepository, SQLCredentialRepository
-from flask_passkey.testing import VirtualAuthenticator, add_passkey, b64url_encode, sign_in, sign_up
+from flask_passkey.credentials import stand_in_handle
+from flask_passkey.testing import (
+    Refused,
+    VirtualAuthenticator,
+    add_passkey,
+    b64url_encode,
+    generate_key,
+    sign_in,
+    sign_up,
+)
 
 HANDLES = (b"1" * 64, b"2" * 16, b"3")
 
@@ -70,6 +79,27 @@ def test_new_passkeys_get_the_first_handle(site: App, keys: list[VirtualAuthenti
     assert options["user"]["id"] == b64url_encode(HANDLES[0]) and len(options["excludeCredentials"]) == len(HANDLES)
     add_passkey(client, new)
     assert sign_in(site.app.test_client(), new)["signals"]["userId"] == b64url_encode(HANDLES[0])
+
+
+def test_a_passkey_whose_handle_nobody_knows_signs_in(site: App) -> None:
+    """Where the old system kept no user handles, its passkeys answer with theirs, and their browser is told of it."""
+    old, key, ada = make_app(), VirtualAuthenticator(SITE), User("ada")
+    sign_up(old.app.test_client(), key, "ada")
+    [record] = old.passkey_records("ada")
+    site.users[ada.id] = ada
+    with site.app.app_context():
+        site.passkey.credentials.add_user(ada.id, b"a" * 64)
+        stand_in = stand_in_handle()
+        site.passkey.credentials.add_user(ada.id, stand_in)
+        site.passkey.credentials.add(replace(record, user_id=ada.id, user_handle=stand_in))
+    client = site.app.test_client()
+    data = sign_in(client, key)
+    assert data["user"]["name"] == "ada" and data["signals"]["userId"] == b64url_encode(record.user_handle)
+    signals = client.get("/user/authn").get_json()["data"]["signals"]
+    assert signals["userId"] == b64url_encode(b"a" * 64) and "otherUserIds" not in signals
+    forger = replace(key, credentials=[replace(key.credentials[0], private_key=generate_key())])
+    with pytest.raises(Refused):
+        sign_in(site.app.test_client(), forger)
 
 
 def test_a_single_handle_is_told_as_ever(site: App) -> None:

@@ -671,9 +671,11 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_reasons_hold_no_values(tmp_path: Path) -> None:
     """The reason of a failure, which is logged with its cause, holds nothing of the account or credential."""
     repository = SQLCredentialRepository.from_uri(f"sqlite:///{tmp_path}/passkey.sqlite3")
-    repository.add_user("ada", b"Secret" * 9)
-    with pytest.raises(CredentialStoreUnavailable) as caught:
-        repository.add_user("Secret", b"Secret" * 9)
+    record = new_record(b"Secret", user_id="Secret", user_handle=b"Secret" * 9, label=None)
+    repository.add_user(record.user_id, record.user_handle)
+    with pytest.raises(Misconfigured) as caught:
+        repository.add(record)
+    assert "Secret" not in caught.value.reason
     assert "Secret" not in f"{caught.value} {caught.value.__cause__}"
     repository.close()
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
-from ..credentials import CredentialRecord
+from ..credentials import CredentialRecord, is_stand_in
 from ..encoding import base64url_encode
 from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
@@ -45,6 +45,8 @@ class Authenticated:
     counter_must_grow: bool
     #: What the response says about the person.
     person: Person
+    #: By which the authenticator knows the account.
+    user_handle: bytes
     #: What was accepted but should be known: ``counter-regressed``, ``backup-eligibility-changed``.
     events: tuple[str, ...] = ()
     #: Outputs of the extensions that were asked for.
@@ -131,7 +133,7 @@ def finish(
     :returns: the record to store, and what should be known.
     :raises ResponseRejected: a step of section 7.2 failed, or a policy refuses.
     """
-    _check_owner(pending, response, record)
+    user_handle = _check_owner(pending, response, record)
     data = _verify(pending, response, record)
     state = AuthenticatorState(data.sign_count, data.backup_eligible, data.backup_state)
     events = []
@@ -150,6 +152,7 @@ def finish(
         record=used,
         counter_must_grow=counter_must_grow(record, state, config),
         person=Person.read(data, response, uv_initialized=record.uv_initialized),
+        user_handle=user_handle,
         events=tuple(events),
         extensions=outputs(pending, response.json.get("clientExtensionResults"), data.extensions),
     )
@@ -193,17 +196,22 @@ def _nobodys_credential() -> CredentialRecord:
     )
 
 
-def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> None:
-    """Check that the credential is the one named, and belongs to the user handle and account (step 6)."""
+def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> bytes:
+    """Check that the credential is the one named, and belongs to the user handle and account (step 6).
+
+    :returns: the user handle of the response or, where it has none, of the record.
+    """
     if response.credential_id != record.id:
         raise ResponseRejected("the record is of another credential")
     if pending.user_id and pending.user_id != record.user_id:
         raise ResponseRejected("the credential belongs to another account")
     has_handle = response.members.get("userHandle") not in (None, "")  # some clients send "" for null
-    if has_handle and response.field("userHandle") != record.user_handle:
+    user_handle = response.field("userHandle") if has_handle else record.user_handle
+    if user_handle != record.user_handle and not is_stand_in(record.user_handle):
         raise ResponseRejected("the user handle is not that of the credential's owner")
     if not has_handle and not pending.allowed:
         raise ResponseRejected("the user handle is missing")
+    return user_handle
 
 
 def _verify(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> AuthenticatorData:

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from ..credentials import CredentialRepository
-from ..errors import CredentialNotFound, LastCredential, TooManyCredentials
+from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
 from .base import CALLERS, ROUNDS, Contract, handle_of, new_record
 
 
@@ -112,6 +112,11 @@ class Handles(Contract):
                 repository.add(new_record(b"3", user_handle=handle))
         assert repository.get(b"3") is None
         assert [record.id for record in repository.of_user("bob")] == [b"2"]
+        with repository.transaction():
+            with pytest.raises(CredentialExists):
+                repository.add_user("eve", handle_of("bob"))
+            self.add(repository, new_record(b"4", user_id="eve"))
+        assert repository.get_user_handle("eve") == handle_of("eve")
 
     def test_the_limit_holds_across_handles(self, repository: CredentialRepository) -> None:
         """Of callers that add credentials with handles of their own at once, no more succeed than there is room for."""

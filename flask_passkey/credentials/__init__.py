@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from .grant import GRANT_METHODS, INVITATION, RECOVERY_CODE, GrantRecord, GrantRepository
 from .memory import MemoryCredentialRepository
-from .record import MAX_CREDENTIAL_ID, CredentialRecord, CredentialRepository, counter_grows, counts
+from .record import (
+    MAX_CREDENTIAL_ID,
+    MAX_USER_HANDLE,
+    CredentialRecord,
+    CredentialRepository,
+    counter_grows,
+    counts,
+    is_stand_in,
+    stand_in_handle,
+)
 
 __all__ = [
     "GRANT_METHODS",
     "INVITATION",
     "MAX_CREDENTIAL_ID",
+    "MAX_USER_HANDLE",
     "RECOVERY_CODE",
     "CredentialRecord",
     "CredentialRepository",
@@ -18,4 +28,6 @@ __all__ = [
     "MemoryCredentialRepository",
     "counter_grows",
     "counts",
+    "is_stand_in",
+    "stand_in_handle",
 ]

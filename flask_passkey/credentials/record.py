@@ -7,6 +7,7 @@ Python spelling, plus what people need to tell their passkeys apart.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from typing import Any, Protocol
 
 #: Longest credential ID that may be registered, in bytes (section 7.1, step 25).
 MAX_CREDENTIAL_ID = 1023
+#: Longest user handle, in bytes (section 5.4.3).
+MAX_USER_HANDLE = 64
+#: How the stand-in for a user handle begins that the system did not keep from which the passkey was brought along.
+_STAND_IN = b"\0flask-passkey: unknown\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,8 @@ class CredentialRecord:
     backup_state: bool
     #: The app's key for the account, as text.
     user_id: str
-    #: 64 random bytes that stand for the account inside authenticators; never the app's key.
+    #: 64 random bytes that stand for the account inside authenticators; never the app's key. Imported passkeys keep the
+    #: one they were made with or, if nobody knows it, have a :func:`stand_in_handle`.
     user_handle: bytes
     #: The name that the user knows it by.
     label: str
@@ -86,6 +92,8 @@ class CredentialRepository(Protocol):
         """Give the account this user handle, and return the one that its new passkeys get, which is its first.
 
         Simultaneous callers all get the same answer.
+
+        :raises CredentialExists: the account has none yet, and this one belongs to another account.
         """
 
     def delete_user(self, user_id: str) -> None:
@@ -155,6 +163,19 @@ class CredentialRepository(Protocol):
 def counts(rp_id: str, rp_ids: Collection[str]) -> bool:
     """Tell whether a credential is among those of some RP IDs; of none means of any."""
     return not rp_ids or rp_id in rp_ids
+
+
+def stand_in_handle() -> bytes:
+    """Return a new user handle for an imported passkey whose own one was never stored.
+
+    The passkey may answer with any user handle: that is not signed, and its ID says whose it is.
+    """
+    return _STAND_IN + secrets.token_bytes(MAX_USER_HANDLE - len(_STAND_IN))
+
+
+def is_stand_in(user_handle: bytes) -> bool:
+    """Tell whether a user handle is such a stand-in, which no authenticator has."""
+    return user_handle.startswith(_STAND_IN)
 
 
 def counter_grows(stored: int, received: int) -> bool:

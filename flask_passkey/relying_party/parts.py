@@ -14,7 +14,7 @@ from ..ceremonies import extensions
 from ..ceremonies.attestation import Metadata, Trust
 from ..ceremonies.pending import PendingCeremony
 from ..config import PasskeyConfig
-from ..credentials import CredentialRecord, CredentialRepository
+from ..credentials import CredentialRecord, CredentialRepository, is_stand_in
 from ..freshness import Freshness
 from ..grants import Grants
 from ..holders import records_of
@@ -142,6 +142,7 @@ class Parts:
 
         :param handles_of: records whose user handles count, those that were deleted among them.
         """
-        found = dict.fromkeys(record.user_handle for record in handles_of or records)
+        handles = (record.user_handle for record in handles_of or records)
+        found = dict.fromkeys(handle for handle in handles if not is_stand_in(handle))
         handle, *others = found or [self.credentials.get_user_handle(info.id) or b""]
         return AccountState(info, handle, [record.id for record in records], self.config.rp_id, others)

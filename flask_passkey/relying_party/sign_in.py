@@ -98,7 +98,7 @@ class SignIn(Parts):
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
         for event in verified.events:
             self.tell(_EVENTS[event], info, user=user, credential=verified.record)
-        account = AccountState(info, record.user_handle, ids, self.config.rp_id)
+        account = AccountState(info, verified.user_handle, ids, self.config.rp_id)
         told = {"extensions": verified.extensions, **verified.person.members()}
         return SignedIn(user, info, verified.record, account, pending.purpose, visitor, **told)
 

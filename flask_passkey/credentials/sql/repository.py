@@ -232,6 +232,8 @@ class SQLCredentialRepository:
             if statements.ADD_USER(connection, values):
                 return user_handle
             first = statements.ADD_USER.find(connection, values)
+            if first is None and connection.execute(statements.GET_OWNER, {"handle": user_handle}).scalar():
+                raise CredentialExists("the user handle belongs to another account")
             if first not in (None, user_handle):
                 statements.ADD_HANDLE(connection, values | {"primary_for": None})
             return first

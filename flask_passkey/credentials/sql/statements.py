@@ -152,10 +152,13 @@ class InsertIfNew:
 
     :param column: the column with the key.
     :param find: finds the row; its only parameter is the key.
+    :param any_key: do not insert either where another key of the table is taken; then there is nothing to find.
     """
 
-    def __init__(self, table: Table, column: str, find: Select[Any]) -> None:
+    def __init__(self, table: Table, column: str, find: Select[Any], *, any_key: bool = False) -> None:
         self._column = column
+        self._any_key = any_key
+        taken = None if any_key else [column]
         self._plain = insert(table)
         self._find = find
         # A locking read sees what others have committed, even in an older snapshot (MySQL's default).
@@ -163,10 +166,10 @@ class InsertIfNew:
         # Not by rowcount on PostgreSQL, where SQLAlchemy before 2.0.28 has none for an INSERT.
         self._by_dialect: dict[str, Executable] = {
             "sqlite": sqlite.insert(table)
-            .on_conflict_do_nothing(index_elements=[column])
+            .on_conflict_do_nothing(index_elements=taken)
             .execution_options(preserve_rowcount=True),
             "postgresql": postgresql.insert(table)
-            .on_conflict_do_nothing(index_elements=[column])
+            .on_conflict_do_nothing(index_elements=taken)
             .returning(table.c[column]),
         }
         (self._parameter,) = find.compile().params
@@ -180,7 +183,7 @@ class InsertIfNew:
             with connection.begin_nested():
                 connection.execute(self._plain, values)
         except IntegrityError:
-            if self.find(connection, values) is None:
+            if not self._any_key and self.find(connection, values) is None:
                 raise
             return False
         return True
@@ -192,7 +195,7 @@ class InsertIfNew:
         return found
 
 
-ADD_USER = InsertIfNew(user, "primary_for", GET_HANDLE)
+ADD_USER = InsertIfNew(user, "primary_for", GET_HANDLE, any_key=True)
 #: One more handle of an account that has one.
 ADD_HANDLE = InsertIfNew(user, "user_handle", GET_OWNER)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
