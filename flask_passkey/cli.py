@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from flask.cli import AppGroup, ScriptInfo
 from .credentials import INVITATION, RECOVERY_CODE
 from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
+from .importers import PEERS, Importer, Report, open_source
 from .state import State, current
 from .web.schemas import known_id
 
@@ -196,3 +199,53 @@ def forget(user_id: str) -> None:
         count = len(state.relying_party.credentials.of_user(user_id))
         state.relying_party.forget_user(user_id)
     click.echo(f"Deleted {count}.")
+
+
+@passkey.command("import")
+@click.option(
+    "--from", "peer", type=click.Choice(sorted(PEERS)), required=True, help="What the passkeys were made with."
+)
+@click.argument("place", metavar="FILE|URL")
+@click.option("--users", type=click.Path(exists=True, dir_okay=False), help="CSV: an account's old id and its new one.")
+@click.option("--rp-id", help="What the passkeys were made for; PASSKEY_RP_ID by default.")
+@click.option("--table", default="", help="The table of passkeys, where several could be it.")
+@click.option("--user-verified", is_flag=True, help="Every user was verified, by PIN, finger or face, at registration.")
+@click.option("--unknown-handles", is_flag=True, help="The peer's user handles were made in a way of its own.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and store nothing.")
+def import_passkeys(
+    peer: str, place: str, users: str | None, rp_id: str | None, table: str, dry_run: bool, **options: bool
+) -> None:
+    """Take over the passkeys of another library or server.
+
+    FILE is SQLite, JSON or CSV; URL is one of SQLAlchemy's, such as postgresql+psycopg://user:password@host/database.
+    It is only read. What is there already is skipped, so this may be repeated.
+    """
+    with _state() as state:
+        importer = Importer(
+            credentials=state.relying_party.credentials,
+            accounts=state.accounts,
+            rp_id=rp_id or state.config.rp_id,
+            users=None if users is None else _read_users(users),
+            dry_run=dry_run,
+            **options,
+        )
+        report = _import(importer, peer, place, table)
+    for line in report.lines(dry_run=dry_run):
+        click.echo(line)
+    if report.stopped:
+        raise click.ClickException(report.stopped)
+
+
+def _import(importer: Importer, peer: str, place: str, table: str) -> Report:
+    """Run an import, with a bar on a terminal."""
+    with open_source(place) as source:
+        count, rows = source.rows(source.find(PEERS[peer].columns, table))
+        shown = click.progressbar(rows, length=count, file=sys.stderr) if sys.stderr.isatty() else nullcontext(rows)
+        with shown as rows_shown:
+            return importer.run(rows_shown, PEERS[peer].reader(source))
+
+
+def _read_users(path: str) -> dict[str, str]:
+    """Read the map of accounts: lines of an old and a new id."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return {line[0].strip(): line[1].strip() for line in csv.reader(file) if len(line) > 1}

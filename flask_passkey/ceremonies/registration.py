@@ -164,7 +164,7 @@ def finish(
         public_key=attestation.data.public_key,
         sign_count=verified.sign_count,
         uv_initialized=verified.user_verified,
-        transports=_transports(read.members.get("transports")),
+        transports=clean_transports(read.members.get("transports")),
         backup_eligible=attestation.data.backup_eligible,
         backup_state=verified.credential_backed_up,
         user_id=user_id,
@@ -173,7 +173,7 @@ def finish(
         aaguid=verified.aaguid,
         created_at=now,
         algorithm=algorithm,
-        discoverable=_discoverable(told),
+        discoverable=discoverable_by(told),
         rp_id=pending.rp_id,
     )
     person = Person.read(attestation.data, read)
@@ -250,14 +250,14 @@ def _with_attestation(
     )
 
 
-def _discoverable(extensions: Mapping[str, Any]) -> bool | None:
+def discoverable_by(extensions: Mapping[str, Any]) -> bool | None:
     """Return what the client says of it by ``credProps`` (section 10.1.3); ``None`` if it says nothing."""
     properties = extensions.get("credProps")
     found = properties.get("rk") if isinstance(properties, dict) else None
     return found if isinstance(found, bool) else None
 
 
-def _transports(value: object) -> tuple[str, ...]:
+def clean_transports(value: object) -> tuple[str, ...]:
     """Keep what the client reported, names of the future included; leave out what is no name."""
     names = value if isinstance(value, list) else []
     good = (name for name in names if isinstance(name, str) and _TRANSPORT.fullmatch(name))
