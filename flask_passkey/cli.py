@@ -247,5 +247,8 @@ def _import(importer: Importer, peer: str, place: str, table: str) -> Report:
 
 def _read_users(path: str) -> dict[str, str]:
     """Read the map of accounts: lines of an old and a new id."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        return {line[0].strip(): line[1].strip() for line in csv.reader(file) if len(line) > 1}
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return {line[0].strip(): line[1].strip() for line in csv.reader(file) if len(line) > 1}
+    except (OSError, ValueError, csv.Error) as exc:
+        raise click.ClickException(f"{path} is not CSV in UTF-8: a line has an old id, a comma and a new id.") from exc

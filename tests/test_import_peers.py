@@ -6,6 +6,7 @@ import csv
 import json
 import sqlite3
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from peer_tables import AAGUID, HASHIDS, MAKERS, OWNERS, SALT, Made
 
 from flask_passkey.cli import passkey
 from flask_passkey.credentials import is_stand_in
+from flask_passkey.importers import PEERS, Row, Unusable, open_source
 from flask_passkey.importers.hashids import hashid
 from flask_passkey.testing import sign_in
 
@@ -164,3 +166,57 @@ def test_hashids() -> None:
     assert {owner: hashid((int(owner), 1), salt=SALT) for owner in HASHIDS} == HASHIDS
     assert [hashid((number, 1), salt="") for number in (1, 44, 123456)] == ["kRfO", "jRQhn", "yPOEKhr"]
     assert hashid((123456, 1), salt=SALT) == "Pxr4gFK"
+
+
+JUNK: list[Any] = [
+    None,
+    "",
+    "x",
+    "[",
+    "{}",
+    '{"a": ' * 2000,
+    b"",
+    b"\xff" * 40,
+    -1,
+    10**400,
+    1e300,
+    True,
+    [],
+    {},
+    [[]],
+    {"data": 1},
+]
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_junk_is_unusable_or_harmless(peer: str, tmp_path: Path) -> None:
+    """Whatever a column has, the row is read or left out: nothing else is raised, and nothing takes forever."""
+    table: dict[str, list[dict[str, Any]]] = {"passkeys": [{}], "settings": [{"name": "hash_id_salt", "value": SALT}]}
+    names = {name for columns in PEERS[peer].columns for name in columns}
+    names |= {
+        "transports",
+        "credential",
+        "data",
+        "name",
+        "created_at",
+        "extensions",
+        "handle_hex",
+        "backed_up",
+        "aaguid",
+    }
+    nested = {
+        "response": {"attestationObject": "o2M"},
+        "flags": {},
+        "authenticator": {},
+        "id": "AAAA",
+        "publicKey": "AAAA",
+    }
+    (tmp_path / "peer.json").write_text(json.dumps(table))
+    with open_source(str(tmp_path / "peer.json")) as source:
+        read = PEERS[peer].reader(source)
+    for name in sorted(names):
+        for junk in JUNK:
+            row = dict.fromkeys(names, "AAAA") | {"type": "webauthn", "user_id": 1, "credential": nested}
+            row |= {"data": {"credential": nested}, "backed_up": 1, "counter": 1, "sign_count": 1, name: junk}
+            with suppress(Unusable):
+                read(Row(row))

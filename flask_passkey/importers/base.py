@@ -124,26 +124,19 @@ class Row:
         return None if self.value(*names) is None else self.flag(*names)
 
     def moment(self, *names: str) -> datetime | None:
-        """Return a time, which is UTC where it does not say, ``None`` if there is none.
-
-        :raises Unusable: it is something else.
-        """
-        value = self.value(*names)
+        """Return a time, which is UTC where it does not say, ``None`` if there is none, or none that can be read."""
         try:
-            return None if value in (None, "") else _moment(value)
-        except (TypeError, ValueError, OverflowError, OSError) as exc:
-            raise Unusable(f"{names[0]} is not a time") from exc
+            return _moment(self.value(*names))
+        except (TypeError, ValueError, OverflowError, OSError):
+            return None
 
     def json(self, *names: str) -> Any:
-        """Return what a column of JSON has, ``None`` if there is nothing.
-
-        :raises Unusable: it is something else.
-        """
+        """Return what a column of JSON has, ``None`` if there is nothing, or nothing that can be read."""
         value = self.value(*names)
         try:
             return json.loads(value) if isinstance(value, str | bytes) else value
-        except (ValueError, RecursionError) as exc:
-            raise Unusable(f"{names[0]} is not JSON") from exc
+        except (ValueError, RecursionError):
+            return None
 
     def names(self, *names: str) -> tuple[str, ...]:
         """Return a list of names that is kept as JSON, as an array or with commas between them."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from ..errors import ConfigurationError
-from .base import ImportedCredential, Peer, Row, Source
+from .base import ImportedCredential, Peer, Row, Source, Unusable
 from .hashids import hashid
 
 _SETTINGS = (("name",), ("value",))
@@ -26,6 +26,8 @@ def _reader(source: Source) -> Callable[[Row], ImportedCredential | None]:
             return None
         kept = row.below("credential")
         flags, authenticator, user_id = kept.below("flags"), kept.below("authenticator"), row.number("user_id")
+        if user_id < 0:
+            raise Unusable("user_id is negative")
         return ImportedCredential(
             id=kept.data("id"),
             public_key=kept.data("publicKey"),

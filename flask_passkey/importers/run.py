@@ -51,6 +51,7 @@ class Importer:
         self._user_verified = user_verified
         self._unknown_handles = unknown_handles
         self._dry_run = dry_run
+        self._stand_ins: dict[str, bytes] = {}  # by account
         self._would_be: dict[bytes, str] = {}  # owners of what a dry run would have stored
 
     def run(self, rows: Iterable[Row], read: Callable[[Row], ImportedCredential | None]) -> Report:
@@ -141,8 +142,14 @@ class Importer:
                 self._credentials.add_user(record.user_id, record.user_handle)
                 self._credentials.add(record)
                 return record
-            record = replace(record, user_handle=stand_in_handle())
-        user_handle_of(self._credentials, record.user_id)  # new passkeys get the account's first handle
-        self._credentials.add_user(record.user_id, record.user_handle)
+        record = replace(record, user_handle=self._stand_in(record.user_id))
         self._credentials.add(record)
         return record
+
+    def _stand_in(self, user_id: str) -> bytes:
+        """Return the stand-in of an account, which is not its first handle: new passkeys get that."""
+        if user_id not in self._stand_ins:
+            user_handle_of(self._credentials, user_id)
+            self._stand_ins[user_id] = stand_in_handle()
+            self._credentials.add_user(user_id, self._stand_ins[user_id])
+        return self._stand_ins[user_id]

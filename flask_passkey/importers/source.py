@@ -76,7 +76,9 @@ class _Export(_Tables):
         self._tables = tables
 
     def _columns(self) -> Mapping[str, set[str]]:
-        return {name: {plain(key) for row in rows[:_LOOKED_AT] for key in row} for name, rows in self._tables.items()}
+        return {
+            name: {plain(str(key)) for row in rows[:_LOOKED_AT] for key in row} for name, rows in self._tables.items()
+        }
 
     def rows(self, table: str) -> tuple[int, Iterator[Row]]:
         rows = self._tables[table]
