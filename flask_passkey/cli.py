@@ -155,6 +155,14 @@ def delete(user_id: str, passkey_id: str) -> None:
     click.echo("Deleted.")
 
 
+def _for(state: State, rp_id: str | None) -> State:
+    """Return the state for an RP ID of the app, or end with a message."""
+    found = state if rp_id is None else state.find(rp_id)
+    if found is None:
+        raise click.ClickException(f"{rp_id!r} is neither PASSKEY_RP_ID nor in PASSKEY_RELYING_PARTIES.")
+    return found
+
+
 @passkey.command("invite")
 @click.argument("user_id")
 @click.option("--lifetime", type=click.IntRange(1, 8760), default=24, help="In hours; 24 by default.")
@@ -166,9 +174,7 @@ def invite(user_id: str, lifetime: int, url: str | None, rp_id: str | None) -> N
     Without an address of the page for it, the bare token is printed.
     """
     with _state() as first:
-        state = first if rp_id is None else first.find(rp_id)
-        if state is None:
-            raise click.ClickException(f"{rp_id!r} is neither PASSKEY_RP_ID nor in PASSKEY_RELYING_PARTIES.")
+        state = _for(first, rp_id)
         user, _ = state.accounts.load(user_id)
         page = state.config.enrol_url if url is None else url
         invitation = state.relying_party.grants.invite(user, lifetime=timedelta(hours=lifetime), page=page)
@@ -220,11 +226,12 @@ def import_passkeys(
     FILE is SQLite, JSON or CSV; URL is one of SQLAlchemy's, such as postgresql+psycopg://user:password@host/database.
     It is only read. What is there already is skipped, so this may be repeated.
     """
-    with _state() as state:
+    with _state() as first:
+        state = _for(first, rp_id)
         importer = Importer(
             credentials=state.relying_party.credentials,
             accounts=state.accounts,
-            rp_id=rp_id or state.config.rp_id,
+            rp_id=state.config.rp_id,
             users=None if users is None else _read_users(users),
             dry_run=dry_run,
             **options,

@@ -27,9 +27,9 @@ MADE = datetime(2024, 5, 1, 10, 0, 0, 250_000, tzinfo=UTC)
 USED = datetime(2024, 6, 1, 11, 30, tzinfo=UTC)
 
 
-def new_site() -> App:
+def new_site(config: dict[str, Any] | None = None) -> App:
     """Return an app with the accounts of the peers, and nobody's passkeys."""
-    site = make_app()
+    site = make_app(config)
     for owner in set(OWNERS):
         site.users[owner] = User(f"user {owner}", id=owner)
     return site
@@ -142,12 +142,19 @@ def test_uuids_of_django(tmp_path: Path) -> None:
     check_sign_ins(site, [replace(made[0], record=replace(made[0].record, user_id=new))])
 
 
-def test_another_rp_id_is_told(tmp_path: Path) -> None:
-    """Where the peer keeps what a passkey was made for, one of another site is left out."""
-    MAKERS["django-allauth"](tmp_path / "peer")
-    site = new_site()
-    result = run(site, "django-allauth", tmp_path / "peer", "--rp-id", "example.org")
+def test_the_rp_id_is_one_of_the_apps(tmp_path: Path) -> None:
+    """Passkeys are kept for the RP ID that is asked for, one of the app's, unless the peer knows better."""
+    site = new_site({"PASSKEY_RELYING_PARTIES": {"example.org": {"origins": ["https://example.org"], "name": "x"}}})
+    for peer in ("django-allauth", "simplewebauthn"):
+        MAKERS[peer](tmp_path / peer)
+    result = run(site, "django-allauth", tmp_path / "django-allauth", "--rp-id", "example.org")
     assert "Left out, it was made for another RP ID: see --rp-id: 3 (row 2, 3, 4)." in result.output
+    run(site, "simplewebauthn", tmp_path / "simplewebauthn", "--rp-id", "example.org")
+    run(site, "django-allauth", tmp_path / "django-allauth")
+    found = sorted(record.rp_id for name in ("user 1", "user 44") for record in site.passkey_records(name))
+    assert found == ["example.org"] * 3 + ["localhost"] * 3
+    other = run(site, "simplewebauthn", tmp_path / "simplewebauthn", "--rp-id", "example.com")
+    assert other.exit_code == 1 and "neither PASSKEY_RP_ID nor in PASSKEY_RELYING_PARTIES" in other.output
 
 
 def test_cloudreve_without_settings(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def record_of(
         last_used_at=passkey.last_used_at and min(passkey.last_used_at, now),
         algorithm=_algorithm(passkey.public_key),
         identity=info.identity or None,
+        rp_id=rp_id,
     )
 
 
