@@ -126,7 +126,12 @@ def test_labels_are_cleaned(file: Path, label: object, kept: str) -> None:
 def test_odd_details_are_put_right(file: Path) -> None:
     """Unknown models, transports that are no names, times in the future and a backup without its flag do no harm."""
     site, before = make_site("1"), datetime.now(UTC)
-    odd = {"aaguid": "a phone", "transports": ["internal", "<b>", 7], "createdAt": 4e9, "lastUsed": "2999-01-01"}
+    odd: Change = {
+        "aaguid": "a phone",
+        "transports": ["internal", "<b>", 7],
+        "createdAt": 4e9,
+        "lastUsed": "2999-01-01",
+    }
     take(site, file, [row_of(**odd, deviceType="singleDevice")])
     [record] = site.passkey_records("1")
     assert record.aaguid == str(UUID(int=0)) and record.transports == ("internal",)
@@ -181,6 +186,22 @@ def test_an_app_whose_ids_are_numbers(file: Path) -> None:
     site.passkey.load_user(lambda user_id: site.users.get(str(int(user_id))))
     result = take(site, file, [row_of("1"), row_of("ada")])
     assert "Left out, the app's load_user hook raised ValueError: 1 (row 2)." in result.output
+
+
+def test_an_account_of_another_id_is_not_guessed(file: Path) -> None:
+    """A load_user that takes several spellings, as some databases do, gives nobody another's passkey."""
+    site = make_site("ada")
+    site.passkey.load_user(lambda user_id: site.users.get(user_id.lower()))
+    result = take(site, file, [row_of("ADA"), row_of("ada")])
+    assert result.output.startswith("Imported: 1.\n") and "gave an account with another id" in result.output
+
+
+def test_nothing_usable_needs_no_store(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no row can be taken over, no transaction is opened."""
+    site = make_site()
+    with site.app.app_context():
+        monkeypatch.setattr(site.passkey.credentials, "transaction", Mock(side_effect=AssertionError))
+    assert take(site, file, [row_of()]).exit_code == 0
 
 
 def test_inactive_accounts_come_along(file: Path) -> None:

@@ -13,8 +13,6 @@ _NAMED = 10
 class Report:
     """What became of every row. It names rows by their number, and neither keys nor people."""
 
-    #: Rows that were looked at.
-    rows: int = 0
     imported: int = 0
     already_there: int = 0
     #: Of the imported ones, those whose user handle is not known.

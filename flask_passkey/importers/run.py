@@ -10,7 +10,7 @@ from itertools import islice
 
 from ..accounts import Accounts, UserInfo
 from ..credentials import CredentialRecord, CredentialRepository, is_stand_in, stand_in_handle
-from ..errors import CredentialExists, CredentialNotFound, Misconfigured, Refusal
+from ..errors import CredentialExists, CredentialNotFound, Refusal
 from ..holders import user_handle_of
 from .base import ImportedCredential, Row, Unusable
 from .records import record_of
@@ -19,6 +19,7 @@ from .report import Report
 _BATCH = 500
 
 ORPHAN = "this app has no such account"
+OTHER_ID = "the app's load_user hook gave an account with another id: write it in the file of --users"
 TAKEN = "another account has a passkey with its ID"
 
 
@@ -64,9 +65,8 @@ class Importer:
         """
         report, numbered = Report(), enumerate(rows, 1)
         while batch := list(islice(numbered, _BATCH)):
-            report.rows += len(batch)
             found = list(self._usable(batch, read, report))
-            if not self._store(found, report):
+            if found and not self._store(found, report):
                 break
         return report
 
@@ -101,7 +101,7 @@ class Importer:
             raise Unusable(ORPHAN)
         info = self._accounts.describe(user)
         if info.id != mapped:
-            raise Misconfigured("the load_user hook, or Flask-Login's user_loader, gave another user than asked for")
+            raise Unusable(OTHER_ID)
         return info
 
     def _store(self, found: Sequence[tuple[int, CredentialRecord]], report: Report) -> bool:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, column, create_engine, func, inspect, make_url, select, table
+from sqlalchemy import (
+    ColumnClause,
+    Connection,
+    Engine,
+    Select,
+    column,
+    create_engine,
+    func,
+    inspect,
+    make_url,
+    select,
+    table,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -100,16 +112,18 @@ class _Database(_Tables):
         return {name: set(map(plain, names)) for name, names in self._names.items()}
 
     def rows(self, name: str) -> tuple[int, Iterator[Row]]:
-        names, keys = self._names[name], map(column, self._keys[name])
+        names = self._names[name]
+        columns: list[ColumnClause[Any]] = [column(one) for one in names]
+        keys: list[ColumnClause[Any]] = [column(one) for one in self._keys[name]]
         count = self._connection.execute(select(func.count()).select_from(table(name))).scalar_one()
-        query = select(*map(column, names)).select_from(table(name)).order_by(*keys)
+        query = select(*columns).select_from(table(name)).order_by(*keys)
         return count, self._read(query, names)
 
-    def _read(self, query: Any, names: list[str]) -> Iterator[Row]:
+    def _read(self, query: Select[Any], names: list[str]) -> Iterator[Row]:
         # Without types: values come as the driver gives them. A SQLite file may be the app's own, and an open cursor
         # would keep it from writing there, so its rows are read at once.
         if self._connection.dialect.name == "sqlite":
-            rows = self._connection.execute(query).all()
+            rows: Iterable[Any] = self._connection.execute(query).all()
             self._connection.rollback()
         else:
             rows = self._connection.execution_options(yield_per=_BATCH).execute(query)
