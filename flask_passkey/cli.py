@@ -19,13 +19,15 @@ from flask.cli import AppGroup, ScriptInfo
 from .credentials import INVITATION, RECOVERY_CODE
 from .encoding import base64url_encode
 from .errors import ConfigurationError, Refusal
-from .importers import PEERS, Importer, Report, open_source
 from .state import State, current
 from .web.schemas import known_id
 
 if TYPE_CHECKING:  # each command imports it, as it imports SQLAlchemy
     from . import doctor
+    from .importers import Importer, Report
 
+#: What passkeys can be imported from.
+_PEERS = ("better-auth", "cloudreve", "django-allauth", "django-otp-webauthn", "flask-security", "simplewebauthn")
 #: As many accounts the app is asked for, so that a check has an end.
 _LOOKED_AT = 10_000
 
@@ -208,9 +210,7 @@ def forget(user_id: str) -> None:
 
 
 @passkey.command("import")
-@click.option(
-    "--from", "peer", type=click.Choice(sorted(PEERS)), required=True, help="What the passkeys were made with."
-)
+@click.option("--from", "peer", type=click.Choice(_PEERS), required=True, help="What the passkeys were made with.")
 @click.argument("place", metavar="FILE|URL")
 @click.option("--users", type=click.Path(exists=True, dir_okay=False), help="CSV: an account's old id and its new one.")
 @click.option("--rp-id", help="What the passkeys were made for; PASSKEY_RP_ID by default.")
@@ -226,6 +226,8 @@ def import_passkeys(
     FILE is SQLite, JSON or CSV; URL is one of SQLAlchemy's, such as postgresql+psycopg://user:password@host/database.
     It is only read. What is there already is skipped, so this may be repeated.
     """
+    from .importers import Importer
+
     with _state() as first:
         state = _for(first, rp_id)
         importer = Importer(
@@ -245,6 +247,8 @@ def import_passkeys(
 
 def _import(importer: Importer, peer: str, place: str, table: str) -> Report:
     """Run an import, with a bar on a terminal."""
+    from .importers import PEERS, open_source
+
     with open_source(place) as source:
         count, rows = source.rows(source.find(PEERS[peer].columns, table))
         shown = click.progressbar(rows, length=count, file=sys.stderr) if sys.stderr.isatty() else nullcontext(rows)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from apps import App, User, make_app
 from click.testing import Result
@@ -173,6 +174,12 @@ def test_hashids() -> None:
     assert {owner: hashid((int(owner), 1), salt=SALT) for owner in HASHIDS} == HASHIDS
     assert [hashid((number, 1), salt="") for number in (1, 44, 123456)] == ["kRfO", "jRQhn", "yPOEKhr"]
     assert hashid((123456, 1), salt=SALT) == "Pxr4gFK"
+
+
+def test_every_importer_can_be_chosen() -> None:
+    """The command, which imports the importers only when it runs, knows them all."""
+    choice = next(option.type for option in passkey.commands["import"].params if option.name == "peer")
+    assert isinstance(choice, click.Choice) and list(choice.choices) == sorted(PEERS)
 
 
 JUNK: list[Any] = [
