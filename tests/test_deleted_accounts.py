@@ -84,14 +84,13 @@ class Shop:
         return key
 
 
-@pytest.fixture(params=["session", "engine", "URL"])
+@pytest.fixture(params=["session", "engine"])
 def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     """Return an app whose passkeys are in the database of its accounts, by one of the ways there are."""
     uri = f"sqlite:///{tmp_path}/shop.sqlite3"
     ways: dict[str, Callable[[SQLAlchemy], SQLCredentialRepository]] = {
         "session": lambda db: SQLCredentialRepository(session=db.session),
         "engine": lambda db: SQLCredentialRepository(lambda: db.engine),
-        "URL": lambda db: SQLCredentialRepository.from_uri(uri),
     }
     shop = Shop(uri, ways[request.param])
     yield shop
