@@ -53,6 +53,7 @@ export type Wrapped<Options> = Options | { publicKey: Options };
 export function startRegistration(options: {
   optionsJSON: Wrapped<PublicKeyCredentialCreationOptionsJSON>;
   useAutoRegister?: boolean;
+  signal?: AbortSignal;
 }): Promise<RegistrationResponseJSON>;
 
 /**
@@ -65,6 +66,7 @@ export function startAuthentication(options: {
   optionsJSON: Wrapped<PublicKeyCredentialRequestOptionsJSON>;
   useBrowserAutofill?: boolean;
   verifyBrowserAutofillInput?: boolean;
+  signal?: AbortSignal;
 }): Promise<AuthenticationResponseJSON>;
 
 export function browserSupportsWebAuthn(): boolean;
@@ -237,6 +239,11 @@ export interface PasskeyClientOptions {
   fetch?: typeof fetch;
 }
 
+/** Ends what a method does; it then rejects as `aborted`, or as `expired` after `AbortSignal.timeout()`. */
+export interface Stoppable {
+  signal?: AbortSignal;
+}
+
 /**
  * Every method rejects with a {@link PasskeyError}. If the server wants a fresh passkey sign-in first (code 40091), the
  * method steps up and repeats the call once.
@@ -254,14 +261,16 @@ export class PasskeyClient {
    * @param options.uiMode `"immediate"`: offer only passkeys on this device; without one reject as `cancelled`, without
    *   a dialog. Ignored with a `userName`, and if the browser cannot
    */
-  authenticate(options?: { userName?: string; uiMode?: "immediate" }): Promise<SignedIn>;
+  authenticate(options?: { userName?: string; uiMode?: "immediate" } & Stoppable): Promise<SignedIn>;
   /** Step up: confirm with one of the account's passkeys. */
-  stepUp(): Promise<SignedIn>;
+  stepUp(options?: Stoppable): Promise<SignedIn>;
   /**
    * Add a passkey to the signed-in account.
    * @param options.userId the account that the page was made for, as in `user.id` of a sign-in; refused if another is open
    */
-  register(options?: { name?: string; preset?: Preset; userId?: string }): Promise<PasskeyCredential & FromBrowser>;
+  register(
+    options?: { name?: string; preset?: Preset; userId?: string } & Stoppable,
+  ): Promise<PasskeyCredential & FromBrowser>;
   /**
    * Create an account with its first passkey, and sign it in.
    * @param options.fields what else the app's `create_user` wants to know
@@ -272,12 +281,16 @@ export class PasskeyClient {
     fields?: Record<string, string>;
     passkeyName?: string;
     preset?: Preset;
+    signal?: AbortSignal;
   }): Promise<PasskeyCredential & FromBrowser>;
   /**
    * Add a passkey with a one-time link or a recovery code. Nobody is signed in by it: ask for a sign-in next.
    * @param grant the token, which links have behind their `#`, or the code as somebody typed it
    */
-  enrol(grant: string, options?: { name?: string; preset?: Preset }): Promise<PasskeyCredential & FromBrowser>;
+  enrol(
+    grant: string,
+    options?: { name?: string; preset?: Preset } & Stoppable,
+  ): Promise<PasskeyCredential & FromBrowser>;
   /**
    * After a sign-in with a password: let the password manager make a passkey, without a dialog. Only if the browser can,
    * and the server has offered it (`passkey.offer_passkey()`). Never rejects, and ends when another ceremony begins.
@@ -285,21 +298,30 @@ export class PasskeyClient {
    * @param options.userId the account that the page was made for
    * @returns `null` if none was made, for whatever reason
    */
-  conditionalCreate(options?: { timeout?: number; userId?: string }): Promise<(PasskeyCredential & FromBrowser) | null>;
+  conditionalCreate(
+    options?: { timeout?: number; userId?: string } & Stoppable,
+  ): Promise<(PasskeyCredential & FromBrowser) | null>;
   /** Return the account's passkeys. Also brings the password manager up to date. */
-  list(): Promise<PasskeyCredential[]>;
-  rename(id: string, name: string): Promise<PasskeyCredential>;
-  delete(id: string): Promise<{ signals: Signals }>;
+  list(options?: Stoppable): Promise<PasskeyCredential[]>;
+  rename(id: string, name: string, options?: Stoppable): Promise<PasskeyCredential>;
+  delete(id: string, options?: Stoppable): Promise<{ signals: Signals }>;
   /** Fetch the options of a ceremony before the click. They are kept for half their life, or until used. */
-  prefetch(action?: "authenticate" | "step-up" | "register", options?: { userId?: string }): Promise<unknown>;
+  prefetch(
+    action?: "authenticate" | "step-up" | "register",
+    options?: { userId?: string } & Stoppable,
+  ): Promise<unknown>;
   /**
    * Offer passkeys among the suggestions of the field whose `autocomplete` ends in `webauthn`. The ceremony is renewed
-   * before it expires on the server. Does nothing if the browser cannot.
+   * before it expires on the server. Does nothing if the browser cannot. There is one autofill a page: a call ends the
+   * one before, whose callbacks are not called any more. `stop()` and the signal end it at once, and the next call offers
+   * passkeys again. Thus, in React: `const ending = new AbortController(); client.autofill({ signal: ending.signal, … });
+   * return () => ending.abort();`
    * @param options.onError called if the server refuses the passkey that was picked, and for no other error
    */
   autofill(options?: {
     onSuccess?: (data: SignedIn) => void;
     onError?: (error: PasskeyError) => void;
+    signal?: AbortSignal;
   }): Promise<{ stop(): void; rearm(): Promise<void> }>;
 }
 

@@ -10,6 +10,7 @@
 
 const HERE = new URL(import.meta.url);
 const LIFE = 300_000; // milliseconds a ceremony lives, unless its options say otherwise
+const ANSWER = 30_000; // milliseconds that the server has for an answer
 const GRACE = 15_000; // milliseconds after the browser's timeout until a ceremony is aborted
 const FIELD = "input[autocomplete$='webauthn' i]";
 const WAKING = ["visibilitychange", "focusin", "click"]; // events after which autofill is offered again
@@ -288,14 +289,48 @@ export const WebAuthnAbortService = {
   },
 };
 
-/** Abort the previous ceremony, then do `work` as the only one. */
-async function alone(work) {
+/** Why a signal was aborted, as an error with a name that we know: a caller may give any reason, a browser none. */
+function reasonOf({ reason }) {
+  return reason?.name === "TimeoutError" ? reason : new DOMException("Somebody ended it.", "AbortError");
+}
+
+/** `signal.throwIfAborted()`, which Chrome has from 100 and Safari from 15.4. */
+function checkAborted(signal) {
+  if (signal?.aborted) throw reasonOf(signal);
+}
+
+/** Call `end` when the signal is aborted, be it already; the function returned calls that off. */
+function onAbort(signal, end) {
+  const listener = () => end(reasonOf(signal));
+  if (signal?.aborted) listener();
+  signal?.addEventListener("abort", listener);
+  return () => signal?.removeEventListener("abort", listener);
+}
+
+/** What `work` settles with, but no later than the abort. */
+async function orAborted(signal, work) {
+  let calledOff;
+  const aborted = new Promise((_, reject) => (calledOff = onAbort(signal, reject)));
+  return Promise.race([work, aborted]).finally(calledOff);
+}
+
+/** Abort the previous ceremony, then do `work` as the only one, until the caller's signal ends it. */
+async function alone(work, signal) {
+  checkAborted(signal);
   WebAuthnAbortService.createNewAbortSignal();
   const controller = current;
+  const leave = () => {
+    if (current === controller) current = null;
+  };
+  const calledOff = onAbort(signal, (reason) => {
+    controller.abort(reason);
+    leave(); // at once: the next ceremony may begin in the same task
+  });
   try {
     return await work(controller);
   } finally {
-    if (current === controller) current = null;
+    calledOff();
+    leave();
   }
 }
 
@@ -306,28 +341,33 @@ async function perform(method, options, controller, patience = (options.publicKe
   const waitsForUser = method === "get" && options.mediation === "conditional";
   const watchdog = waitsForUser ? undefined : setTimeout(giveUp, patience);
   try {
-    signal.throwIfAborted();
-    const aborted = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    checkAborted(signal);
     const asked = navigator.credentials[method](options.uiMode ? options : { ...options, signal });
-    const credential = await Promise.race([asked, aborted]);
-    signal.throwIfAborted();
+    const credential = await orAborted(signal, asked);
+    checkAborted(signal);
     if (!credential) throw new PasskeyError("cancelled");
     return credentialToJSON(credential);
   } catch (error) {
-    throw toPasskeyError(error, method);
+    throw toPasskeyError(signal.aborted ? reasonOf(signal) : error, method);
   } finally {
     clearTimeout(watchdog);
   }
 }
 
-export async function startRegistration({ optionsJSON, useAutoRegister = false }) {
+const inOurWords = (work) =>
+  work.catch((error) => {
+    throw toPasskeyError(error);
+  });
+
+export async function startRegistration({ optionsJSON, useAutoRegister = false, signal }) {
   requireSupport();
   const options = { publicKey: parseCreationOptionsFromJSON(optionsJSON) };
   if (useAutoRegister) options.mediation = "conditional";
-  return alone((controller) => perform("create", options, controller));
+  return inOurWords(alone((controller) => perform("create", options, controller), signal));
 }
 
-export async function startAuthentication({ optionsJSON, useBrowserAutofill = false, verifyBrowserAutofillInput = true }) {
+export async function startAuthentication(given) {
+  const { optionsJSON, useBrowserAutofill = false, verifyBrowserAutofillInput = true, signal } = given;
   requireSupport();
   const options = { publicKey: parseRequestOptionsFromJSON(optionsJSON) };
   if (useBrowserAutofill) {
@@ -337,13 +377,13 @@ export async function startAuthentication({ optionsJSON, useBrowserAutofill = fa
     }
     options.mediation = "conditional";
   }
-  return alone((controller) => perform("get", options, controller));
+  return inOurWords(alone((controller) => perform("get", options, controller), signal));
 }
 
 /* ---- signals to the password manager ---- */
 
 /** Never rejects and waits at most a second: browsers do not report what a signal did. */
-function signal(method, argument) {
+function tellManager(method, argument) {
   const sent = attempt(() => globalThis.PublicKeyCredential[method](argument));
   return Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
 }
@@ -357,8 +397,8 @@ function isOrphan(action, code, { rp, excludeCredentials }, id) {
 
 function sendSignals({ rpId, userId, otherUserIds = [], allAcceptedCredentialIds, name, displayName }) {
   const both = (userId) => [
-    signal("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds }),
-    signal("signalCurrentUserDetails", { rpId, userId, name, displayName }),
+    tellManager("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds }),
+    tellManager("signalCurrentUserDetails", { rpId, userId, name, displayName }),
   ];
   return Promise.all([userId, ...otherUserIds].flatMap(both));
 }
@@ -393,11 +433,13 @@ function pageMessages() {
 
 const pathOf = (action) => (action === "authenticate" || action === "step-up" ? "/session/authn" : "/user/authn");
 
+/** The autofill of this page, whichever client offers it. */
+let offer = null;
+
 const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? messages[code];
 
 export class PasskeyClient {
   #kept = {}; // options fetched ahead and not used yet, by action
-  #autofill;
 
   constructor({ base, csrf, csrfHeader = "X-CSRFToken", messages, fetch } = {}) {
     this.base = base ?? HERE.origin + HERE.pathname.replace(/\/passkey\/static\/[^/]*$/, "");
@@ -417,57 +459,69 @@ export class PasskeyClient {
     };
   }
 
-  authenticate({ userName, uiMode } = {}) {
+  authenticate({ userName, uiMode, signal } = {}) {
     const begin = userName ? () => this.#begin("authenticate", { user_name: userName }) : undefined;
-    return this.#run("authenticate", () => this.#signIn("authenticate", begin, uiMode));
+    return this.#run("authenticate", signal, () => this.#signIn("authenticate", { begin, uiMode, signal }));
   }
 
-  stepUp() {
-    return this.#run("step-up", () => this.#signIn("step-up"));
+  stepUp({ signal } = {}) {
+    return this.#run("step-up", signal, () => this.#signIn("step-up", { signal }));
   }
 
-  register({ name, preset, userId } = {}) {
+  register({ name, preset, userId, signal } = {}) {
     const begin = () => this.prefetch("register", { userId });
-    return this.#run("register", () => this.#create("register", begin, { name, preset }));
+    return this.#run("register", signal, () => this.#create("register", begin, { name, preset, signal }));
   }
 
-  signUp({ name, displayName, fields, passkeyName, preset }) {
+  signUp({ name, displayName, fields, passkeyName, preset, signal }) {
     const begin = async () => {
       const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined, fields });
       // An older server adds the passkey to whatever account is open.
       if (ceremony.publicKey.user.name !== name.trim().normalize()) throw new PasskeyError("other_account");
       return ceremony;
     };
-    return this.#run("sign-up", () => this.#create("sign-up", begin, { name: passkeyName, preset }));
+    const work = () => this.#create("sign-up", begin, { name: passkeyName, preset, signal });
+    return this.#run("sign-up", signal, work);
   }
 
   /** Nobody is signed in by it, and a code that was typed wrong can be typed again. */
-  enrol(grant, { name, preset } = {}) {
+  enrol(grant, { name, preset, signal } = {}) {
     const begin = () => this.#begin("enrol", { grant });
-    return this.#run("enrol", () => this.#create("enrol", begin, { name, preset }));
+    return this.#run("enrol", signal, () => this.#create("enrol", begin, { name, preset, signal }));
   }
 
   /** Never rejects and shows nothing, as the user did not ask for it. */
-  async conditionalCreate({ timeout = 10_000, userId } = {}) {
+  async conditionalCreate({ timeout = 10_000, userId, signal } = {}) {
     if ((await clientCapabilities()).conditionalCreate !== true || current) return null;
     const begin = () => this.#begin("conditional-create", { conditional: true, user_id: userId });
-    return attempt(() => this.#create("conditional-create", begin, {}, { mediation: "conditional" }, timeout), null);
+    const options = { mediation: "conditional" };
+    return attempt(() => this.#create("conditional-create", begin, { signal }, options, timeout), null);
   }
 
-  async list() {
-    return this.#run("list", async () => (await this.#call("GET", "/user/authn")).credentials);
+  list({ signal } = {}) {
+    return this.#run("list", signal, async () => (await this.#call("GET", "/user/authn", { signal })).credentials);
   }
 
-  rename(id, name) {
-    return this.#run("rename", () => this.#call("PATCH", `/user/authn/${id}`, { name }));
+  rename(id, name, { signal } = {}) {
+    const call = () => this.#call("PATCH", `/user/authn/${id}`, { body: { name }, signal });
+    return this.#run("rename", signal, call);
   }
 
-  delete(id) {
-    return this.#run("delete", () => this.#call("DELETE", `/user/authn/${id}`, undefined, { 409: "last_passkey" }));
+  delete(id, { signal } = {}) {
+    const call = () => this.#call("DELETE", `/user/authn/${id}`, { codes: { 409: "last_passkey" }, signal });
+    return this.#run("delete", signal, call);
   }
 
   /** Fetch options before they are needed: Safari allows no waiting between the click and the dialog. */
-  prefetch(action = "authenticate", { userId } = {}) {
+  async prefetch(action = "authenticate", { userId, signal } = {}) {
+    try {
+      return await orAborted(signal, this.#fetchAhead(action, userId)); // others may wait for the same options
+    } catch (error) {
+      throw this.#inWords(error, action);
+    }
+  }
+
+  #fetchAhead(action, userId) {
     const kept = this.#kept[action];
     if (kept && kept.userId === userId && Date.now() < kept.until) return kept.promise;
     const entry = { until: Infinity, userId };
@@ -480,43 +534,54 @@ export class PasskeyClient {
     return entry.promise;
   }
 
-  /** Offer passkeys among the suggestions of the page's user name field. */
-  async autofill({ onSuccess, onError } = {}) {
-    this.#autofill?.stop();
-    let stopped = whyUnavailable() || !(await browserSupportsWebAuthnAutofill()) || !document.querySelector(FIELD);
+  /** Offer passkeys among the suggestions of the page's user name field, instead of whoever offered them before. */
+  async autofill({ onSuccess, onError, signal } = {}) {
+    offer?.stop();
+    const stopping = new AbortController();
+    const stopped = stopping.signal;
     let armed = false;
     let retries = 1; // without a user's action: some authenticators answer at once
 
     const arm = async () => {
-      if (stopped || armed || current || document.hidden) return;
+      if (stopped.aborted || armed || current || document.hidden) return;
       armed = true;
-      let renewal, answered, error, expired;
+      let renewal, answered, error, expired, data;
       try {
         const ceremony = await this.prefetch();
-        if (stopped || current) return;
+        if (stopped.aborted || current) return;
         const response = await alone((controller) => {
           const renew = () => controller.abort((expired = new DOMException("Renewed.", "AbortError")));
           renewal = setTimeout(renew, ceremony.began + ceremony.life * 0.75 - Date.now());
           const publicKey = parseRequestOptionsFromJSON(ceremony.publicKey);
           return perform("get", { publicKey, mediation: "conditional" }, controller);
-        });
+        }, stopped);
         answered = true;
-        const data = await this.#finish("authenticate", ceremony, response);
-        control.stop();
-        onSuccess?.(data);
+        data = await this.#finish("authenticate", ceremony, response, { signal: stopped });
       } catch (problem) {
         error = this.#inWords(problem, "authenticate");
       } finally {
         clearTimeout(renewal);
         armed = false;
       }
-      if (error && answered) onError?.(error); // errors before a passkey is picked are not reported
+      if (stopped.aborted) return;
+      if (data) {
+        control.stop();
+        onSuccess?.(data);
+      } else if (answered) onError?.(error); // errors before a passkey is picked are not reported
       if (expired) arm();
       else if (error && error.code !== "aborted" && retries-- > 0) arm();
     };
-    const control = {
+    const wake = (event) => {
+      if (event.type !== "visibilitychange" && !event.target.matches?.(FIELD)) return;
+      retries = 1;
+      arm();
+    };
+    let calledOff;
+    const control = (offer = {
       stop: () => {
-        stopped = true;
+        stopping.abort();
+        calledOff?.();
+        if (offer === control) offer = null;
         removeEventListener("pageshow", arm);
         for (const type of WAKING) document.removeEventListener(type, wake);
       },
@@ -524,36 +589,33 @@ export class PasskeyClient {
         retries = 0;
         return arm();
       },
-    };
-    const wake = (event) => {
-      if (event.type !== "visibilitychange" && !event.target.matches?.(FIELD)) return;
-      retries = 1;
-      arm();
-    };
-    if (!stopped) {
-      this.#autofill = control;
-      addEventListener("pageshow", arm);
-      for (const type of WAKING) document.addEventListener(type, wake);
-      arm();
-    }
+    });
+    calledOff = onAbort(signal, control.stop);
+    const able = !whyUnavailable() && (await browserSupportsWebAuthnAutofill()) && document.querySelector(FIELD);
+    if (!able) control.stop();
+    if (stopped.aborted) return control;
+    addEventListener("pageshow", arm);
+    for (const type of WAKING) document.addEventListener(type, wake);
+    arm();
     return control;
   }
 
   /** Run an action. If the server wants a fresh sign-in first, step up and repeat the action once. */
-  async #run(action, work) {
+  async #run(action, signal, work) {
     try {
+      checkAborted(signal);
       try {
         return await work();
       } catch (error) {
         if (error.code !== "step_up_required" || action === "step-up") throw error;
-        await this.stepUp().catch((failed) => {
+        await this.stepUp({ signal }).catch((failed) => {
           throw failed.code === "not_found" ? error : failed; // the account has no passkey to confirm with
         });
         return await work();
       }
     } catch (error) {
       const told = this.#inWords(error, action);
-      if (told.code !== "aborted") this.#autofill?.rearm();
+      if (told.code !== "aborted" || signal?.aborted) offer?.rearm();
       throw told;
     }
   }
@@ -565,25 +627,25 @@ export class PasskeyClient {
     return error;
   }
 
-  #signIn(action, begin = () => this.prefetch(action), uiMode = undefined) {
+  #signIn(action, { begin = () => this.prefetch(action), uiMode, signal }) {
     requireSupport();
     return alone(async (controller) => {
-      const ceremony = await begin();
+      const ceremony = await orAborted(controller.signal, begin());
       const options = { publicKey: this.#inTime(ceremony, parseRequestOptionsFromJSON) };
       const immediate = uiMode === "immediate" && !options.publicKey.allowCredentials?.length;
       if (immediate && (await clientCapabilities()).immediateGet === true) options.uiMode = uiMode;
-      return this.#finish(action, ceremony, await perform("get", options, controller));
-    });
+      return this.#finish(action, ceremony, await perform("get", options, controller), { signal });
+    }, signal);
   }
 
-  #create(action, begin, { name, preset }, options, patience) {
+  #create(action, begin, { name, preset, signal }, options, patience) {
     requireSupport();
     return alone(async (controller) => {
-      const ceremony = await begin();
+      const ceremony = await orAborted(controller.signal, begin());
       const publicKey = this.#inTime(ceremony, (json) => parseCreationOptionsFromJSON(withPreset(json, preset)));
       const response = await perform("create", { publicKey, ...options }, controller, patience);
-      return this.#finish(action, ceremony, response, { name });
-    });
+      return this.#finish(action, ceremony, response, { name, signal });
+    }, signal);
   }
 
   /** Close the browser's dialog when the ceremony ends on the server, even for options fetched ahead. */
@@ -595,7 +657,7 @@ export class PasskeyClient {
     const path = pathOf(action);
     const codes = { 409: "name_taken" };
     if (action === "authenticate" || action === "sign-up") codes[403] = "domain"; // no user is known yet: it is the origin
-    const call = () => this.#call("PUT", path, action === "step-up" ? { step_up: true } : body, codes);
+    const call = () => this.#call("PUT", path, { body: action === "step-up" ? { step_up: true } : body, codes });
     const began = Date.now();
     const data = await call().catch((error) => {
       if (error.code !== "network") throw error;
@@ -605,33 +667,40 @@ export class PasskeyClient {
     return { id: data.session_id, publicKey, began, life: publicKey.timeout ?? LIFE };
   }
 
-  async #finish(action, { id, publicKey }, response, extra) {
+  async #finish(action, { id, publicKey }, response, { name, signal }) {
     delete this.#kept[action]; // used up, whatever the answer is
     const path = pathOf(action);
-    const body = { session_id: id, response: withoutSecrets(response), ...extra };
+    const body = { session_id: id, response: withoutSecrets(response), name };
     const codes = { 404: "expired", 409: "duplicate" };
     if (action === "sign-up") Object.assign(codes, { 409: "name_taken", 40091: "other_account" });
     const post = () =>
-      this.#call("POST", path, body, codes).catch(async (error) => {
+      this.#call("POST", path, { body, codes, signal }).catch(async (error) => {
         if (isOrphan(action, error.envelope?.code, publicKey, response.id)) {
           const rpId = publicKey.rpId ?? publicKey.rp.id;
-          await signal("signalUnknownCredential", { rpId, credentialId: response.id });
+          await tellManager("signalUnknownCredential", { rpId, credentialId: response.id });
         }
         throw error;
       });
-    const data = await (action === "register" ? this.#run(action, post) : post()); // a step-up does not use it up
+    const data = await (action === "register" ? this.#run(action, signal, post) : post()); // a step-up does not use it up
     const { authenticatorAttachment, clientExtensionResults } = response;
     return { ...data, authenticatorAttachment, clientExtensionResults };
   }
 
   /** The envelope decides, not the status: PASSKEY_HTTP_STATUS = False answers 200 to everything. */
-  async #call(method, path, body, codes) {
+  async #call(method, path, { body, codes, signal } = {}) {
+    const controller = new AbortController();
+    const tooLate = setTimeout(() => controller.abort(), ANSWER);
+    const calledOff = onAbort(signal, () => controller.abort());
     let answer, envelope;
     try {
-      answer = await this.fetch(this.base + path, this.#request(method, body));
+      answer = await this.fetch(this.base + path, this.#request(method, body, controller.signal));
       envelope = await answer.json();
     } catch (cause) {
+      checkAborted(signal);
       if (cause?.name !== "SyntaxError") throw new PasskeyError("network", { cause });
+    } finally {
+      clearTimeout(tooLate);
+      calledOff();
     }
     globalThis.document && dispatch(document, "exchange", { method, path, body, status: answer.status, envelope });
     if (envelope?.code === 0) {
@@ -643,12 +712,12 @@ export class PasskeyClient {
     throw new PasskeyError(codes?.[number] ?? SERVER_CODES[number] ?? "server", { status: answer.status, envelope, retryAfter });
   }
 
-  #request(method, body) {
+  #request(method, body, signal) {
     const headers = { Accept: "application/json" };
     const token = typeof this.csrf === "function" ? this.csrf() : this.csrf;
     if (token) headers[this.csrfHeader] = token;
     if (body) headers["Content-Type"] = "application/json";
-    const request = { method, headers, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout?.(30_000) };
+    const request = { method, headers, credentials: "same-origin", cache: "no-store", signal };
     return body ? { ...request, body: JSON.stringify(body) } : request;
   }
 }
