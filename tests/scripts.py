@@ -13,8 +13,8 @@ import flask_passkey
 
 STATIC = Path(flask_passkey.__file__).parent / "static"
 
-#: A browser: ``asked`` has every ceremony, with ``pick()`` for the person's answer; ``sent`` every request of a client that
-#: was made with ``fetch``, which takes its answers from ``answers``.
+#: A browser: ``asked`` has every ceremony, with ``pick()`` for the person's answer; ``sent`` every request of a client
+#: that was made with ``fetch``, which takes its answers from ``answers``.
 BROWSER = """
 class Target extends EventTarget {
   querySelectorAll() { return []; }
@@ -52,9 +52,11 @@ const OPTIONS = {
 const fetch = async (url, { method, body, ...others }) => {
   sent.push({ method, url, body: body && JSON.parse(body), ...others });
   const code = answers[method]?.shift() ?? 0;
-  if (code === "never") return new Promise((_, reject) => others.signal.addEventListener("abort", () => reject(new Error())));
-  const data = code === 0 ? { session_id: "1", options: { publicKey: OPTIONS }, credentials: [], number: sent.length } : null;
-  return new Response(JSON.stringify({ code, msg: "", data }), { status: code > 999 ? 400 : code || 200 });
+  const aborted = (_, reject) => others.signal.addEventListener("abort", () => reject(new Error()));
+  if (code === "never") return new Promise(aborted);
+  const data = { session_id: "1", options: { publicKey: OPTIONS }, credentials: [], number: sent.length };
+  const status = code > 999 ? 400 : code || 200;
+  return new Response(JSON.stringify({ code, msg: "", data: code ? null : data }), { status });
 };
 const failure = async (work) => { try { return await work(); } catch (error) { return error.code ?? `${error}`; } };
 const soon = () => new Promise((resolve) => setTimeout(resolve, 5));

@@ -226,7 +226,10 @@ export interface Signals {
 export type Preset = "this-device" | "another-device" | "security-key";
 
 export interface PasskeyClientOptions {
-  /** The path in front of `/session/authn`; by default taken from the address of this module. */
+  /**
+   * What is in front of `/session/authn`, a path or, for an API on another origin, an address. By default it is what
+   * `data-passkey-base` says, else it is taken from the address of this module; in a bundle it is empty.
+   */
   base?: string;
   /** CSRF token of the app; by default the content of `<meta name="csrf-token">`. */
   csrf?: string | (() => string | undefined);
@@ -350,7 +353,7 @@ export class PasskeyClient {
  *   data-passkey-sync       bring the password manager up to date on this page, for example after a change of the name
  *   data-passkey-offer      call conditionalCreate(): see passkey.passkey_offered() on the server
  *   data-passkey-messages   on <script type="application/json">: your sentences; several add up, later ones win
- *   data-passkey-base       on <html>: the path in front of /session/authn, if this module is served from elsewhere
+ *   data-passkey-base       on <html>: what is in front of /session/authn, if this module is bundled or served from elsewhere
  */
 
 /** The client behind the `data-passkey` attributes; `undefined` without a document. */

@@ -8,7 +8,6 @@
  * Types and their documentation are in passkey.d.ts. https://www.w3.org/TR/webauthn-3/
  */
 
-const HERE = new URL(import.meta.url);
 const LIFE = 300_000; // milliseconds a ceremony lives, unless its options say otherwise
 const ANSWER = 30_000; // milliseconds that the server has for an answer
 const GRACE = 15_000; // milliseconds after the browser's timeout until a ceremony is aborted
@@ -418,6 +417,22 @@ function withPreset(publicKey, preset) {
   return { ...publicKey, hints: [hint], authenticatorSelection };
 }
 
+/**
+ * The path in front of the routes: as the page says, or where this module comes from if that is the blueprint. In a
+ * bundle `import.meta.url` is nothing, the bundle's address or a file; then the routes are those of the page's origin.
+ */
+function defaultBase() {
+  const said = globalThis.document?.documentElement.dataset.passkeyBase;
+  const [, found = ""] = /^(https?:.*)\/passkey\/static\/[^/]*$/.exec(read(() => import.meta.url)) ?? [];
+  return said ?? found;
+}
+
+/** Cookies go to the API of another origin, too, which is known to want them. */
+function credentialsFor(url) {
+  const here = globalThis.location;
+  return here && new URL(url, here.href).origin !== here.origin ? "include" : "same-origin";
+}
+
 /** The page's sentences: of every <script type="application/json" data-passkey-messages>; later ones win. */
 function pageMessages() {
   const found = {};
@@ -442,7 +457,7 @@ export class PasskeyClient {
   #kept = {}; // options fetched ahead and not used yet, by action
 
   constructor({ base, csrf, csrfHeader = "X-CSRFToken", messages, fetch } = {}) {
-    this.base = base ?? HERE.origin + HERE.pathname.replace(/\/passkey\/static\/[^/]*$/, "");
+    this.base = base ?? defaultBase();
     this.csrf = csrf ?? (() => globalThis.document?.querySelector("meta[name='csrf-token']")?.content);
     this.csrfHeader = csrfHeader;
     this.messages = { ...MESSAGES, ...pageMessages(), ...messages };
@@ -693,7 +708,9 @@ export class PasskeyClient {
     const calledOff = onAbort(signal, () => controller.abort());
     let answer, envelope;
     try {
-      answer = await this.fetch(this.base + path, this.#request(method, body, controller.signal));
+      const url = this.base + path;
+      const credentials = credentialsFor(url);
+      answer = await this.fetch(url, { ...this.#request(method, body), credentials, signal: controller.signal });
       envelope = await answer.json();
     } catch (cause) {
       checkAborted(signal);
@@ -712,12 +729,12 @@ export class PasskeyClient {
     throw new PasskeyError(codes?.[number] ?? SERVER_CODES[number] ?? "server", { status: answer.status, envelope, retryAfter });
   }
 
-  #request(method, body, signal) {
+  #request(method, body) {
     const headers = { Accept: "application/json" };
     const token = typeof this.csrf === "function" ? this.csrf() : this.csrf;
     if (token) headers[this.csrfHeader] = token;
     if (body) headers["Content-Type"] = "application/json";
-    const request = { method, headers, credentials: "same-origin", cache: "no-store", signal };
+    const request = { method, headers, cache: "no-store" };
     return body ? { ...request, body: JSON.stringify(body) } : request;
   }
 }
@@ -768,7 +785,7 @@ const ACTIONS = {
 const CALM = ["cancelled", "duplicate"];
 
 /** The client of the data-passkey attributes. */
-export const passkey = globalThis.document && new PasskeyClient({ base: document.documentElement.dataset.passkeyBase });
+export const passkey = globalThis.document && new PasskeyClient();
 
 /** Show a text in the live region nearest to the element; data-passkey-code is for the page's style. */
 function tell(element, text = "", code = "", isAlert = false) {
