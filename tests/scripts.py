@@ -34,6 +34,7 @@ const page = new Target();
 const globals = {
   isSecureContext: true,
   location: new URL("https://example.com/account"),
+  MutationObserver: class { observe() {} },
   document: Object.assign(new Target(), { documentElement: { dataset: {} }, hidden: false, cookie: "" }),
   navigator: { credentials: { get: ask("get"), create: ask("create") } },
   PublicKeyCredential: class {

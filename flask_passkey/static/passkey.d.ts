@@ -325,6 +325,8 @@ export class PasskeyClient {
     onSuccess?: (data: SignedIn) => void;
     onError?: (error: PasskeyError) => void;
     signal?: AbortSignal;
+    /** Where the field is, if it is in a shadow root. */
+    root?: ParentNode;
   }): Promise<{ stop(): void; rearm(): Promise<void> }>;
 }
 
@@ -359,8 +361,16 @@ export class PasskeyClient {
 /** The client behind the `data-passkey` attributes; `undefined` without a document. */
 export const passkey: PasskeyClient | undefined;
 
-/** Apply `data-passkey-if` and `data-passkey-why` in a part of the page that was added later. */
+/** Apply `data-passkey-if` and `data-passkey-why` in a part of the page. What is added to the document is seen by itself. */
 export function show(root?: ParentNode): Promise<void>;
+
+/**
+ * Make a part of the page come alive, now and whenever something comes into it, whatever brings it: htmx, Turbo, a router.
+ * The document is attached from the start, and a shadow root that is open when somebody points at it or focuses something
+ * in it. Call this for others: those that are closed, and those with `data-passkey-if`, `-why` or `-autofill` in them.
+ * @returns what lets go of it again
+ */
+export function attach(root?: Document | ShadowRoot): () => void;
 
 declare global {
   interface GlobalEventHandlersEventMap {

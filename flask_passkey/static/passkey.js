@@ -550,7 +550,7 @@ export class PasskeyClient {
   }
 
   /** Offer passkeys among the suggestions of the page's user name field, instead of whoever offered them before. */
-  async autofill({ onSuccess, onError, signal } = {}) {
+  async autofill({ onSuccess, onError, signal, root = document } = {}) {
     offer?.stop();
     const stopping = new AbortController();
     const stopped = stopping.signal;
@@ -587,7 +587,7 @@ export class PasskeyClient {
       else if (error && error.code !== "aborted" && retries-- > 0) arm();
     };
     const wake = (event) => {
-      if (event.type !== "visibilitychange" && !event.target.matches?.(FIELD)) return;
+      if (event.type !== "visibilitychange" && !event.composedPath()[0].matches?.(FIELD)) return;
       retries = 1;
       arm();
     };
@@ -606,7 +606,7 @@ export class PasskeyClient {
       },
     });
     calledOff = onAbort(signal, control.stop);
-    const able = !whyUnavailable() && (await browserSupportsWebAuthnAutofill()) && document.querySelector(FIELD);
+    const able = !whyUnavailable() && (await browserSupportsWebAuthnAutofill()) && root.querySelector(FIELD);
     if (!able) control.stop();
     if (stopped.aborted) return control;
     addEventListener("pageshow", arm);
@@ -789,7 +789,9 @@ export const passkey = globalThis.document && new PasskeyClient();
 
 /** Show a text in the live region nearest to the element; data-passkey-code is for the page's style. */
 function tell(element, text = "", code = "", isAlert = false) {
-  const scope = element.closest("[data-passkey-scope]") ?? document;
+  const root = element.getRootNode();
+  const isOwn = root.querySelector?.("[data-passkey-status], [data-passkey-alert]"); // a shadow root may have none
+  const scope = element.closest("[data-passkey-scope]") ?? (isOwn ? root : document);
   const status = scope.querySelector("[data-passkey-status]");
   const alert = scope.querySelector("[data-passkey-alert]") ?? status;
   for (const region of [status, alert]) if (region) region.textContent = region.dataset.passkeyCode = "";
@@ -800,7 +802,7 @@ function tell(element, text = "", code = "", isAlert = false) {
 }
 
 function dispatch(element, name, detail) {
-  return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, detail }));
+  return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, composed: true, detail }));
 }
 
 /** Go to an address of this site, never to another site. */
@@ -833,13 +835,13 @@ function fail(element, problem) {
   tell(element, sentence(passkey.messages, action, code), code, !CALM.includes(code));
   if (code !== "cancelled" || !("passkeyImmediate" in element.dataset)) return;
   delete element.dataset.passkeyImmediate; // the next press also asks for passkeys on other devices
-  document.querySelector(FIELD)?.focus();
+  (element.getRootNode().querySelector?.(FIELD) ?? document.querySelector(FIELD))?.focus();
 }
 
 async function act(element, button) {
   const action = element.dataset.passkey;
   if (element.getAttribute("aria-busy") === "true") return;
-  const hadFocus = document.activeElement === button;
+  const hadFocus = button && button.getRootNode().activeElement === button;
   if (action === "rename" || action === "delete") tell(element);
   else tell(element, sentence(passkey.messages, action, "waiting"), "waiting");
   element.setAttribute("aria-busy", "true");
@@ -851,65 +853,137 @@ async function act(element, button) {
   } finally {
     element.removeAttribute("aria-busy");
     if (button) button.disabled = false;
-    if (hadFocus && document.activeElement === document.body) button.focus();
+    if (hadFocus && [null, document.body].includes(button.getRootNode().activeElement)) button.focus();
   }
 }
+
+/** The innermost element that fits and in which something happened, also inside of shadow roots that are open. */
+const within = (event, selector) => event.composedPath().find((element) => element.matches?.(selector));
 
 const hinted = {};
 
 /** The pointer or the focus is on a button: fetch its options ahead, at most once a minute. */
-function hint({ target }) {
-  const element = target.closest?.("[data-passkey]");
+function hint(event) {
+  const element = within(event, "[data-passkey]");
   const action = element?.dataset.passkey;
   if ((action !== "authenticate" && action !== "register") || Date.now() - (hinted[action] ?? 0) < 60_000) return;
   hinted[action] = Date.now();
   if (!whyUnavailable()) passkey.prefetch(action, { userId: element.dataset.passkeyUser }).catch(() => {});
 }
 
-function listen() {
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("button[data-passkey]");
-    if (!button || !ACTIONS[button.dataset.passkey]) return;
-    event.preventDefault();
-    act(button, button);
+function onClick(event) {
+  const button = within(event, "button[data-passkey]");
+  if (!button || !ACTIONS[button.dataset.passkey] || !isFirst(event)) return;
+  event.preventDefault();
+  act(button, button);
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (!ACTIONS[form.dataset.passkey] || event.defaultPrevented) return;
+  event.preventDefault();
+  act(form, event.submitter ?? form.querySelector("button:not([type='button'])"));
+}
+
+const seen = new WeakSet(); // events that were acted on, and elements that have done what they do once
+
+function isFirst(thing) {
+  return !seen.has(thing) && seen.add(thing);
+}
+
+/** A submit does not leave its shadow root, but what comes before it does: the focus, the pointer, a click. */
+function attachShadows(event) {
+  for (const root of event.composedPath()) if (globalThis.ShadowRoot && root instanceof ShadowRoot) attach(root);
+}
+
+const LISTENERS = { click: onClick, submit: onSubmit, pointerover: hint, focusin: hint };
+
+const WATCHED = ["if", "why", "autofill", "sync", "offer"].map((name) => `data-passkey-${name}`);
+const WATCH = { childList: true, subtree: true, attributeFilter: ["hidden", ...WATCHED] };
+
+const attached = new Map(); // roots, and how to let go of them
+
+/** Make a part of the page come alive, now and whenever something comes into it; what goes away stops. */
+export function attach(root = document) {
+  if (attached.has(root)) return attached.get(root);
+  const observer = new MutationObserver((records) => {
+    const hasElement = ({ addedNodes, removedNodes }) => [...addedNodes, ...removedNodes].some(({ nodeType }) => nodeType === 1);
+    if (records.some((record) => record.type === "attributes" || hasElement(record))) enliven(root);
   });
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (!ACTIONS[form.dataset.passkey] || event.defaultPrevented) return;
-    event.preventDefault();
-    act(form, event.submitter ?? form.querySelector("button:not([type='button'])"));
+  const detach = () => {
+    attached.delete(root);
+    observer.disconnect();
+    for (const [type, listener] of Object.entries(LISTENERS)) root.removeEventListener(type, listener);
+    if (offered?.root === root) offered.stop();
+  };
+  attached.set(root, detach);
+  for (const [type, listener] of Object.entries(LISTENERS)) root.addEventListener(type, listener);
+  observer.observe(root, WATCH);
+  enliven(root);
+  return detach;
+}
+
+let offered = null; // the element whose autofill was begun here
+
+/** The newest element with data-passkey-autofill has it, for as long as it is there. */
+function offerAutofill(root) {
+  const element = root.querySelector("[data-passkey-autofill]");
+  const isThere = offered?.element.isConnected && "passkeyAutofill" in offered.element.dataset;
+  if (offered && !isThere) offered.stop();
+  if (!element || offered) return;
+  const ending = new AbortController();
+  const stop = () => {
+    ending.abort();
+    offered = null;
+  };
+  offered = { element, root, stop };
+  passkey.autofill({
+    onSuccess: (data) => succeed(element, "authenticate", data),
+    onError: (error) => fail(element, error),
+    signal: ending.signal,
+    root,
   });
-  for (const type of ["pointerover", "focusin"]) document.addEventListener(type, hint, { passive: true });
-  addEventListener("pagehide", () => WebAuthnAbortService.cancelCeremony());
+}
+
+/** What the elements of a part of the page do without being pressed. */
+function enliven(root) {
+  show(root);
+  const sync = root.querySelector("[data-passkey-sync]");
+  if (sync && isFirst(sync)) passkey.list().catch(() => {});
+  const landing = root.querySelector("[data-passkey-offer]");
+  if (landing && isFirst(landing)) {
+    const made = passkey.conditionalCreate({ userId: landing.dataset.passkeyUser });
+    made.then((data) => data && succeed(landing, "conditional-create", data));
+  }
+  offerAutofill(root);
+}
+
+/** Change only what is different, as we watch the page ourselves. */
+function put(element, name, value) {
+  if (element[name] !== value) element[name] = value;
 }
 
 /** Show the elements that fit this browser: data-passkey-if is "available", "unavailable", or a capability. */
 export async function show(root = document) {
   const why = whyUnavailable();
   const known = { available: !why, unavailable: !!why };
-  for (const element of root.querySelectorAll("[data-passkey-why]")) element.textContent = why ? passkey.messages[why] : "";
+  const reason = why ? passkey.messages[why] : "";
+  for (const element of root.querySelectorAll("[data-passkey-why]")) put(element, "textContent", reason);
   const waiting = [];
   for (const element of root.querySelectorAll("[data-passkey-if]")) {
     const wanted = element.dataset.passkeyIf;
-    if (wanted in known) element.hidden = !known[wanted];
+    if (wanted in known) put(element, "hidden", !known[wanted]);
     else waiting.push(element);
   }
   if (!waiting.length) return;
   const able = await passkey.capabilities();
-  for (const element of waiting) element.hidden = why !== null || able[element.dataset.passkeyIf] !== true;
+  for (const element of waiting) put(element, "hidden", why !== null || able[element.dataset.passkeyIf] !== true);
 }
 
 function setUp() {
-  listen();
-  show();
-  if (document.querySelector("[data-passkey-sync]")) passkey.list().catch(() => {});
-  const landing = document.querySelector("[data-passkey-offer]");
-  if (landing) passkey.conditionalCreate({ userId: landing.dataset.passkeyUser }).then((made) => made && succeed(landing, "conditional-create", made));
-  const field = document.querySelector("[data-passkey-autofill]");
-  if (field) {
-    const onSuccess = (data) => succeed(field, "authenticate", data);
-    passkey.autofill({ onSuccess, onError: (error) => fail(field, error) });
-  }
+  attach();
+  for (const type of ["click", "focusin", "pointerover"]) document.addEventListener(type, attachShadows, { capture: true, passive: true });
+  addEventListener("pagehide", () => WebAuthnAbortService.cancelCeremony());
 }
 
 if (passkey) setUp();

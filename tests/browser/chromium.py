@@ -20,7 +20,7 @@ globalThis.asked = [];
 for (const method of ["get", "create"]) {
   const original = globalThis.CredentialsContainer?.prototype[method];
   if (original) CredentialsContainer.prototype[method] = function (options) {
-    asked.push({ method, mediation: options.mediation });
+    asked.push({ method, mediation: options.mediation, signal: options.signal });
     return original.call(this, options);
   };
 }
