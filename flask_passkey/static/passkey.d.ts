@@ -1,6 +1,6 @@
 /** Types of passkey.js, Flask-Passkey's browser module, on the DOM library of TypeScript 5.4 or newer. */
 
-/* 1. The ceremonies alone, named and called as in SimpleWebAuthn 13 */
+/* 1. The ceremonies alone, named and called as in SimpleWebAuthn 13 and 14 */
 
 /** What the browser answered to extensions; all of it is optional. Bytes are unpadded base64url text. */
 export interface ExtensionResults {
@@ -72,6 +72,22 @@ export function startAuthentication(options: {
 export function browserSupportsWebAuthn(): boolean;
 export function browserSupportsWebAuthnAutofill(): Promise<boolean>;
 export function platformAuthenticatorIsAvailable(): Promise<boolean>;
+
+export function browserSupportsPasskeys(): Promise<boolean>;
+
+/** What the browser says of itself, in words; {@link PasskeyClient.capabilities} has it as booleans, and more of it. */
+export function getBrowserCapabilities(): Promise<Record<string, "supported" | "unsupported" | "unknown">>;
+
+/** Tell the password manager one thing. Never rejects because of the browser. The client does it all by itself. */
+export function sendSignal(
+  options:
+    | { signalName: "unknownCredential"; rpID: string; credentialID: string }
+    | { signalName: "allAcceptedCredentials"; rpID: string; userID: string; allAcceptedCredentialIDs: string[] }
+    | { signalName: "currentUserDetails"; rpID: string; userID: string; userName: string; userDisplayName?: string },
+): Promise<void>;
+
+export function base64URLStringToBuffer(text: string): ArrayBuffer;
+export function bufferToBase64URLString(buffer: ArrayBuffer): string;
 
 /** There is one ceremony at a time; a new one aborts the previous one. */
 export const WebAuthnAbortService: {
@@ -158,6 +174,10 @@ export class PasskeyError extends Error {
   readonly retryAfter?: number;
 }
 
+/** The name that SimpleWebAuthn gives its errors; the codes are ours. */
+export const WebAuthnError: typeof PasskeyError;
+export type WebAuthnError = PasskeyError;
+
 /** What a client is asked to do, as in `data-passkey`. */
 export type Action =
   | "authenticate"
@@ -239,8 +259,18 @@ export interface PasskeyClientOptions {
    * `<script type="application/json" data-passkey-messages>{"cancelled": "…"}</script>`.
    */
   messages?: Partial<Record<MessageKey, string>>;
+  /** Sends every request, in the place of the browser's. */
   fetch?: typeof fetch;
+  /**
+   * Changes the JSON of the options before the browser gets them, for example their `extensions` or `hints`; bytes are
+   * base64url text. It returns them, or changes what it is given. It must not wait: the browser wants a fresh click.
+   */
+  options?: (publicKey: OptionsJSON, about: { kind: "create" | "get"; action: Action | "autofill" }) => OptionsJSON | void;
 }
+
+/** Options of both kinds, as the server sends them. */
+export type OptionsJSON = Partial<PublicKeyCredentialCreationOptionsJSON & PublicKeyCredentialRequestOptionsJSON> &
+  Record<string, any>;
 
 /** Ends what a method does; it then rejects as `aborted`, or as `expired` after `AbortSignal.timeout()`. */
 export interface Stoppable {
@@ -265,6 +295,12 @@ export class PasskeyClient {
    *   a dialog. Ignored with a `userName`, and if the browser cannot
    */
   authenticate(options?: { userName?: string; uiMode?: "immediate" } & Stoppable): Promise<SignedIn>;
+  /**
+   * The browser's `fetch()` for the app's own views: if `@passkey.required` answers 40091, it steps up and repeats the
+   * request once. The CSRF token goes along, and cookies go to an API on another origin. Call it from a click.
+   * @throws {PasskeyError} if somebody does not confirm; for all else what `fetch()` throws
+   */
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
   /** Step up: confirm with one of the account's passkeys. */
   stepUp(options?: Stoppable): Promise<SignedIn>;
   /**

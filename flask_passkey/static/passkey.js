@@ -1,7 +1,7 @@
 /**
  * Flask-Passkey in the browser: one module, nothing to build, nothing inline.
  *
- *   1. startRegistration(), startAuthentication(), … the ceremonies alone, named as in SimpleWebAuthn 13
+ *   1. startRegistration(), startAuthentication(), … the ceremonies alone, named as in SimpleWebAuthn 13 and 14
  *   2. PasskeyClient: the same, bound to the routes and the envelope of the blueprint
  *   3. data-passkey attributes: the same, for pages without a script
  *
@@ -87,6 +87,7 @@ const SERVER_CODES = {
   50006: "unavailable",
 };
 
+/** Also `WebAuthnError`, for code that was written for SimpleWebAuthn. */
 export class PasskeyError extends Error {
   constructor(code, { cause, status, envelope, retryAfter } = {}) {
     super(MESSAGES[code] ?? MESSAGES.server, { cause });
@@ -97,6 +98,8 @@ export class PasskeyError extends Error {
     this.retryAfter = retryAfter;
   }
 }
+
+export { PasskeyError as WebAuthnError };
 
 /** Browsers reject with DOMExceptions, extensions with anything, even a string or nothing. */
 function toPasskeyError(error, method) {
@@ -143,6 +146,32 @@ export async function platformAuthenticatorIsAvailable() {
   return attempt(() => globalThis.PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable(), false);
 }
 
+/** Can people sign in with passkeys in this browser, from this device or another one? */
+export async function browserSupportsPasskeys() {
+  if (!browserSupportsWebAuthn()) return false;
+  const { passkeyPlatformAuthenticator, hybridTransport } = await clientCapabilities();
+  return passkeyPlatformAuthenticator ?? hybridTransport ?? platformAuthenticatorIsAvailable();
+}
+
+const CAPABILITIES = [
+  "conditionalCreate",
+  "conditionalGet",
+  "hybridTransport",
+  "passkeyPlatformAuthenticator",
+  "relatedOrigins",
+  "signalAllAcceptedCredentials",
+  "signalCurrentUserDetails",
+  "signalUnknownCredential",
+  "userVerifyingPlatformAuthenticator",
+];
+
+/** The same as `capabilities()` of a client, in words. */
+export async function getBrowserCapabilities() {
+  const told = await clientCapabilities();
+  const inAWord = (value) => (value === undefined ? "unknown" : value ? "supported" : "unsupported");
+  return Object.fromEntries(CAPABILITIES.map((name) => [name, inAWord(told[name])]));
+}
+
 function requireSupport() {
   const why = whyUnavailable();
   if (why) throw new PasskeyError(why);
@@ -184,6 +213,7 @@ function toText(data) {
 }
 
 const toBuffer = (text) => toBytes(text).buffer;
+export { toBuffer as base64URLStringToBuffer, toText as bufferToBase64URLString };
 const mapValues = (object, change) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
 const decodeIds = (list) => (list ?? []).map((item) => ({ ...item, id: toBuffer(item.id) }));
 /** A copy without nulls, which browsers read as "null", as 0, or not at all. */
@@ -387,6 +417,18 @@ function tellManager(method, argument) {
   return Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
 }
 
+/** Tell the password manager one thing; nobody learns what it did. */
+export async function sendSignal({ signalName, rpID: rpId, userID: userId, credentialID: credentialId, ...others }) {
+  const { allAcceptedCredentialIDs: allAcceptedCredentialIds, userName: name, userDisplayName = "" } = others;
+  const method = `signal${signalName[0].toUpperCase()}${signalName.slice(1)}`;
+  const told = {
+    unknownCredential: { rpId, credentialId },
+    allAcceptedCredentials: { rpId, userId, allAcceptedCredentialIds },
+    currentUserDetails: { rpId, userId, name, displayName: userDisplayName },
+  }[signalName];
+  await tellManager(method, told);
+}
+
 /** Is it certain that the passkey is not stored? Then it is deleted forever: docs/browser.md has the reasons. */
 function isOrphan(action, code, { rp, excludeCredentials }, id) {
   if (!rp) return code === 40090;
@@ -433,6 +475,12 @@ function credentialsFor(url) {
   return here && new URL(url, here.href).origin !== here.origin ? "include" : "same-origin";
 }
 
+/** Is it a refusal of `@passkey.required` for which a step-up is all that is missing? */
+async function wantsStepUp(answer) {
+  if (!/json/.test(answer.headers.get("Content-Type"))) return false;
+  return attempt(async () => (await answer.clone().json()).code === 40091, false);
+}
+
 /** The page's sentences: of every <script type="application/json" data-passkey-messages>; later ones win. */
 function pageMessages() {
   const found = {};
@@ -456,12 +504,13 @@ const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? me
 export class PasskeyClient {
   #kept = {}; // options fetched ahead and not used yet, by action
 
-  constructor({ base, csrf, csrfHeader = "X-CSRFToken", messages, fetch } = {}) {
+  constructor({ base, csrf, csrfHeader = "X-CSRFToken", messages, fetch, options } = {}) {
     this.base = base ?? defaultBase();
     this.csrf = csrf ?? (() => globalThis.document?.querySelector("meta[name='csrf-token']")?.content);
     this.csrfHeader = csrfHeader;
     this.messages = { ...MESSAGES, ...pageMessages(), ...messages };
-    this.fetch = fetch ?? ((...request) => globalThis.fetch(...request));
+    this.options = options ?? ((publicKey) => publicKey);
+    this.transport = fetch ?? ((...request) => globalThis.fetch(...request));
   }
 
   async capabilities() {
@@ -472,6 +521,21 @@ export class PasskeyClient {
       conditionalGet: await browserSupportsWebAuthnAutofill(),
       platform: told.userVerifyingPlatformAuthenticator ?? (await platformAuthenticatorIsAvailable()),
     };
+  }
+
+  /** `fetch()` for the app's own views: if one wants a fresh sign-in first, step up and repeat the request once. */
+  async fetch(input, init) {
+    const isRequest = input instanceof Request;
+    const request = new Request(input, isRequest ? init : { credentials: credentialsFor(input), ...init });
+    const token = this.#token();
+    if (token && !request.headers.has(this.csrfHeader)) request.headers.set(this.csrfHeader, token);
+    const answer = await this.transport(request.clone());
+    if (!(await wantsStepUp(answer))) return answer;
+    const { signal } = request;
+    const goOn = await this.stepUp({ signal }).catch((failed) => {
+      if (failed.code !== "not_found") throw failed; // else the account has no passkey to confirm with
+    });
+    return goOn ? this.transport(request) : answer;
   }
 
   authenticate({ userName, uiMode, signal } = {}) {
@@ -567,7 +631,7 @@ export class PasskeyClient {
         const response = await alone((controller) => {
           const renew = () => controller.abort((expired = new DOMException("Renewed.", "AbortError")));
           renewal = setTimeout(renew, ceremony.began + ceremony.life * 0.75 - Date.now());
-          const publicKey = parseRequestOptionsFromJSON(ceremony.publicKey);
+          const publicKey = parseRequestOptionsFromJSON(this.#asWanted(ceremony, "get", "autofill"));
           return perform("get", { publicKey, mediation: "conditional" }, controller);
         }, stopped);
         answered = true;
@@ -646,7 +710,7 @@ export class PasskeyClient {
     requireSupport();
     return alone(async (controller) => {
       const ceremony = await orAborted(controller.signal, begin());
-      const options = { publicKey: this.#inTime(ceremony, parseRequestOptionsFromJSON) };
+      const options = { publicKey: this.#inTime(ceremony, "get", action, parseRequestOptionsFromJSON) };
       const immediate = uiMode === "immediate" && !options.publicKey.allowCredentials?.length;
       if (immediate && (await clientCapabilities()).immediateGet === true) options.uiMode = uiMode;
       return this.#finish(action, ceremony, await perform("get", options, controller), { signal });
@@ -657,15 +721,27 @@ export class PasskeyClient {
     requireSupport();
     return alone(async (controller) => {
       const ceremony = await orAborted(controller.signal, begin());
-      const publicKey = this.#inTime(ceremony, (json) => parseCreationOptionsFromJSON(withPreset(json, preset)));
+      const chosen = { ...ceremony, publicKey: withPreset(ceremony.publicKey, preset) };
+      const publicKey = this.#inTime(chosen, "create", action, parseCreationOptionsFromJSON);
       const response = await perform("create", { publicKey, ...options }, controller, patience);
       return this.#finish(action, ceremony, response, { name, signal });
     }, signal);
   }
 
   /** Close the browser's dialog when the ceremony ends on the server, even for options fetched ahead. */
-  #inTime({ publicKey, began, life }, parse) {
-    return parse({ ...publicKey, timeout: Math.max(began + life - Date.now(), 1000) });
+  #inTime(ceremony, kind, action, parse) {
+    const left = ceremony.began + ceremony.life - Date.now();
+    return parse({ ...this.#asWanted(ceremony, kind, action), timeout: Math.max(left, 1000) });
+  }
+
+  /** The options as the app's hook wants them; it may also change what it is given, which is a copy. */
+  #asWanted({ publicKey }, kind, action) {
+    const copy = withoutNulls(publicKey);
+    return this.options(copy, { kind, action }) ?? copy;
+  }
+
+  #token() {
+    return typeof this.csrf === "function" ? this.csrf() : this.csrf;
   }
 
   async #begin(action, body) {
@@ -710,7 +786,7 @@ export class PasskeyClient {
     try {
       const url = this.base + path;
       const credentials = credentialsFor(url);
-      answer = await this.fetch(url, { ...this.#request(method, body), credentials, signal: controller.signal });
+      answer = await this.transport(url, { ...this.#request(method, body), credentials, signal: controller.signal });
       envelope = await answer.json();
     } catch (cause) {
       checkAborted(signal);
@@ -731,7 +807,7 @@ export class PasskeyClient {
 
   #request(method, body) {
     const headers = { Accept: "application/json" };
-    const token = typeof this.csrf === "function" ? this.csrf() : this.csrf;
+    const token = this.#token();
     if (token) headers[this.csrfHeader] = token;
     if (body) headers["Content-Type"] = "application/json";
     const request = { method, headers, cache: "no-store" };

@@ -35,6 +35,11 @@ export async function sample(json: PublicKeyCredentialRequestOptionsJSON): Promi
   const made = await client.conditionalCreate({ timeout: 5_000 });
   if (made !== null) return made.name.length;
   const { hybridTransport } = await client.capabilities();
+  const paid = await client.fetch("/pay", { method: "POST", signal: AbortSignal.timeout(1_000) });
+  new PasskeyClient({
+    options: (publicKey, { kind }) => (kind === "get" ? { ...publicKey, hints: ["hybrid"] } : undefined),
+  });
+  if (!paid.ok) return all.attach(document)();
   return [response.signature.length, credential.used_at, passkey?.messages.done, hybridTransport];
 }
 // @ts-expect-error there is no such code

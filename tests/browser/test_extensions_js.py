@@ -18,8 +18,8 @@ from flask_passkey.testing import b64url_decode
 #: attachment it asks for that, and not for long: nobody can answer.
 CREATE = """
 const client = new m.PasskeyClient();
-const fetched = client.fetch;
-client.fetch = async (...request) => {
+const fetched = client.transport;
+client.transport = async (...request) => {
   const answer = await fetched(...request);
   const envelope = await answer.json();
   const { publicKey } = envelope.data?.options ?? {};

@@ -158,7 +158,7 @@ def front_end(kind: str, folder: Path) -> Callable[[Flask], None]:
         allow_to_connect(app)
         page = HTMX if kind == "htmx" else HEAD + TURBO
         rest = "" if kind == "htmx" else HEAD + TURBO
-        answers = {"/front": page, "/form": rest + FORM, "/nothing": rest, "/done": "<h1>Done</h1>"}
+        answers = {"/front": page, "/form": rest + FORM, "/nothing": rest, "/done": f"{HEAD}<h1>Done</h1>"}
         for number, (path, text) in enumerate(answers.items()):
             app.add_url_rule(path, f"answer_{number}", lambda text=text: text)
         app.add_url_rule("/npm/<path:name>", "npm", lambda name: send_from_directory(folder / "node_modules", name))

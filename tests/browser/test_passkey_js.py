@@ -450,7 +450,7 @@ def test_a_page_says_for_whom_it_was_made(blank: Page) -> None:
         const codes = [];
         codes.push((await failure(() => client.register({ userId: "1" }))).code);
         codes.push((await failure(() => client.register())).code);
-        m.passkey.fetch = fetch;
+        m.passkey.transport = fetch;
         const button = Object.assign(document.createElement("button"), { type: "button" });
         Object.assign(button.dataset, { passkey: "register", passkeyUser: "2" });
         document.body.append(button);
