@@ -13,6 +13,7 @@ SENTENCES = {
     "expired": _("That took too long. Please try again."),
     "duplicate": _("This device or password manager already has a passkey for your account."),
     "domain": _("Passkeys do not work on this address."),
+    "loopback": _("Passkeys do not work on this address. Open {address} instead."),
     "insecure": _("Passkeys need a secure (https) address."),
     "unsupported": _("This browser cannot use passkeys here."),
     "unsupported_device": _("This device cannot create the kind of passkey this site needs."),
@@ -26,6 +27,7 @@ SENTENCES = {
     "authenticate.forbidden": _("You cannot sign in here with this passkey."),
     "forbidden": _("This was not allowed. Please reload the page and try again."),
     "invalid": _("Please check what you entered."),
+    "name_missing": _("Please enter a name."),
     "not_found": _("This passkey is no longer in your list. Please reload the page."),
     "name_taken": _("This name is taken. Please choose another one."),
     "too_many_passkeys": _("You have as many passkeys as you can have here. Delete one first."),
@@ -39,6 +41,9 @@ SENTENCES = {
     "grant_not_found": _(
         "This link or code does not work: it may be mistyped, used already, expired, or for another account."
     ),
+    "preparing": _("One moment, please."),
+    "confirming": _("First confirm that it is you: follow the steps that your browser or device shows."),
+    "finishing": _("Almost done."),
     "waiting": _("Follow the steps that your browser or device shows."),
     "done": _("Done."),
     "conditional-create.done": _(

@@ -110,7 +110,7 @@ export function parseRequestOptionsFromJSON(
 export function credentialToJSON(credential: Credential): RegistrationResponseJSON | AuthenticationResponseJSON;
 
 /** Why passkeys cannot work on this page; `null` when they can. */
-export function whyUnavailable(): "insecure" | "domain" | "unsupported" | null;
+export function whyUnavailable(): "insecure" | "loopback" | "domain" | "unsupported" | null;
 
 /* Errors */
 
@@ -122,6 +122,8 @@ export type PasskeyErrorCode =
   | "expired"
   | "duplicate"
   | "domain"
+  /** `127.0.0.1` or `[::1]`, where `localhost` would work: the sentence says so. */
+  | "loopback"
   | "insecure"
   | "unsupported"
   | "unsupported_device"
@@ -134,6 +136,7 @@ export type PasskeyErrorCode =
   | "sign_in_required"
   | "forbidden"
   | "invalid"
+  | "name_missing"
   | "not_found"
   | "name_taken"
   | "too_many_passkeys"
@@ -158,6 +161,8 @@ export interface Envelope<Data = unknown> {
 }
 
 export class PasskeyError extends Error {
+  /** The browser's own name of the error is in `cause.name`. */
+  readonly name: "PasskeyError";
   /** `message` is one sentence, to show as it is. */
   constructor(
     code: PasskeyErrorCode,
@@ -190,8 +195,14 @@ export type Action =
   | "delete"
   | "list";
 
-/** What has a sentence: a code, a running action ("waiting"), a finished one ("done"). */
-export type Sayable = PasskeyErrorCode | "waiting" | "done";
+/**
+ * What an action is at: the server prepares, the browser waits for the person, it does so for a step-up that comes first,
+ * the server answers.
+ */
+export type Phase = "preparing" | "waiting" | "confirming" | "finishing";
+
+/** What has a sentence: a code, a phase, a finished action ("done"). `{address}` is this page's at localhost. */
+export type Sayable = PasskeyErrorCode | Phase | "done";
 
 /** A key of the messages: `"cancelled"` for all actions, `"register.cancelled"` for one, which is preferred. */
 export type MessageKey = Sayable | `${Action}.${Sayable}`;
@@ -275,6 +286,8 @@ export type OptionsJSON = Partial<PublicKeyCredentialCreationOptionsJSON & Publi
 /** Ends what a method does; it then rejects as `aborted`, or as `expired` after `AbortSignal.timeout()`. */
 export interface Stoppable {
   signal?: AbortSignal;
+  /** Called when a phase begins; not by `list()` and `prefetch()`. */
+  onPhase?: (phase: Phase) => void;
 }
 
 /**
@@ -321,6 +334,7 @@ export class PasskeyClient {
     passkeyName?: string;
     preset?: Preset;
     signal?: AbortSignal;
+    onPhase?: (phase: Phase) => void;
   }): Promise<PasskeyCredential & FromBrowser>;
   /**
    * Add a passkey with a one-time link or a recovery code. Nobody is signed in by it: ask for a sign-in next.
@@ -373,6 +387,7 @@ export class PasskeyClient {
  *   data-passkey            the action; a sign-up's form has fields "name" and "display_name", a rename's has "name"
  *   data-passkey-next       the page of this site to go to afterwards; empty: reload; missing: stay. A "next" in the
  *                           server's answer is preferred
+ *   data-passkey-notice     what the next page is to say when this has worked: "Passkey renamed."
  *   data-passkey-field      on an input of a sign-up's form: send it to the app's create_user; passwords and files are not
  *   data-passkey-id         the passkey to rename or delete
  *   data-passkey-name       the name of a new one
@@ -385,7 +400,7 @@ export class PasskeyClient {
  * Anywhere:
  *   data-passkey-status     a live region for progress; its data-passkey-code has the code, for your style
  *   data-passkey-alert      one for errors; without it they are shown in the status
- *   data-passkey-scope      an element whose actions use the regions inside it
+ *   data-passkey-scope      an element whose actions use the regions inside it; a form uses those inside itself
  *   data-passkey-if         show this only if passkeys are "available", or "unavailable", or by a capability's name
  *   data-passkey-why        a place for the reason why they are unavailable
  *   data-passkey-sync       bring the password manager up to date on this page, for example after a change of the name

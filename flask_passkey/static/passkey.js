@@ -10,6 +10,8 @@
 
 const LIFE = 300_000; // milliseconds a ceremony lives, unless its options say otherwise
 const ANSWER = 30_000; // milliseconds that the server has for an answer
+const BLINK = 400; // milliseconds that a preparation may take before the page says so
+const NEXT_PAGE = 10_000; // milliseconds that the next page has to come, until the button may be pressed again
 const GRACE = 15_000; // milliseconds after the browser's timeout until a ceremony is aborted
 const FIELD = "input[autocomplete$='webauthn' i]";
 const WAKING = ["visibilitychange", "focusin", "click"]; // events after which autofill is offered again
@@ -25,6 +27,7 @@ export const MESSAGES = Object.freeze({
   expired: "That took too long. Please try again.",
   duplicate: "This device or password manager already has a passkey for your account.",
   domain: "Passkeys do not work on this address.",
+  loopback: "Passkeys do not work on this address. Open {address} instead.",
   insecure: "Passkeys need a secure (https) address.",
   unsupported: "This browser cannot use passkeys here.",
   unsupported_device: "This device cannot create the kind of passkey this site needs.",
@@ -38,6 +41,7 @@ export const MESSAGES = Object.freeze({
   "authenticate.forbidden": "You cannot sign in here with this passkey.",
   forbidden: "This was not allowed. Please reload the page and try again.",
   invalid: "Please check what you entered.",
+  name_missing: "Please enter a name.",
   not_found: "This passkey is no longer in your list. Please reload the page.",
   name_taken: "This name is taken. Please choose another one.",
   too_many_passkeys: "You have as many passkeys as you can have here. Delete one first.",
@@ -49,6 +53,9 @@ export const MESSAGES = Object.freeze({
   "sign-up.other_account": "You are signed in already. Sign out to create another account.",
   step_up_required: "Please sign in with your passkey again, then repeat.",
   grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account.",
+  preparing: "One moment, please.",
+  confirming: "First confirm that it is you: follow the steps that your browser or device shows.",
+  finishing: "Almost done.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
   "conditional-create.done": "Your password manager made a passkey: next time you can sign in without the password.",
@@ -87,10 +94,18 @@ const SERVER_CODES = {
   50006: "unavailable",
 };
 
+/** This page at localhost, where browsers allow passkeys in development. */
+function atLocalhost() {
+  const { protocol, port, pathname } = globalThis.location ?? {};
+  return `${protocol}//localhost${port && `:${port}`}${pathname}`;
+}
+
+const filled = (text) => text.replace("{address}", () => atLocalhost());
+
 /** Also `WebAuthnError`, for code that was written for SimpleWebAuthn. */
 export class PasskeyError extends Error {
   constructor(code, { cause, status, envelope, retryAfter } = {}) {
-    super(MESSAGES[code] ?? MESSAGES.server, { cause });
+    super(filled(MESSAGES[code] ?? MESSAGES.server), { cause });
     this.name = "PasskeyError";
     this.code = code;
     this.status = status;
@@ -106,9 +121,7 @@ function toPasskeyError(error, method) {
   if (error instanceof PasskeyError) return error;
   const code = error?.name === "InvalidStateError" && method === "create" ? "duplicate" : BROWSER_CODES[error?.name];
   if (code === "domain") console.warn("Flask-Passkey: check PASSKEY_RP_ID and PASSKEY_ORIGINS.", error);
-  const known = new PasskeyError(code ?? "server", { cause: error });
-  if (code) known.name = error.name; // code written for SimpleWebAuthn reads it
-  return known;
+  return new PasskeyError(code ?? "server", { cause: error });
 }
 
 /** The result of `work`, or `fallback` if that throws, rejects or returns nothing. */
@@ -125,7 +138,9 @@ async function attempt(work, fallback) {
 /** Why passkeys cannot work on this page, as a code of MESSAGES; null when they can. */
 export function whyUnavailable() {
   if (!globalThis.isSecureContext) return "insecure";
-  if (/^(\[|[\d.]+$)/.test(globalThis.location?.hostname ?? "")) return "domain";
+  const host = globalThis.location?.hostname ?? "";
+  if (/^(127\.[\d.]+|\[::1\])$/.test(host)) return "loopback";
+  if (/^(\[|[\d.]+$)/.test(host)) return "domain";
   return browserSupportsWebAuthn() ? null : "unsupported";
 }
 
@@ -538,35 +553,36 @@ export class PasskeyClient {
     return goOn ? this.transport(request) : answer;
   }
 
-  authenticate({ userName, uiMode, signal } = {}) {
+  authenticate({ userName, uiMode, ...how } = {}) {
     const begin = userName ? () => this.#begin("authenticate", { user_name: userName }) : undefined;
-    return this.#run("authenticate", signal, () => this.#signIn("authenticate", { begin, uiMode, signal }));
+    return this.#run("authenticate", how, () => this.#signIn("authenticate", { begin, uiMode, ...how }));
   }
 
-  stepUp({ signal } = {}) {
-    return this.#run("step-up", signal, () => this.#signIn("step-up", { signal }));
+  stepUp(how = {}) {
+    return this.#run("step-up", how, () => this.#signIn("step-up", how));
   }
 
-  register({ name, preset, userId, signal } = {}) {
+  register({ name, preset, userId, ...how } = {}) {
     const begin = () => this.prefetch("register", { userId });
-    return this.#run("register", signal, () => this.#create("register", begin, { name, preset, signal }));
+    return this.#run("register", how, () => this.#create("register", begin, { name, preset, ...how }));
   }
 
-  signUp({ name, displayName, fields, passkeyName, preset, signal }) {
+  signUp({ name, displayName, fields, passkeyName, preset, ...how }) {
     const begin = async () => {
+      if (!name.trim()) throw new PasskeyError("name_missing");
       const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined, fields });
       // An older server adds the passkey to whatever account is open.
       if (ceremony.publicKey.user.name !== name.trim().normalize()) throw new PasskeyError("other_account");
       return ceremony;
     };
-    const work = () => this.#create("sign-up", begin, { name: passkeyName, preset, signal });
-    return this.#run("sign-up", signal, work);
+    const work = () => this.#create("sign-up", begin, { name: passkeyName, preset, ...how });
+    return this.#run("sign-up", how, work);
   }
 
   /** Nobody is signed in by it, and a code that was typed wrong can be typed again. */
-  enrol(grant, { name, preset, signal } = {}) {
+  enrol(grant, { name, preset, ...how } = {}) {
     const begin = () => this.#begin("enrol", { grant });
-    return this.#run("enrol", signal, () => this.#create("enrol", begin, { name, preset, signal }));
+    return this.#run("enrol", how, () => this.#create("enrol", begin, { name, preset, ...how }));
   }
 
   /** Never rejects and shows nothing, as the user did not ask for it. */
@@ -578,17 +594,18 @@ export class PasskeyClient {
   }
 
   list({ signal } = {}) {
-    return this.#run("list", signal, async () => (await this.#call("GET", "/user/authn", { signal })).credentials);
+    return this.#run("list", { signal }, async () => (await this.#call("GET", "/user/authn", { signal })).credentials);
   }
 
-  rename(id, name, { signal } = {}) {
-    const call = () => this.#call("PATCH", `/user/authn/${id}`, { body: { name }, signal });
-    return this.#run("rename", signal, call);
+  rename(id, name, how = {}) {
+    const call = () => this.#call("PATCH", `/user/authn/${id}`, { body: { name }, signal: how.signal });
+    return this.#run("rename", how, call);
   }
 
-  delete(id, { signal } = {}) {
-    const call = () => this.#call("DELETE", `/user/authn/${id}`, { codes: { 409: "last_passkey" }, signal });
-    return this.#run("delete", signal, call);
+  delete(id, how = {}) {
+    const codes = { 409: "last_passkey" };
+    const call = () => this.#call("DELETE", `/user/authn/${id}`, { codes, signal: how.signal });
+    return this.#run("delete", how, call);
   }
 
   /** Fetch options before they are needed: Safari allows no waiting between the click and the dialog. */
@@ -680,14 +697,15 @@ export class PasskeyClient {
   }
 
   /** Run an action. If the server wants a fresh sign-in first, step up and repeat the action once. */
-  async #run(action, signal, work) {
+  async #run(action, { signal, onPhase }, work) {
     try {
       checkAborted(signal);
       try {
         return await work();
       } catch (error) {
         if (error.code !== "step_up_required" || action === "step-up") throw error;
-        await this.stepUp({ signal }).catch((failed) => {
+        const confirming = (phase) => onPhase?.(phase === "waiting" ? "confirming" : phase);
+        await this.stepUp({ signal, onPhase: confirming }).catch((failed) => {
           throw failed.code === "not_found" ? error : failed; // the account has no passkey to confirm with
         });
         return await work();
@@ -702,29 +720,33 @@ export class PasskeyClient {
   #inWords(problem, action) {
     const error = toPasskeyError(problem);
     error.action ??= action;
-    error.message = sentence(this.messages, error.action, error.code) ?? error.message;
+    error.message = filled(sentence(this.messages, error.action, error.code) ?? error.message);
     return error;
   }
 
-  #signIn(action, { begin = () => this.prefetch(action), uiMode, signal }) {
+  #signIn(action, { begin = () => this.prefetch(action), uiMode, signal, onPhase }) {
     requireSupport();
     return alone(async (controller) => {
+      onPhase?.("preparing");
       const ceremony = await orAborted(controller.signal, begin());
       const options = { publicKey: this.#inTime(ceremony, "get", action, parseRequestOptionsFromJSON) };
       const immediate = uiMode === "immediate" && !options.publicKey.allowCredentials?.length;
       if (immediate && (await clientCapabilities()).immediateGet === true) options.uiMode = uiMode;
-      return this.#finish(action, ceremony, await perform("get", options, controller), { signal });
+      onPhase?.("waiting");
+      return this.#finish(action, ceremony, await perform("get", options, controller), { signal, onPhase });
     }, signal);
   }
 
-  #create(action, begin, { name, preset, signal }, options, patience) {
+  #create(action, begin, { name, preset, signal, onPhase }, options, patience) {
     requireSupport();
     return alone(async (controller) => {
+      onPhase?.("preparing");
       const ceremony = await orAborted(controller.signal, begin());
       const chosen = { ...ceremony, publicKey: withPreset(ceremony.publicKey, preset) };
       const publicKey = this.#inTime(chosen, "create", action, parseCreationOptionsFromJSON);
+      onPhase?.("waiting");
       const response = await perform("create", { publicKey, ...options }, controller, patience);
-      return this.#finish(action, ceremony, response, { name, signal });
+      return this.#finish(action, ceremony, response, { name, signal, onPhase });
     }, signal);
   }
 
@@ -758,7 +780,8 @@ export class PasskeyClient {
     return { id: data.session_id, publicKey, began, life: publicKey.timeout ?? LIFE };
   }
 
-  async #finish(action, { id, publicKey }, response, { name, signal }) {
+  async #finish(action, { id, publicKey }, response, { name, signal, onPhase }) {
+    onPhase?.("finishing");
     delete this.#kept[action]; // used up, whatever the answer is
     const path = pathOf(action);
     const body = { session_id: id, response: withoutSecrets(response), name };
@@ -772,7 +795,7 @@ export class PasskeyClient {
         }
         throw error;
       });
-    const data = await (action === "register" ? this.#run(action, signal, post) : post()); // a step-up does not use it up
+    const data = await (action === "register" ? this.#run(action, { signal, onPhase }, post) : post()); // a step-up does not use it up
     const { authenticatorAttachment, clientExtensionResults } = response;
     return { ...data, authenticatorAttachment, clientExtensionResults };
   }
@@ -824,9 +847,9 @@ function grantOf({ elements, dataset }) {
 }
 
 /** A spent link does not stay in the address bar. */
-async function enrol(client, element) {
+async function enrol(client, element, how) {
   const { passkeyName: name, passkeyPreset: preset } = element.dataset;
-  const made = await client.enrol(grantOf(element), { name, preset });
+  const made = await client.enrol(grantOf(element), { name, preset, ...how });
   if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
   return made;
 }
@@ -841,20 +864,21 @@ function fieldsOf(form) {
   return sent.length ? Object.fromEntries(sent) : undefined;
 }
 
-function signUp(client, form) {
+function signUp(client, form, how) {
   const { name, display_name: displayName } = form.elements;
-  return client.signUp({ name: name.value, displayName: displayName?.value, fields: fieldsOf(form) });
+  return client.signUp({ name: name.value, displayName: displayName?.value, fields: fieldsOf(form), ...how });
 }
 
 const ACTIONS = {
   enrol,
-  authenticate: (client, { dataset }) => client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate" }),
-  "step-up": (client) => client.stepUp(),
-  register: (client, { dataset }) => 
-    client.register({ name: dataset.passkeyName, preset: dataset.passkeyPreset, userId: dataset.passkeyUser }),
+  authenticate: (client, { dataset }, how) =>
+    client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate", ...how }),
+  "step-up": (client, element, how) => client.stepUp(how),
+  register: (client, { dataset: { passkeyName: name, passkeyPreset: preset, passkeyUser: userId } }, how) =>
+    client.register({ name, preset, userId, ...how }),
   "sign-up": signUp,
-  rename: (client, form) => client.rename(form.dataset.passkeyId, form.elements.name.value),
-  delete: (client, { dataset }) => client.delete(dataset.passkeyId),
+  rename: (client, form, how) => client.rename(form.dataset.passkeyId, form.elements.name.value, how),
+  delete: (client, { dataset }, how) => client.delete(dataset.passkeyId, how),
 };
 
 /** Shown politely, not as an alert. */
@@ -863,25 +887,54 @@ const CALM = ["cancelled", "duplicate"];
 /** The client of the data-passkey attributes. */
 export const passkey = globalThis.document && new PasskeyClient();
 
+const REGIONS = "[data-passkey-status], [data-passkey-alert]";
+
+/** Where an element's messages are shown: in itself, in its scope, in its shadow root, else anywhere. */
+function scopeOf(element) {
+  const root = element.getRootNode();
+  const places = [element, element.closest("[data-passkey-scope]"), root];
+  return places.find((place) => place?.querySelector?.(REGIONS)) ?? document;
+}
+
+function write(region, text = "", code = "") {
+  region.textContent = filled(text);
+  region.dataset.passkeyCode = code;
+}
+
+/** What was said of another action is over. */
+function hush(root) {
+  for (const region of root.querySelectorAll?.(REGIONS) ?? []) if (region.dataset.passkeyCode) write(region);
+}
+
 /** Show a text in the live region nearest to the element; data-passkey-code is for the page's style. */
 function tell(element, text = "", code = "", isAlert = false) {
-  const root = element.getRootNode();
-  const isOwn = root.querySelector?.("[data-passkey-status], [data-passkey-alert]"); // a shadow root may have none
-  const scope = element.closest("[data-passkey-scope]") ?? (isOwn ? root : document);
+  const scope = scopeOf(element);
   const status = scope.querySelector("[data-passkey-status]");
   const alert = scope.querySelector("[data-passkey-alert]") ?? status;
-  for (const region of [status, alert]) if (region) region.textContent = region.dataset.passkeyCode = "";
+  for (const region of [status, alert]) if (region) write(region);
   const region = isAlert ? alert : status;
-  if (!region) return;
-  region.textContent = text;
-  region.dataset.passkeyCode = code;
+  if (region) write(region, text, code);
+}
+
+const NOTICE = "passkey:notice"; // in the browser's storage for this tab
+
+/** What an element wants to be said on the next page. */
+function leaveNotice({ dataset: { passkeyNotice } }) {
+  if (passkeyNotice) read(() => sessionStorage.setItem(NOTICE, passkeyNotice));
+}
+
+function showNotice() {
+  const notice = read(() => sessionStorage.getItem(NOTICE));
+  if (!notice || !document.querySelector(REGIONS)) return;
+  sessionStorage.removeItem(NOTICE);
+  tell(document.documentElement, notice, "done");
 }
 
 function dispatch(element, name, detail) {
   return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, composed: true, detail }));
 }
 
-/** Go to an address of this site, never to another site. */
+/** Go to an address of this site, never to another site. The button stays busy until the next page is there. */
 function go(next) {
   try {
     const url = new URL(next, location.href);
@@ -897,8 +950,13 @@ function succeed(element, action, data) {
   tell(element);
   if (!dispatch(element, "success", data)) return;
   const next = data?.next ?? element.dataset.passkeyNext;
-  if (next !== undefined) go(next);
-  else tell(element, sentence(passkey.messages, action, "done"), "done");
+  if (next !== undefined) {
+    tell(element, sentence(passkey.messages, action, "finishing"), "finishing");
+    leaveNotice(element);
+    go(next);
+    return true;
+  }
+  tell(element, sentence(passkey.messages, action, "done"), "done");
 }
 
 function fail(element, problem) {
@@ -914,22 +972,53 @@ function fail(element, problem) {
   (element.getRootNode().querySelector?.(FIELD) ?? document.querySelector(FIELD))?.focus();
 }
 
+/** Mark what is busy; a button that is disabled would lose the focus. */
+function occupy(element, button) {
+  element.setAttribute("aria-busy", "true");
+  button?.setAttribute("aria-disabled", "true");
+  const release = () => {
+    clearTimeout(release.later);
+    removeEventListener("pageshow", release);
+    element.removeAttribute("aria-busy");
+    button?.removeAttribute("aria-disabled");
+  };
+  /** The page may be kept and shown again, and a download leaves it where it is. */
+  release.inTime = () => {
+    addEventListener("pageshow", release);
+    release.later = setTimeout(release, NEXT_PAGE);
+  };
+  return release;
+}
+
+/** Say which phase has begun, but nothing of a preparation that is over in the blink of an eye. */
+function phasesOf(element, action) {
+  let later;
+  const say = (phase) => tell(element, sentence(passkey.messages, action, phase), phase);
+  const onPhase = (phase) => {
+    clearTimeout(later);
+    if (phase === "preparing") later = setTimeout(say, BLINK, phase);
+    else say(phase);
+  };
+  return { onPhase, over: () => clearTimeout(later) };
+}
+
 async function act(element, button) {
   const action = element.dataset.passkey;
   if (element.getAttribute("aria-busy") === "true") return;
-  const hadFocus = button && button.getRootNode().activeElement === button;
-  if (action === "rename" || action === "delete") tell(element);
-  else tell(element, sentence(passkey.messages, action, "waiting"), "waiting");
-  element.setAttribute("aria-busy", "true");
-  if (button) button.disabled = true;
+  hush(element.getRootNode());
+  const release = occupy(element, button);
+  const { onPhase, over } = phasesOf(element, action);
+  let leaves = false;
   try {
-    succeed(element, action, await ACTIONS[action](passkey, element));
+    const data = await ACTIONS[action](passkey, element, { onPhase });
+    leaves = succeed(element, action, data);
   } catch (error) {
+    over();
     fail(element, error);
   } finally {
-    element.removeAttribute("aria-busy");
-    if (button) button.disabled = false;
-    if (hadFocus && [null, document.body].includes(button.getRootNode().activeElement)) button.focus();
+    over();
+    if (leaves) release.inTime();
+    else release();
   }
 }
 
@@ -1043,7 +1132,7 @@ function put(element, name, value) {
 export async function show(root = document) {
   const why = whyUnavailable();
   const known = { available: !why, unavailable: !!why };
-  const reason = why ? passkey.messages[why] : "";
+  const reason = why ? filled(passkey.messages[why]) : "";
   for (const element of root.querySelectorAll("[data-passkey-why]")) put(element, "textContent", reason);
   const waiting = [];
   for (const element of root.querySelectorAll("[data-passkey-if]")) {
@@ -1058,6 +1147,7 @@ export async function show(root = document) {
 
 function setUp() {
   attach();
+  showNotice();
   for (const type of ["click", "focusin", "pointerover"]) document.addEventListener(type, attachShadows, { capture: true, passive: true });
   addEventListener("pagehide", () => WebAuthnAbortService.cancelCeremony());
 }

@@ -174,11 +174,11 @@ def test_a_duplicate_is_one_only_when_creating(blank: Page) -> None:
         answer(async () => { throw new DOMException("", "InvalidStateError"); });
         const created = await failure(() => m.startRegistration({ optionsJSON: given }));
         const used = await failure(() => m.startAuthentication({ optionsJSON: { challenge: "AQ" } }));
-        return [created.code, created.name, used.code];
+        return [created.code, created.name, created.cause.name, used.code];
         """,
         CREATION,
     )
-    assert codes == ["duplicate", "InvalidStateError", "server"]
+    assert codes == ["duplicate", "PasskeyError", "InvalidStateError", "server"]
 
 
 def test_an_empty_answer_is_a_cancel(blank: Page) -> None:
