@@ -161,7 +161,6 @@ export async function platformAuthenticatorIsAvailable() {
   return attempt(() => globalThis.PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable(), false);
 }
 
-/** Can people sign in with passkeys in this browser, from this device or another one? */
 export async function browserSupportsPasskeys() {
   if (!browserSupportsWebAuthn()) return false;
   const { passkeyPlatformAuthenticator, hybridTransport } = await clientCapabilities();
@@ -180,7 +179,6 @@ const CAPABILITIES = [
   "userVerifyingPlatformAuthenticator",
 ];
 
-/** The same as `capabilities()` of a client, in words. */
 export async function getBrowserCapabilities() {
   const told = await clientCapabilities();
   const inAWord = (value) => (value === undefined ? "unknown" : value ? "supported" : "unsupported");
@@ -333,17 +331,17 @@ export const WebAuthnAbortService = {
   },
 };
 
-/** Why a signal was aborted, as an error with a name that we know: a caller may give any reason, a browser none. */
+/** Callers give any reason, old browsers none. */
 function reasonOf({ reason }) {
   return reason?.name === "TimeoutError" ? reason : new DOMException("Somebody ended it.", "AbortError");
 }
 
-/** `signal.throwIfAborted()`, which Chrome has from 100 and Safari from 15.4. */
+/** As `throwIfAborted()`, which Chrome has from 100 and Safari from 15.4. */
 function checkAborted(signal) {
   if (signal?.aborted) throw reasonOf(signal);
 }
 
-/** Call `end` when the signal is aborted, be it already; the function returned calls that off. */
+/** Call `end` when the signal is aborted, or now; the function returned calls that off. */
 function onAbort(signal, end) {
   const listener = () => end(reasonOf(signal));
   if (signal?.aborted) listener();
@@ -351,7 +349,6 @@ function onAbort(signal, end) {
   return () => signal?.removeEventListener("abort", listener);
 }
 
-/** What `work` settles with, but no later than the abort. */
 async function orAborted(signal, work) {
   let calledOff;
   const aborted = new Promise((_, reject) => (calledOff = onAbort(signal, reject)));
@@ -432,7 +429,6 @@ function tellManager(method, argument) {
   return Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
 }
 
-/** Tell the password manager one thing; nobody learns what it did. */
 export async function sendSignal({ signalName, rpID: rpId, userID: userId, credentialID: credentialId, ...others }) {
   const { allAcceptedCredentialIDs: allAcceptedCredentialIds, userName: name, userDisplayName = "" } = others;
   const method = `signal${signalName[0].toUpperCase()}${signalName.slice(1)}`;
@@ -474,10 +470,7 @@ function withPreset(publicKey, preset) {
   return { ...publicKey, hints: [hint], authenticatorSelection };
 }
 
-/**
- * The path in front of the routes: as the page says, or where this module comes from if that is the blueprint. In a
- * bundle `import.meta.url` is nothing, the bundle's address or a file; then the routes are those of the page's origin.
- */
+/** The path in front of the routes. In a bundle `import.meta.url` is nothing, the bundle's address, or a file. */
 function defaultBase() {
   const said = globalThis.document?.documentElement.dataset.passkeyBase;
   const [, found = ""] = /^(https?:.*)\/passkey\/static\/[^/]*$/.exec(read(() => import.meta.url)) ?? [];
@@ -756,8 +749,7 @@ export class PasskeyClient {
     return parse({ ...this.#asWanted(ceremony, kind, action), timeout: Math.max(left, 1000) });
   }
 
-  /** The options as the app's hook wants them; it may also change what it is given, which is a copy. */
-  #asWanted({ publicKey }, kind, action) {
+    #asWanted({ publicKey }, kind, action) {
     const copy = withoutNulls(publicKey);
     return this.options(copy, { kind, action }) ?? copy;
   }
@@ -990,7 +982,7 @@ function occupy(element, button) {
   return release;
 }
 
-/** Say which phase has begun, but nothing of a preparation that is over in the blink of an eye. */
+/** Say which phase has begun, but nothing of a preparation that is over at once. */
 function phasesOf(element, action) {
   let later;
   const say = (phase) => tell(element, sentence(passkey.messages, action, phase), phase);
@@ -1022,7 +1014,7 @@ async function act(element, button) {
   }
 }
 
-/** The innermost element that fits and in which something happened, also inside of shadow roots that are open. */
+/** The innermost element that fits, also in shadow roots that are open. */
 const within = (event, selector) => event.composedPath().find((element) => element.matches?.(selector));
 
 const hinted = {};
@@ -1056,7 +1048,7 @@ function isFirst(thing) {
   return !seen.has(thing) && seen.add(thing);
 }
 
-/** A submit does not leave its shadow root, but what comes before it does: the focus, the pointer, a click. */
+/** A submit does not leave its shadow root, but what comes before it does. */
 function attachShadows(event) {
   for (const root of event.composedPath()) if (globalThis.ShadowRoot && root instanceof ShadowRoot) attach(root);
 }
@@ -1068,7 +1060,6 @@ const WATCH = { childList: true, subtree: true, attributeFilter: ["hidden", ...W
 
 const attached = new Map(); // roots, and how to let go of them
 
-/** Make a part of the page come alive, now and whenever something comes into it; what goes away stops. */
 export function attach(root = document) {
   if (attached.has(root)) return attached.get(root);
   const observer = new MutationObserver((records) => {
@@ -1110,7 +1101,6 @@ function offerAutofill(root) {
   });
 }
 
-/** What the elements of a part of the page do without being pressed. */
 function enliven(root) {
   show(root);
   const sync = root.querySelector("[data-passkey-sync]");
