@@ -46,6 +46,7 @@ SENTENCES = {
     "finishing": _("Almost done."),
     "waiting": _("Follow the steps that your browser or device shows."),
     "done": _("Done."),
+    "authenticate.other_name": _("You are signed in as {name}."),
     "conditional-create.done": _(
         "Your password manager made a passkey: next time you can sign in without the password."
     ),

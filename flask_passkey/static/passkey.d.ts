@@ -205,7 +205,7 @@ export type Phase = "preparing" | "waiting" | "confirming" | "finishing";
 export type Sayable = PasskeyErrorCode | Phase | "done";
 
 /** A key of the messages: `"cancelled"` for all actions, `"register.cancelled"` for one, which is preferred. */
-export type MessageKey = Sayable | `${Action}.${Sayable}`;
+export type MessageKey = Sayable | `${Action}.${Sayable}` | "authenticate.other_name";
 
 /** Every sentence that this module can show, in English. */
 export const MESSAGES: Readonly<Record<Sayable, string> & Partial<Record<MessageKey, string>>>;
@@ -395,6 +395,8 @@ export class PasskeyClient {
  *                           page's address has behind its #
  *   data-passkey-user       the account that the page was made for, by the app's id; another one gets nothing
  *   data-passkey-preset     where to keep a new one: see Preset
+ *   data-passkey-names      on a sign-in's form: the server takes names (PASSKEY_USERNAME_FIRST), so send the one that was
+ *                           typed; without it the field is for autofill only, so show it by data-passkey-if="conditionalGet"
  *   data-passkey-immediate  look only on this device at the first press, if the browser can
  *   data-passkey-autofill   offer passkeys in the page's name field, and treat a picked one as this element's sign-in
  * Anywhere:

@@ -58,6 +58,7 @@ export const MESSAGES = Object.freeze({
   finishing: "Almost done.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
+  "authenticate.other_name": "You are signed in as {name}.",
   "conditional-create.done": "Your password manager made a passkey: next time you can sign in without the password.",
 });
 
@@ -504,7 +505,6 @@ function pageMessages() {
 
 const pathOf = (action) => (action === "authenticate" || action === "step-up" ? "/session/authn" : "/user/authn");
 
-/** The autofill of this page, whichever client offers it. */
 let offer = null;
 
 const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? messages[code];
@@ -861,10 +861,25 @@ function signUp(client, form, how) {
   return client.signUp({ name: name.value, displayName: displayName?.value, fields: fieldsOf(form), ...how });
 }
 
+const typedName = (element) => element.querySelector(FIELD)?.value.trim().normalize() ?? "";
+
+/** The name decides only where the page says that the server takes names. */
+function authenticate(client, element, how) {
+  const { dataset } = element;
+  const userName = ("passkeyNames" in dataset && typedName(element)) || undefined;
+  return client.authenticate({ userName, uiMode: "passkeyImmediate" in dataset && "immediate", ...how });
+}
+
+function otherName(element, action, data) {
+  const typed = typedName(element);
+  const name = data?.user?.name;
+  if (action !== "authenticate" || !typed || !name || typed.toLowerCase() === name.toLowerCase()) return undefined;
+  return sentence(passkey.messages, action, "other_name").replace("{name}", () => name);
+}
+
 const ACTIONS = {
   enrol,
-  authenticate: (client, { dataset }, how) =>
-    client.authenticate({ uiMode: "passkeyImmediate" in dataset && "immediate", ...how }),
+  authenticate,
   "step-up": (client, element, how) => client.stepUp(how),
   register: (client, { dataset: { passkeyName: name, passkeyPreset: preset, passkeyUser: userId } }, how) =>
     client.register({ name, preset, userId, ...how }),
@@ -893,7 +908,6 @@ function write(region, text = "", code = "") {
   region.dataset.passkeyCode = code;
 }
 
-/** What was said of another action is over. */
 function hush(root) {
   for (const region of root.querySelectorAll?.(REGIONS) ?? []) if (region.dataset.passkeyCode) write(region);
 }
@@ -910,9 +924,8 @@ function tell(element, text = "", code = "", isAlert = false) {
 
 const NOTICE = "passkey:notice"; // in the browser's storage for this tab
 
-/** What an element wants to be said on the next page. */
-function leaveNotice({ dataset: { passkeyNotice } }) {
-  if (passkeyNotice) read(() => sessionStorage.setItem(NOTICE, passkeyNotice));
+function leaveNotice(notice) {
+  if (notice) read(() => sessionStorage.setItem(NOTICE, notice));
 }
 
 function showNotice() {
@@ -941,14 +954,15 @@ function go(next) {
 function succeed(element, action, data) {
   tell(element);
   if (!dispatch(element, "success", data)) return;
+  const other = otherName(element, action, data);
   const next = data?.next ?? element.dataset.passkeyNext;
   if (next !== undefined) {
     tell(element, sentence(passkey.messages, action, "finishing"), "finishing");
-    leaveNotice(element);
+    leaveNotice(other ?? element.dataset.passkeyNotice);
     go(next);
     return true;
   }
-  tell(element, sentence(passkey.messages, action, "done"), "done");
+  tell(element, other ?? sentence(passkey.messages, action, "done"), "done");
 }
 
 function fail(element, problem) {
@@ -1081,7 +1095,6 @@ export function attach(root = document) {
 
 let offered = null; // the element whose autofill was begun here
 
-/** The newest element with data-passkey-autofill has it, for as long as it is there. */
 function offerAutofill(root) {
   const element = root.querySelector("[data-passkey-autofill]");
   const isThere = offered?.element.isConnected && "passkeyAutofill" in offered.element.dataset;
