@@ -60,7 +60,8 @@ const fetch = async (url, { method, body, ...others }) => {
   return new Response(JSON.stringify({ code, msg: "", data: code ? null : data }), { status });
 };
 const failure = async (work) => { try { return await work(); } catch (error) { return error.code ?? `${error}`; } };
-const soon = () => new Promise((resolve) => setTimeout(resolve, 5));
+const turn = () => new Promise((resolve) => setTimeout(resolve, 1));
+const soon = async () => { for (let turns = 0; turns < 20; turns++) await turn(); };
 """
 
 
