@@ -5,7 +5,6 @@ What belongs to one app is kept under that app, never on the extension, so one e
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import wraps
@@ -19,7 +18,7 @@ from .accounts import Accounts, Hooks
 from .cli import passkey
 from .config import PasskeyConfig
 from .credentials import CredentialRepository, GrantRecord
-from .errors import CredentialStoreUnavailable, Misconfigured, Refusal
+from .errors import Refusal
 from .grants import Invitation
 from .hooks import HookDecorators
 from .outcomes import Registered, SignedIn
@@ -28,11 +27,9 @@ from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, common, current, keep
 from .visitor import Visitor
-from .web import flask_login, http, routing, rows, schemas, sessions
+from .web import flask_login, http, offers, routing, rows, schemas, sessions
 from .web.routing import Place
 from .web.rows import PasskeyRow
-
-log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +46,7 @@ class Passkey(HookDecorators):
     :param host: where the routes are, for apps with ``host_matching``: ``"accounts.example.com"``, with the port unless
         it is the scheme's own.
     :param subdomain: where the routes are, for apps with ``subdomain_matching``: ``"accounts"``.
+    :param pages: add ready pages, at ``PASSKEY_PAGES_PREFIX``.
     """
 
     def __init__(
@@ -60,8 +58,10 @@ class Passkey(HookDecorators):
         blueprint_name: str = "passkey",
         host: str | None = None,
         subdomain: str | None = None,
+        pages: bool = False,
     ) -> None:
         self._credentials = credentials
+        self._pages = pages
         self._ceremony_store = ceremony_store
         self._place = Place(blueprint_name=blueprint_name, host=host, subdomain=subdomain)
         self._hooks = Hooks()
@@ -77,6 +77,7 @@ class Passkey(HookDecorators):
         blueprint_name: str | None = None,
         host: str | None = None,
         subdomain: str | None = None,
+        pages: bool | None = None,
     ) -> None:
         """Check the app's configuration and add the routes. Flask-Session may be set up before or after.
 
@@ -85,6 +86,7 @@ class Passkey(HookDecorators):
         :param blueprint_name: the name of this app's blueprint.
         :param host: where this app's routes are.
         :param subdomain: where this app's routes are.
+        :param pages: does this app get the ready pages?
         :raises ConfigurationError: with the key and the line to write.
         :raises RuntimeError: the app has this extension already.
         """
@@ -105,6 +107,7 @@ class Passkey(HookDecorators):
         blueprint = routing.add_routes(app, config, place)
         if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
             app.register_error_handler(Refusal, http.refuse)
+        wiring.add_pages(app, config, place, pages=self._pages if pages is None else pages)
         wiring.prepare_requests(app, config, store, check_last, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
             app.cli.add_command(passkey)
@@ -293,12 +296,8 @@ class Passkey(HookDecorators):
 
         The offer is good for one try within five minutes. While the credentials cannot be read there is none.
         """
-        visitor = sessions.visitor()
-        try:
-            return self.relying_party.may_create_conditionally(visitor)
-        except (CredentialStoreUnavailable, Misconfigured) as refusal:
-            log.warning("No passkey is offered, as the credentials cannot be read: %s", refusal.reason)
-            return False
+        self._state()
+        return offers.is_open()
 
     def list_passkeys(self) -> list[PasskeyRow]:
         """Return the signed-in user's passkeys as rows for a template, oldest first.

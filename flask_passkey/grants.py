@@ -121,7 +121,7 @@ class Grants:
         :param user: the app's user object.
         :param kind: only ``invitation`` or ``recovery-code``.
         """
-        if not self._are_kept:
+        if not self.are_kept:
             return 0
         user_id = self._accounts.describe(user).id
         count = self._repository.delete_grants(user_id, kind=kind)
@@ -132,7 +132,7 @@ class Grants:
 
     def of_user(self, user_id: str) -> list[GrantRecord]:
         """Return an account's grants that can still be used, oldest first."""
-        grants = self._repository.grants_of(user_id) if self._are_kept else []
+        grants = self._repository.grants_of(user_id) if self.are_kept else []
         return [grant for grant in grants if self._is_good(grant)]
 
     def find(self, token: str) -> GrantRecord:
@@ -140,7 +140,7 @@ class Grants:
 
         :raises GrantNotFound: it is unknown, used, expired, withdrawn, or another relying party's.
         """
-        grant = self._repository.get_grant(hash_of(token)) if self._are_kept else None
+        grant = self._repository.get_grant(hash_of(token)) if self.are_kept else None
         if grant is None or not self._is_good(grant):
             raise GrantNotFound("no grant with this token is open")
         return grant
@@ -169,13 +169,13 @@ class Grants:
         return grant.rp_id == self._rp_id and not grant.is_expired(self._clock())
 
     @property
-    def _are_kept(self) -> bool:
+    def are_kept(self) -> bool:
         """Can the credential repository keep grants? One of the app's own need not."""
         return all(hasattr(self._credentials, name) for name in GRANT_METHODS)
 
     @property
     def _repository(self) -> GrantRepository:
-        if not self._are_kept:
+        if not self.are_kept:
             missing = ", ".join(f"{name}()" for name in GRANT_METHODS if not hasattr(self._credentials, name))
             raise ConfigurationError(
                 f"{type(self._credentials).__name__} keeps no enrolment grants. Add {missing} to it, as in "

@@ -13,6 +13,8 @@ from importlib import import_module
 from itertools import count
 from typing import Any
 
+from .words import BROWSER_ON_SYSTEM, PASSKEY
+
 #: Browsers by their token in a user agent, most specific first: each also has the tokens of older ones.
 _BROWSERS = {
     "Edg": "Edge",
@@ -86,7 +88,7 @@ def automatic_label(aaguid: str, user_agent: str, *, taken: Collection[str] = ()
     :param taken: labels of the account's other passkeys; a label among them gets a number.
     """
     known = provider_of(aaguid)
-    label = known.name[:60] if known else _browser_and_system(user_agent) or "Passkey"
+    label = known.name[:60] if known else _browser_and_system(user_agent) or PASSKEY
     numbered = (f"{label} {number}" for number in count(2))
     return label if label not in taken else next(other for other in numbered if other not in taken)
 
@@ -94,4 +96,4 @@ def automatic_label(aaguid: str, user_agent: str, *, taken: Collection[str] = ()
 def _browser_and_system(user_agent: str) -> str:
     browser = next((name for token, name in _BROWSERS.items() if token in user_agent), "")
     system = next((name for token, name in _SYSTEMS.items() if token in user_agent), "")
-    return f"{browser} on {system}" if browser and system else ""
+    return BROWSER_ON_SYSTEM % {"browser": browser, "system": system} if browser and system else ""

@@ -24,6 +24,9 @@ from .pending import (
     store_for,
 )
 from .web import cookies, ended, others, outage, sessions
+from .web import pages as ready_pages
+from .web.routing import Place
+from .web.ui import Ui
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,13 @@ def check_databases(app: Flask, credentials: CredentialRepository) -> Callable[[
     databases = Databases(app, credentials)
     databases.check()
     return databases.check_last
+
+
+def add_pages(app: Flask, config: PasskeyConfig, place: Place, *, pages: bool) -> None:
+    """Give templates what the macros ask, and add the ready pages where the app wants them."""
+    app.jinja_env.globals["passkey_ui"] = Ui()
+    if pages:
+        ready_pages.init_app(app, config, place)
 
 
 def store_of(

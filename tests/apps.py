@@ -99,6 +99,7 @@ def make_app(
     find_user: bool = False,
     flask_login: bool = False,
     before: Callable[[Flask], object] | None = None,
+    pages: bool = False,
 ) -> App:
     """Return an app at :data:`SITE`.
 
@@ -108,6 +109,7 @@ def make_app(
     :param find_user: has it a ``find_user`` hook, for sign-in by name?
     :param flask_login: does Flask-Login keep people signed in, or hooks?
     :param before: sets another extension up, before Flask-Passkey.
+    :param pages: has it the ready pages?
     """
     app = Flask(__name__)
     app.config.update(TESTING=True, SECRET_KEY="secret", SESSION_TYPE="cachelib", SESSION_CACHELIB=SimpleCache(10_000))
@@ -115,7 +117,7 @@ def make_app(
     Session(app)
     if before is not None:
         before(app)
-    site = App(app, Passkey(app, credentials=credentials or MemoryCredentialRepository()))
+    site = App(app, Passkey(app, credentials=credentials or MemoryCredentialRepository(), pages=pages))
     app.add_url_rule("/sign-out", "sign_out", sign_out, methods=["POST"])
     if flask_login:
         use_flask_login(site)

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "flask_passkey"
 
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
-    ("advisories", "logs"),
+    ("advisories", "logs", "words"),
     ("errors",),
     ("encoding", "credentials", "names"),
     ("audit", "config"),
@@ -66,10 +66,22 @@ LIBRARIES = {
     "blinker": {"relying_party", "signals"},
     "publicsuffixlist": {"config"},
     "flask_login": {"web"},
+    "flask_babel": {"web"},
     "pytest": {"contracts"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
-OPTIONAL = {"alembic", "redis", "pymemcache", "pylibmc", "pymongo", "botocore", "fido2", "flask_login", "pytest"}
+OPTIONAL = {
+    "alembic",
+    "redis",
+    "pymemcache",
+    "pylibmc",
+    "pymongo",
+    "botocore",
+    "fido2",
+    "flask_babel",
+    "flask_login",
+    "pytest",
+}
 
 #: What an app may import besides the top level: to handle refusals, to listen, and to test.
 PUBLIC = {"errors", "names", "signals", "testing", "contracts"}

@@ -68,6 +68,7 @@ def test_first_app_signs_up_and_in(readme_app: ModuleType) -> None:
     assert "You are not signed in." in client.get("/").text
     assert sign_in(client, authenticator)["user"]["name"] == "ada"
     assert "You are signed in." in client.get("/").text
+    assert "Each of them signs you in as ada." in client.get("/passkeys").text
 
 
 def test_script_of_the_first_app_is_there(readme_app: ModuleType) -> None:
@@ -84,7 +85,7 @@ def test_other_code_runs(readme_app: ModuleType) -> None:
         exec(compile(block, "README.md", "exec"), vars(readme_app))
     client, authenticator = readme_app.app.test_client(), VirtualAuthenticator("http://localhost:5000")
     sign_up(client, authenticator, "ada", passkey_name="Blue key")
-    assert client.get("/passkeys").get_json() == ["Blue key"]
+    assert client.get("/labels").get_json() == ["Blue key"]
 
 
 def default_of(field: Field[Any]) -> str:

@@ -40,6 +40,10 @@ def _url_prefix(key: str, value: object) -> str:
     return path
 
 
+def _pages_prefix(key: str, value: object) -> str:
+    return _url_prefix(key, value) or _refuse(key, value, "not a path below the site's root", "/passkeys")
+
+
 def _switch(key: str, value: object) -> bool:
     word = str(value).strip().lower()
     return _SWITCH[word] if word in _SWITCH else _refuse(key, value, "neither true nor false", True)
@@ -219,4 +223,6 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "apple_apps": _apple_apps,
     "enrol_url": _text,
     "relying_parties": _relying_parties,
+    "pages_prefix": _pages_prefix,
+    "base_template": _text,
 }

@@ -128,11 +128,16 @@ class PasskeyConfig:
     #: Apps of Apple's systems that use this site's passkeys, as team and bundle: ``["ABCDE12345.com.example.app"]``.
     #: Published as ``/.well-known/apple-app-site-association``. Their origin is the site's own.
     apple_apps: tuple[str, ...] = ()
-    #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it.
+    #: The app's page that takes enrolment grants: ``passkey.invite()`` makes links to it. With the ready pages theirs,
+    #: unless given.
     enrol_url: str = ""
     #: More relying parties, by RP ID, each with ``origins``, ``name``, ``related_origins`` and ``enrol_url``. The hook
     #: ``rp_id_for`` chooses one for each request.
     relying_parties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Path in front of the ready pages, which ``Passkey(app, pages=True)`` adds.
+    pages_prefix: str = "/passkeys"
+    #: The template that the ready pages extend: one of the app's with a block ``content``.
+    base_template: str = "passkey/base.html"
 
     # Is it ``PASSKEY_RP_ID``'s, and not one of ``PASSKEY_RELYING_PARTIES``?
     is_first: ClassVar[bool] = True

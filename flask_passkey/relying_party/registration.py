@@ -259,9 +259,13 @@ class Registration(Parts):
         if self.credentials.get(credential_id) is not None or invented:
             raise CredentialExists("the credential ID is already registered, or one of our decoys")
 
+    @property
+    def can_sign_up(self) -> bool:
+        """Can people create an account with a passkey?"""
+        return self.accounts.can_create if self.config.sign_up is None else self.config.sign_up
+
     def _require_sign_up(self) -> None:
-        wanted = self.accounts.can_create if self.config.sign_up is None else self.config.sign_up
-        if not wanted:
+        if not self.can_sign_up:
             raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
 
 

@@ -19,7 +19,7 @@ from .rows import icon_url
 MAX_BATCH = 100
 
 #: The variables in our rules; others are in the host of the app, as in ``<tenant>.example.com``.
-_VARIABLES = frozenset(("credential_id", "aaguid", "theme", "filename"))
+_VARIABLES = frozenset(("credential_id", "aaguid", "theme", "filename", "passkey_id"))
 _HOST_VALUES = "passkey.host_values"
 
 
@@ -28,14 +28,16 @@ class _SetupState(BlueprintSetupState):
         super().add_url_rule(*args, host=self.options.get("host"), **options)
 
 
-class _Blueprint(Blueprint):
+class HostBlueprint(Blueprint):
     """A blueprint that can be registered for one host; Flask's can for a subdomain."""
 
     def make_setup_state(self, app: Any, options: dict[str, Any], first_registration: bool = False) -> _SetupState:
         return _SetupState(self, app, options, first_registration)
 
 
-blueprint = _Blueprint("passkey", __name__, static_folder="../static", static_url_path="/passkey/static")
+blueprint = HostBlueprint(
+    "passkey", __name__, static_folder="../static", static_url_path="/passkey/static", template_folder="../templates"
+)
 
 
 # Sign-in and step-up

@@ -1,0 +1,127 @@
+"""What ``passkey/macros.html`` asks: ``passkey_ui`` in every template of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app, request, url_for
+from werkzeug.urls import iri_to_uri
+
+from ..accounts import UserInfo
+from ..state import current
+from ..words import N_
+from . import offers, sessions, words
+from .rows import PasskeyRow, list_passkeys
+
+#: The blueprint of the ready pages.
+PAGES = "passkey_pages"
+#: The member of a page's address that says what was done.
+NOTE = "passkey"
+
+_DONE = {
+    "signed-up": N_("Welcome! Your account and its passkey are ready."),
+    "added": N_("Your new passkey is ready."),
+    "renamed": N_("The passkey has its new name."),
+    "deleted": N_("The passkey was deleted here. Delete it from your password manager too, if it is still offered."),
+    "enrolled": N_("Your new passkey is ready. You can sign in with it now."),
+    "confirmed": N_("Thank you. You can make the change now."),
+    "withdrawn": N_("The link is good for nothing now."),
+}
+_REFUSED = {
+    "last": N_("This is your only passkey. Add another one before you delete it."),
+    "gone": N_("This passkey is no longer in your list."),
+    "name": N_("This name is empty, too long, or has characters that cannot be shown."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a page says about what was done before it."""
+
+    text: str
+    is_refusal: bool
+
+
+class Ui:
+    """The current request, as the macros want to see it."""
+
+    gettext: Callable[..., str] = staticmethod(words.gettext)
+    ngettext: Callable[..., str] = staticmethod(words.ngettext)
+    language: Callable[[], str] = staticmethod(words.language)
+    day: Callable[[datetime], str] = staticmethod(words.day)
+    rows: Callable[[], list[PasskeyRow]] = staticmethod(list_passkeys)
+
+    @property
+    def has_pages(self) -> bool:
+        """Does the app have the ready pages?"""
+        return PAGES in current_app.blueprints
+
+    @property
+    def base(self) -> str:
+        """The template that the pages extend."""
+        return current().config.base_template
+
+    @property
+    def user(self) -> UserInfo | None:
+        """Who is signed in."""
+        return sessions.visitor().info
+
+    @property
+    def takes_names(self) -> bool:
+        """Does a sign-in take a name?"""
+        return current().config.username_first
+
+    @property
+    def can_sign_up(self) -> bool:
+        """Can people create an account?"""
+        return current().relying_party.can_sign_up
+
+    @property
+    def keeps_grants(self) -> bool:
+        """Are there recovery codes and links here?"""
+        return current().relying_party.grants.are_kept
+
+    def can_delete(self, rows: list[PasskeyRow]) -> bool:
+        """Tell whether the user can delete one of their passkeys: the last one only with another way to sign in."""
+        return len(rows) > 1 or current().accounts.has_other_way_in(sessions.visitor().user)
+
+    def codes(self) -> int:
+        """Return how many recovery codes the user has left."""
+        return len(self._grants("recovery-code"))
+
+    def links(self) -> list[datetime]:
+        """Return until when each of the user's links for a new passkey is good."""
+        return [until for until in self._grants("invitation") if until is not None]
+
+    def _grants(self, kind: str) -> list[datetime | None]:
+        grants = current().relying_party.grants.of_user(sessions.visitor().user_id)
+        return [grant.expires_at for grant in grants if grant.kind == kind]
+
+    def offers(self) -> bool:
+        """Tell whether the user is to be offered a passkey: now, and not within 30 days of "not now"."""
+        return offers.is_open() and not offers.is_declined(sessions.visitor().user_id)
+
+    def url(self, page: str, **values: str) -> str:
+        """Return the address of one of the ready pages, empty where the app does not have them."""
+        given = {name: value for name, value in values.items() if value}
+        return url_for(f"{PAGES}.{page}", **given) if self.has_pages else ""
+
+    def static(self, filename: str) -> str:
+        """Return the address of one of our files."""
+        return url_for(f"{current().blueprint_name}.static", filename=filename)
+
+    def here(self, note: str = "") -> str:
+        """Return the address of the current page.
+
+        :param note: what it then says: a key of the notes above.
+        """
+        path = iri_to_uri(request.root_path + request.path)
+        return f"{path}?{NOTE}={note}" if note else path
+
+    def note(self) -> Note | None:
+        """Return what the page has to say about what was done before it."""
+        key = request.args.get(NOTE, "")
+        text = _DONE.get(key) or _REFUSED.get(key)
+        return None if text is None else Note(words.gettext(text), key in _REFUSED)
