@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import current_app, request, url_for
 from werkzeug.urls import iri_to_uri
@@ -105,7 +106,7 @@ class Ui:
 
     def url(self, page: str, **values: str) -> str:
         """Return the address of one of the ready pages, empty where the app does not have them."""
-        given = {name: value for name, value in values.items() if value}
+        given: dict[str, Any] = {name: value for name, value in values.items() if value}
         return url_for(f"{PAGES}.{page}", **given) if self.has_pages else ""
 
     def static(self, filename: str) -> str:
