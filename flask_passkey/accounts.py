@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import AccountRefused, Misconfigured
+from .credentials import CredentialRecord
+from .errors import AccountRefused, MalformedRequest, Misconfigured
+from .names import clean_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Hooks:
     other_sign_in_methods: Callable[[Any], bool] | None = None
     extensions: Callable[[str, Any], Mapping[str, Any] | None] | None = None
     rp_id_for: Callable[[], str] | None = None
+    name_passkey: Callable[[CredentialRecord], str | None] | None = None
     #: Hooks that take an argument more than they must.
     take_more: set[str] = field(default_factory=set, init=False)
 
@@ -194,6 +197,17 @@ class Accounts:
         """Ask the app whether this user can sign in without a passkey; no, unless it says so."""
         hook = self._hooks.other_sign_in_methods
         return hook is not None and bool(hook(user))
+
+    def name_passkey(self, record: CredentialRecord) -> str:
+        """Return what the app calls a new passkey; by default, and where it has no better name, by its own label."""
+        hook = self._hooks.name_passkey
+        label = (None if hook is None else hook(record)) or record.label
+        try:
+            return clean_label(label, required=True)
+        except (AttributeError, MalformedRequest, TypeError) as exc:
+            raise Misconfigured(
+                f"the name_passkey hook returned {label!r}: it returns text of 1 to 64 characters, or None"
+            ) from exc
 
     def describe(self, user: Any) -> UserInfo:
         """Return id, name and display name of one of the app's users."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from flask import current_app
 
 from .accounts import Hooks, UserInfo
+from .credentials import CredentialRecord
 from .errors import ConfigurationError
 from .outcomes import Registered, SignedIn
 
@@ -31,6 +32,7 @@ Extensions = TypeVar(
     "Extensions", bound=Callable[[str, Any], Mapping[str, Any] | None | Awaitable[Mapping[str, Any] | None]]
 )
 RpIdFor = TypeVar("RpIdFor", bound=Callable[[], str | Awaitable[str]])
+NamePasskey = TypeVar("NamePasskey", bound=Callable[[CredentialRecord], str | None | Awaitable[str | None]])
 OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
 
 
@@ -129,6 +131,14 @@ class HookDecorators:
         It is that of an entry, or ``PASSKEY_RP_ID``. Asked once for each request that has to do with passkeys.
         """
         return self._set("rp_id_for", function)
+
+    def name_passkey(self, function: NamePasskey) -> NamePasskey:
+        """Set ``(record: CredentialRecord) -> str | None``: what a new passkey is called whose user gave it no name.
+
+        ``record.label`` is what it would be called without the hook: the provider's name, or browser and system. With
+        ``None`` it stays. It is called after the browser has made the passkey, so it should not fail.
+        """
+        return self._set("name_passkey", function, "record")
 
     def _set(self, name: str, function: F, *arguments: str, more: str = "") -> F:
         """Keep a hook.

@@ -15,6 +15,20 @@ from typing import Any
 
 from .words import BROWSER_ON_SYSTEM, PASSKEY
 
+#: What authenticators say that do not tell their model.
+NO_AAGUID = "00000000-0000-0000-0000-000000000000"
+#: Authenticators of systems and browsers: what they keep and is not backed up is on one device only.
+PLATFORM_AAGUIDS = frozenset(
+    (
+        "08987058-cadc-4b81-b6e1-30de50dcbe96",  # Windows Hello, in hardware
+        "9ddd1817-af5a-4672-a2b9-3e3dd95000a9",  # … by virtualization
+        "6028b017-b1d4-4c02-b4b3-afcdafc96bb2",  # … in software
+        "adce0002-35bc-c60a-648b-0b25f1f05503",  # Chrome on Mac
+        "771b48fd-d3d4-4f74-9232-fc157ab0507a",  # Edge on Mac
+        "b5397666-4885-aa6b-cebf-e52262a439a2",  # Chromium
+        "b93fd961-f2e6-462f-b122-82002247de78",  # Android
+    )
+)
 #: Browsers by their token in a user agent, most specific first: each also has the tokens of older ones.
 _BROWSERS = {
     "Edg": "Edge",

@@ -172,7 +172,7 @@ class Registration(Parts):
             trust=self._trust,
         )
         others = allowed.records if allowed else self.credentials.of_user(pending.user_id)
-        record = replace(verified.record, label=label or _label_for(verified.record, user_agent, others))
+        record = replace(verified.record, label=label or self._label_for(verified.record, user_agent, others))
         if pending.purpose == ENROLMENT:
             registered = self._enrol(visitor, pending, record)
         elif allowed and pending.purpose == REGISTRATION:
@@ -213,6 +213,10 @@ class Registration(Parts):
                 return None, self._take(visitor, ceremony_id, (ENROLMENT,))
             raise
         return allowed, self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
+
+    def _label_for(self, record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:
+        label = automatic_label(record.aaguid, user_agent, taken={other.label for other in others})
+        return self.accounts.name_passkey(replace(record, label=label))
 
     def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
         """Spend the grant and add the credential, both or neither."""
@@ -279,7 +283,3 @@ def _require_holder(info: UserInfo, grant: GrantRecord) -> None:
     """Refuse a grant that was made for an account that had the id before."""
     if not is_holder(info, grant):
         raise GrantNotFound("this id belonged to another account when the grant was made, by UserInfo.identity")
-
-
-def _label_for(record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:
-    return automatic_label(record.aaguid, user_agent, taken={other.label for other in others})

@@ -9,7 +9,7 @@ from flask import url_for
 
 from ..credentials import CredentialRecord
 from ..encoding import base64url_encode
-from ..providers import provider_of
+from ..providers import NO_AAGUID, PLATFORM_AAGUIDS, provider_of
 from ..state import current
 from . import sessions
 
@@ -27,8 +27,8 @@ class PasskeyRow:
     #: Addresses of the provider's icon, for light pages and dark ones; empty where there is none.
     icon_light: str
     icon_dark: str
-    #: Where it is: ``synced`` (a password manager's, on many devices), ``device`` (this or another computer or phone),
-    #: ``security-key``, ``phone``, or ``unknown``.
+    #: Where it is: ``password-manager``, ``security-key``, ``phone`` (on one phone or tablet only), ``device`` (on one
+    #: device only), or ``unknown``.
     kind: str
     #: Aware, in UTC.
     created_at: datetime
@@ -69,12 +69,20 @@ def _row(record: CredentialRecord, current_id: bytes | None) -> PasskeyRow:
 
 
 def _kind(record: CredentialRecord) -> str:
-    """Tell where a passkey is, by what the authenticator says of itself (section 5.8.4)."""
+    """Tell where a passkey is, by what the authenticator says of itself (section 5.8.4) and by its model.
+
+    A passkey that cannot be backed up (section 6.1.3) is on one device. Some password managers say so and keep it
+    in a file that people carry about, so only systems and browsers are believed, and models that are not told.
+    """
     transports = set(record.transports)
-    if record.backup_eligible:
-        return "synced"
-    if "internal" in transports:
-        return "device"
-    if transports & {"usb", "nfc", "ble", "smart-card"}:
+    if transports and transports <= _OF_SECURITY_KEYS:
         return "security-key"
-    return "phone" if "hybrid" in transports else "unknown"
+    if record.backup_eligible:
+        return "password-manager"
+    if "hybrid" in transports:
+        return "phone"
+    of_system = record.aaguid in PLATFORM_AAGUIDS or (record.aaguid == NO_AAGUID and "internal" in transports)
+    return "device" if of_system else "unknown"
+
+
+_OF_SECURITY_KEYS = {"usb", "nfc", "ble", "smart-card"}
