@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import configparser
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from apps import App, make_app
-from flask import Flask, render_template_string
+from apps import App, User, make_app
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from flask import Flask, render_template_string, session
 from flask.testing import FlaskClient
+from flask_babel import Babel
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import DictLoader
 from werkzeug.test import TestResponse
 
+import flask_passkey
 from flask_passkey import ConfigurationError, Passkey, PasskeyConfig
+from flask_passkey.errors import StepUpRequired
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up
+from flask_passkey.web import words
 from flask_passkey.web.pages import is_safe
 
 ORIGIN = "http://localhost"
@@ -264,8 +274,6 @@ def test_own_forms_lead_to_the_question(site: App, ada: FlaskClient) -> None:
 
 def test_handlers_of_the_app_come_first(authenticator: VirtualAuthenticator) -> None:
     """An app that answers such refusals itself goes on doing so."""
-    from flask_passkey.errors import StepUpRequired
-
     site = make_app(pages=True)
     site.app.register_error_handler(StepUpRequired, lambda error: ("own", 403))
     money(site)
@@ -334,8 +342,6 @@ def test_codes_are_shown_once(site: App, ada: FlaskClient) -> None:
 @pytest.fixture
 def password(site: App) -> FlaskClient:
     """A browser in which somebody without a passkey has just signed in with a password."""
-    from apps import User
-    from flask import session
 
     @site.app.post("/password/<name>")
     def sign_in_with_password(name: str) -> str:
@@ -423,3 +429,111 @@ def test_init_app_decides_for_each_app() -> None:
         )
         passkey.init_app(app, pages=pages)
         assert ("passkey_pages" in app.blueprints) is (pages is None)
+
+
+# Where the app has the pages
+
+
+def test_under_another_name_and_at_a_host() -> None:
+    """The pages are where the routes are, whatever the app calls those, on which host, and in which part of a site."""
+    app = Flask("hosts", host_matching=True, static_host="accounts.example.com")
+    app.config.update(
+        TESTING=True,
+        SECRET_KEY="x",
+        APPLICATION_ROOT="/shop",
+        PASSKEY_RP_ID="example.com",
+        PASSKEY_ORIGINS="https://accounts.example.com",
+        PASSKEY_RELYING_PARTIES={"example.org": {"origins": ["https://example.org"]}},
+        PASSKEY_CEREMONY_STORE="database",
+        PASSKEY_DATABASE_URI="sqlite://",
+    )
+    passkey = Passkey(app, blueprint_name="webauthn", host="accounts.example.com", pages=True)
+    passkey.get_current_user(lambda: None)
+    client = app.test_client()
+    missing = client.get("/passkeys", base_url="https://accounts.example.com")
+    assert (missing.status_code, missing.mimetype) == (500, "text/html"), "in words, also without the hook"
+    passkey.rp_id_for(lambda: "example.com")
+    page = client.get("/passkeys/sign-in", base_url="https://accounts.example.com")
+    assert 'src="/passkey/static/passkey.js"' in page.text
+    assert client.get("/passkeys/sign-in", base_url="https://example.com").status_code == 404
+    with app.app_context():
+        assert passkey.config.enrol_url == "https://accounts.example.com/shop/passkeys/new"
+        assert passkey.config.others[0].enrol_url == "https://example.org/shop/passkeys/new"
+
+
+def test_mounted_below_the_root(site: App, authenticator: VirtualAuthenticator) -> None:
+    """Below another path of the site every address has it, also that which leads back."""
+    ada = come_in(site, authenticator)
+    below = {"SCRIPT_NAME": "/shop"}
+    get_stale(site)
+    assert led_to(ada.get("/money?a=b", headers=PAGE, environ_overrides=below)) == (
+        "/shop/passkeys/confirm",
+        {"next": "/shop/money?a=b"},
+    )
+    assert 'action="/shop/passkeys/codes"' in ada.get("/passkeys", environ_overrides=below).text
+    assert 'data-passkey-next="/shop/passkeys?passkey=added"' in ada.get("/passkeys", environ_overrides=below).text
+
+
+def test_wheel_has_all_files() -> None:
+    """Whatever is in the package and no Python is listed in setup.cfg, so that it is in the wheel."""
+    root = Path(flask_passkey.__file__).parent
+    setup = configparser.ConfigParser()
+    setup.read(root.parent / "setup.cfg")
+    patterns = setup["options.package_data"]["flask_passkey"].split()
+    listed = {path for pattern in patterns for path in root.glob(pattern)}
+    there = {path for path in root.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert there <= listed
+
+
+# The visitor's language
+
+
+@pytest.fixture
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A German catalog of a few texts."""
+    texts = Catalog(locale="de")
+    texts.add("Sign in", "Anmelden")
+    texts.add("Delete “%(name)s”?", "„%(name)s“ löschen?")
+    texts.add(
+        (
+            "You have %(num)s recovery code that was not used yet.",
+            "You have %(num)s recovery codes that were not used yet.",
+        ),
+        ("Sie haben %(num)s Code.", "Sie haben %(num)s Codes."),
+    )
+    folder = tmp_path / "de" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (folder / f"{words.DOMAIN}.mo").open("wb") as file:
+        write_mo(file, texts)
+    monkeypatch.setattr(words, "FOLDER", tmp_path)
+    words._domain.cache_clear()
+    yield
+    words._domain.cache_clear()
+
+
+def test_texts_of_the_language(catalog: None, authenticator: VirtualAuthenticator) -> None:
+    """Where the app has Flask-Babel, the pages and their days are in the language it chooses."""
+    site = make_app(pages=True, before=lambda app: Babel(app, default_locale="de"))
+    page = site.app.test_client().get("/passkeys/sign-in").text
+    assert '<html class="passkey-html" lang="de">' in page
+    assert "<title>Anmelden</title>" in page
+    ada = come_in(site, authenticator)
+    add_passkey(ada, VirtualAuthenticator(ORIGIN), passkey_name="<b>%(x)s")
+    ada.post("/passkeys/codes")
+    page = ada.get("/passkeys").text
+    assert "„&lt;b&gt;%(x)s“ löschen?" in page
+    assert "Sie haben 8 Codes." in page
+    with site.app.test_request_context():
+        assert words.day(datetime(2026, 11, 25, tzinfo=UTC)) == "25. November 2026"
+
+
+def test_texts_without_babel(site: App) -> None:
+    """Without it they are English, with values in their places."""
+    with site.app.test_request_context():
+        assert words.gettext("100 %") == "100 %"
+        assert words.gettext("%(name)s is here", name="ada") == "ada is here"
+        assert words.ngettext("%(num)s code", "%(num)s codes", 1) == "1 code"
+        assert words.ngettext("%(num)s code", "%(num)s codes", 2) == "2 codes"
+        assert words.day(datetime(2026, 1, 5, tzinfo=UTC)) == "5 January 2026"
+        site.app.extensions["babel"] = object()  # another extension's
+        assert words.language() == "en"

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..config import PasskeyConfig
 from ..errors import CredentialNotFound, LastCredential, MalformedRequest, Refusal, SignInRequired, StepUpRequired
-from ..state import current
+from ..state import common, current
 from . import http, offers, schemas, sessions, views
 from .routing import Place
 from .ui import NOTE, PAGES, Ui
@@ -233,6 +233,6 @@ def check_request() -> None:
 def add_headers(response: Response) -> Response:
     """Keep the pages out of caches and frames, unless the app says otherwise later."""
     response.headers["Cache-Control"] = "no-store"
-    if not current().config.allow_cross_origin:
+    if not common().config.allow_cross_origin:
         response.headers.setdefault("X-Frame-Options", "DENY")
     return response

@@ -11,7 +11,7 @@ from flask import current_app, request, url_for
 from werkzeug.urls import iri_to_uri
 
 from ..accounts import UserInfo
-from ..state import current
+from ..state import common, current
 from ..words import N_
 from . import offers, sessions, words
 from .rows import PasskeyRow, list_passkeys
@@ -62,7 +62,7 @@ class Ui:
     @property
     def base(self) -> str:
         """The template that the pages extend."""
-        return current().config.base_template
+        return common().config.base_template
 
     @property
     def user(self) -> UserInfo | None:
@@ -111,7 +111,7 @@ class Ui:
 
     def static(self, filename: str) -> str:
         """Return the address of one of our files."""
-        return url_for(f"{current().blueprint_name}.static", filename=filename)
+        return url_for(f"{common().blueprint_name}.static", filename=filename)
 
     def here(self, note: str = "") -> str:
         """Return the address of the current page.

@@ -15,6 +15,7 @@ from browser.test_looks import VIOLATIONS
 from flask import Flask, Response, redirect, session, url_for
 from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
+from werkzeug.wrappers import Response as BaseResponse
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'"
@@ -24,7 +25,7 @@ LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-" * 4 + "@example.com"
 
 def serve(app: Flask) -> Iterator[str]:
     """Serve an app on a free port of localhost."""
-    server = make_server("127.0.0.1", 0, in_one_piece(app), threaded=True)  # type: ignore[arg-type]
+    server = make_server("127.0.0.1", 0, in_one_piece(app), threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://localhost:{server.port}"
@@ -53,7 +54,7 @@ def ready() -> Iterator[Site]:
         return "<h1>Money</h1>"
 
     @site.app.get("/password/<name>")
-    def password(name: str) -> object:
+    def password(name: str) -> BaseResponse:
         session["user_id"] = site.users.setdefault(name, User(name, id=name)).id
         site.passkey.offer_passkey()
         return redirect(url_for("passkey_pages.offer", next="/home"))
@@ -63,7 +64,7 @@ def ready() -> Iterator[Site]:
         return "<h1>Home</h1>"
 
     @site.app.get("/sign-out")
-    def leave() -> object:
+    def leave() -> BaseResponse:
         session.pop("user_id", None)
         return redirect(url_for("passkey_pages.sign_in"))
 
@@ -171,7 +172,7 @@ def assert_fine(page: Page, npm: Path) -> None:
         page.set_viewport_size({"width": width, "height": 700})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         for scheme in ("dark", "light"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             assert page.evaluate(VIOLATIONS) == [], f"{page.url}, {scheme}, {width} pixels wide"
 
 
@@ -235,7 +236,7 @@ def test_forced_colours(page: Page, ready: Site, authenticator: Authenticator) -
     sign_up(page, ready)
     add_stick(page, authenticator)
     for scheme in ("dark", "light"):
-        page.emulate_media(forced_colors="active", color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(forced_colors="active", color_scheme=scheme)
         assert page.evaluate(FLAT) == []
 
 
