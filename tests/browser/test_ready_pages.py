@@ -110,8 +110,8 @@ def test_account_from_beginning_to_end(page: Page, ready: Site, authenticator: A
 def test_the_question_leads_back(page: Page, ready: Site, authenticator: Authenticator) -> None:
     """A page that needs a fresh sign-in asks for a passkey, and is there after it."""
     sign_up(page, ready)
+    page.add_init_script(NO_AUTOFILL)  # before the sign-in page is there, which would sign in by itself
     page.goto(f"{ready.url}/sign-out")
-    page.add_init_script(NO_AUTOFILL)
     page.goto(f"{ready.url}/money")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.get_by_role("button", name="Sign in with a passkey").click()
@@ -128,8 +128,8 @@ def test_back_by_a_link_and_by_a_code(page: Page, ready: Site, authenticator: Au
     sign_up(page, ready)
     page.get_by_role("button", name="Make recovery codes").click()
     code = page.locator("code").first.inner_text()
+    page.add_init_script(NO_AUTOFILL)  # before the sign-in page is there, which would sign in by itself
     page.goto(f"{ready.url}/sign-out")
-    page.add_init_script(NO_AUTOFILL)
     passkey = ready.app.extensions["passkey"]
     with ready.app.app_context():
         (record,) = passkey.credentials._records.values()
