@@ -406,9 +406,11 @@ def test_macros_without_the_pages(authenticator: VirtualAuthenticator) -> None:
 def test_names_are_sent_where_the_server_takes_them() -> None:
     """The field of the sign-in is there for autofill only, unless the server takes names."""
     alone = '<div class="passkey-field" data-passkey-if="conditionalGet" hidden>'
-    assert alone in make_app(pages=True).app.test_client().get("/passkeys/sign-in").text
+    page = make_app(pages=True).app.test_client().get("/passkeys/sign-in").text
+    assert alone in page and "data-passkey-names" not in page
     by_name = make_app({"PASSKEY_USERNAME_FIRST": True}, find_user=True, pages=True)
-    assert alone not in by_name.app.test_client().get("/passkeys/sign-in").text
+    page = by_name.app.test_client().get("/passkeys/sign-in").text
+    assert alone not in page and "data-passkey-names" in page
 
 
 def test_refused_registration_is_not_changed(site: App) -> None:
