@@ -7,7 +7,6 @@ that what is behind a signature is reached as well.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import random
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from blobs import MetadataService, entry, text
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -169,7 +169,7 @@ class ParserFuzzer:
 
         def act() -> str:
             statement = self.bent_statement(self.claims[form].statement)
-            return self.assessed(dataclasses.replace(self.claims[form], statement=statement))
+            return self.assessed(msgspec.structs.replace(self.claims[form], statement=statement))
 
         return act
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
 from hypothesis import given
@@ -515,7 +515,7 @@ def test_bent_statements_are_refused_or_told(data: st.DataObject) -> None:
     member = data.draw(st.sampled_from(sorted(statement)))
     value = statement[member]
     statement[member] = [bent(value[0])] if isinstance(value, list) and data.draw(st.booleans()) else bent(value)
-    claim = dataclasses.replace(claim, statement=statement)
+    claim = msgspec.structs.replace(claim, statement=statement)
     for trust in (Trust(), trusting(claim.form, ROOT)):
         try:
             assert assess(claim, DIRECT, trust, REGISTERED) in (True, False)
