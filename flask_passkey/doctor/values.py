@@ -6,6 +6,7 @@ The app's code says where such values may be; the app's own sessions say whether
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class _Kind:
     instead: str
 
 
+#: Only such a file is worth the time to parse it.
+_MAY_STORE = re.compile(rb"\bsession *[\[.]|\bflash *\(")
 _TUPLE = _Kind("tuple", ("a",), "list({})")
 _SET = _Kind("set", {"a"}, "list({})")
 #: By the last name of what makes such a value.
@@ -105,7 +108,8 @@ def _files(app: Flask) -> list[Path]:
 
 def _places(app: Flask, file: Path) -> Iterator[_Place]:
     try:
-        tree = ast.parse(file.read_bytes())
+        source = file.read_bytes()
+        tree = ast.parse(source if _MAY_STORE.search(source) else b"")
     except (OSError, SyntaxError, ValueError):
         return
     where = file.relative_to(Path(app.root_path).resolve())
