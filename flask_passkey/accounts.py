@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import iscoroutine
 from typing import Any
 
 from .credentials import CredentialRecord
@@ -125,7 +126,7 @@ class Accounts:
     def canonical_name(self, name: str) -> str:
         """Return what all spellings of an account's name have in common, by default the name as it is."""
         hook = self._hooks.canonical_name
-        return name if hook is None else str(hook(name))
+        return name if hook is None else str(_told("canonical_name", hook(name)))
 
     def check(self, user: Any) -> None:
         """Ask the app's account check, by default the user's ``is_active``.
@@ -137,7 +138,7 @@ class Accounts:
 
     def may_sign_in(self, user: Any) -> bool:
         """Ask the app's account check, by default the user's ``is_active``."""
-        return bool((self._hooks.check_account or _is_active)(user))
+        return bool(_told("check_account", (self._hooks.check_account or _is_active)(user)))
 
     def login(self, user: Any, outcome: object = None) -> Mapping[str, Any]:
         """Sign the user in at the app; return what the app adds to the answer.
@@ -187,7 +188,8 @@ class Accounts:
     def is_available(self, name: str) -> bool:
         """Ask the app whether an account of this name can be created; it decides again when it creates one."""
         self._required("create_user")  # now, not after the user has made a passkey for nothing
-        return self._hooks.name_available is None or bool(self._hooks.name_available(name))
+        hook = self._hooks.name_available
+        return hook is None or bool(_told("name_available", hook(name)))
 
     def extensions(self, purpose: str, user: Any) -> Any:
         """Ask the app what it wants of WebAuthn extensions; nothing, unless it says so."""
@@ -196,7 +198,7 @@ class Accounts:
     def has_other_way_in(self, user: Any) -> bool:
         """Ask the app whether this user can sign in without a passkey; no, unless it says so."""
         hook = self._hooks.other_sign_in_methods
-        return hook is not None and bool(hook(user))
+        return hook is not None and bool(_told("other_sign_in_methods", hook(user)))
 
     def name_passkey(self, record: CredentialRecord) -> str:
         """Return what the app calls a new passkey; by default, and where it has no better name, by its own label."""
@@ -245,9 +247,17 @@ class Accounts:
 _FLASK_LOGIN = ("get_current_user", "load_user", "login_user")
 
 
-def _is_active(user: Any) -> bool:
+def _told(name: str, answer: Any) -> Any:
+    """Refuse a coroutine, which would be a yes whatever it returns: ``async`` is seen of plain functions only."""
+    if iscoroutine(answer):
+        answer.close()
+        raise Misconfigured(f"the {name} hook returned a coroutine: decorate the `async def` itself, or do not wait")
+    return answer
+
+
+def _is_active(user: Any) -> Any:
     active = getattr(user, "is_active", True)
-    return bool(active() if callable(active) else active)  # a method would be true whatever it returns
+    return active() if callable(active) else active  # a method would be true whatever it returns
 
 
 def _primary_key(user: Any) -> Any:

@@ -255,7 +255,8 @@ class Registration(Parts):
             if self.credentials.add_user(info.id, record.user_handle) != record.user_handle:
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
-        return Registered(record, info, visitor, user, self.accounts.may_sign_in(user), user=user)
+            may_sign_in = self.accounts.may_sign_in(user)  # a hook that fails leaves no account behind
+        return Registered(record, info, visitor, user, may_sign_in, user=user)
 
     def _refuse_taken(self, credential_id: bytes) -> None:
         """Refuse an ID that is registered, or that we invented: the answer must not tell which of both it is."""
