@@ -126,7 +126,9 @@ class Freshness:
         if last is None or last.credential_id is None:
             return True
         record = self._credentials.get(last.credential_id)
-        return record is not None and record.user_id == last.user_id
+        if record is None or record.user_id != last.user_id:
+            return False
+        return visitor.info is None or is_holder(visitor.info, record)
 
 
 def _rests_on(last: LastSignIn | None, records: Sequence[CredentialRecord]) -> bool:
