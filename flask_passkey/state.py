@@ -86,7 +86,7 @@ def current() -> State:
 
 def _choose(state: State) -> State:
     rp_id = state.accounts.rp_id_for()
-    found = state.find(rp_id)
+    found = state.find(rp_id) if isinstance(rp_id, str) else None
     if found is None:
         raise Misconfigured(
             f"the rp_id_for hook returned {rp_id!r}, which is neither PASSKEY_RP_ID nor in PASSKEY_RELYING_PARTIES"

@@ -240,8 +240,11 @@ def android_origin(fingerprint: str) -> str:
 
 
 def host_of(origin: str) -> str:
-    """Return the host of an origin, empty for one that is not of http or https."""
-    return (urlsplit(origin).hostname or "") if origin.startswith(("http:", "https:")) else ""
+    """Return the host of an origin, empty for one that is not of http or https, or has none that can be read."""
+    try:
+        return (urlsplit(origin).hostname or "") if origin.startswith(("http:", "https:")) else ""
+    except ValueError:
+        return ""
 
 
 def is_page_below(origin: str, rp_id: str) -> bool:

@@ -24,7 +24,7 @@ from ..errors import (
     TooManyRequests,
 )
 from ..logs import summary
-from ..state import current
+from ..state import common
 from .http import refuse
 
 _KINDS: dict[int, type[Refusal]] = {
@@ -107,7 +107,7 @@ def _refusal_for(error: HTTPException, code: int) -> Refusal:
     refusal.__cause__ = original
     if type(error).__name__ == "CSRFError":
         # They are exempt from the extension's own check, so it is one of the app's.
-        refusal.reason += f" {_CSRF.format(current().blueprint_name)}"
+        refusal.reason += f" {_CSRF.format(common().blueprint_name)}"
         refusal.setting = "csrf"
     return refusal
 

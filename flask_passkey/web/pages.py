@@ -160,7 +160,10 @@ def _here() -> str:
     """Return the path that leads back to what is asked: of the page with the form, where it is one."""
     if request.method in ("GET", "HEAD"):
         return request.root_path + request.full_path.rstrip("?")
-    page = urlsplit(request.headers.get("Referer", ""))
+    try:
+        page = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # anybody can send one
+        return ""
     path = f"{page.path}?{page.query}" if page.query else page.path
     return path if current().config.allows(f"{page.scheme}://{page.netloc}") else ""
 

@@ -219,9 +219,8 @@ def apple_apps() -> Response:
 @blueprint.before_request
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
-    state = current()
-    if state.route_of(request.endpoint) not in ("static", "provider_icon"):
-        http.refuse_cross_site(state.config)
+    if common().route_of(request.endpoint) not in ("static", "provider_icon"):
+        http.refuse_cross_site(current().config)
         outage.require_available()
 
 
