@@ -289,6 +289,10 @@ def test_a_hook_may_be_a_coroutine(site: App) -> None:
         ({"example.org": ORG}, "not a dict of dicts by RP ID. Write PASSKEY_RELYING_PARTIES = {'example.org': "),
         ({ORG: {}}, "An RP ID in PASSKEY_RELYING_PARTIES is a URL, not only the domain: 'https://example.org'"),
         ({"co.uk": {}}, "An RP ID in PASSKEY_RELYING_PARTIES is a public suffix"),
+        ({"Example.org": {}}, "has upper case: 'Example.org'. Write PASSKEY_RELYING_PARTIES = {'example.org': …}"),
+        ({"": {}}, "PASSKEY_RELYING_PARTIES is {'': {}}, not a dict of dicts by RP ID"),
+        ({None: {}}, "PASSKEY_RELYING_PARTIES is {None: {}}, not a dict of dicts by RP ID"),
+        ({5: {}}, "PASSKEY_RELYING_PARTIES is {5: {}}, not a dict of dicts by RP ID"),
         (
             {"example.com": {}},
             "PASSKEY_RELYING_PARTIES has 'example.com', which is PASSKEY_RP_ID. Write PASSKEY_",

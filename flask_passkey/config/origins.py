@@ -52,10 +52,11 @@ def name_for(rp_id: str) -> NameOf:
     return lambda setting: f"PASSKEY_RELYING_PARTIES[{rp_id!r}][{setting!r}]"
 
 
-def check_rp_id(value: object, *, name: str = "PASSKEY_RP_ID") -> str:
+def check_rp_id(value: object, *, name: str = "PASSKEY_RP_ID", line: str = "PASSKEY_RP_ID = {!r}") -> str:
     """Check an RP ID and return it.
 
     :param name: what it is called in the error.
+    :param line: the line to write, with a place for the RP ID.
     :raises ConfigurationError: it is missing, or is not a bare lower-case domain.
     """
     text = "" if value is None else str(value)
@@ -67,12 +68,13 @@ def check_rp_id(value: object, *, name: str = "PASSKEY_RP_ID") -> str:
     if is_ip(text):
         log.warning(
             "%s is the IP address %s: no browser creates or uses a passkey for an IP address. "
-            "Write PASSKEY_RP_ID = 'localhost' and open http://localhost:5000 instead.",
+            "Write %s and open http://localhost:5000 instead.",
             name,
             text,
+            line.format("localhost"),
         )
     elif (problem := _problem(text)) is not None:
-        raise ConfigurationError(f"{name} {problem}: {text!r}. Write {name} = {_meant(text)!r}")
+        raise ConfigurationError(f"{name} {problem}: {text!r}. Write {line.format(_meant(text))}")
     return text
 
 

@@ -155,9 +155,11 @@ def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 def _relying_parties(key: str, value: object) -> dict[str, dict[str, Any]]:
     example = {"example.org": {"origins": ["https://example.org"]}}
-    if not isinstance(value, Mapping) or not all(isinstance(entry, Mapping) for entry in value.values()):
+    given = [*value.items()] if isinstance(value, Mapping) else [("", {})]
+    if not all(isinstance(rp_id, str) and rp_id and isinstance(entry, Mapping) for rp_id, entry in given):
         _refuse(key, value, "not a dict of dicts by RP ID", example)
-    return {check_rp_id(rp_id, name=f"An RP ID in {key}"): _entry(str(rp_id), entry) for rp_id, entry in value.items()}
+    name, line = f"An RP ID in {key}", f"{key} = {{{{{{!r}}: …}}}}"
+    return {check_rp_id(rp_id, name=name, line=line): _entry(rp_id, entry) for rp_id, entry in given}
 
 
 def _entry(rp_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
