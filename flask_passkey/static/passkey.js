@@ -539,6 +539,7 @@ export class PasskeyClient {
     if (token && !request.headers.has(this.csrfHeader)) request.headers.set(this.csrfHeader, token);
     const answer = await this.transport(request.clone());
     if (!(await wantsStepUp(answer))) return answer;
+    delete this.#kept["step-up"]; // fetched before the view asked for more, say for a PIN
     const { signal } = request;
     const goOn = await this.stepUp({ signal }).catch((failed) => {
       if (failed.code !== "not_found") throw failed; // else the account has no passkey to confirm with
