@@ -216,7 +216,8 @@ class Passkey(HookDecorators):
         :param user_verified: the sign-in must have verified the person, by PIN, finger or face. If it has not, that is
             noted in the session: a step-up that begins within five minutes asks for it and accepts nothing less,
             whatever ``PASSKEY_USER_VERIFICATION`` says. A security key without a PIN cannot do it; the browser says so,
-            or lets its user set one.
+            or lets whoever holds it set one, which then verifies them. ``amr`` of the outcome has ``mfa`` only where
+            the passkey was registered with verification, too.
         """
 
         def decorate(view: F) -> F:
