@@ -6,6 +6,7 @@ import ast
 import logging
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from sqlalchemy import Engine, Integer, String, column, create_engine, insert, t
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from flask_passkey import SQLCredentialRepository, signals
-from flask_passkey.errors import CredentialStoreUnavailable
+from flask_passkey.contracts import new_record
+from flask_passkey.errors import Misconfigured
 from flask_passkey.logs import ValuesWithheld, loggable, one_line, summary
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_up
 
@@ -115,13 +117,14 @@ def test_a_locked_database_tells_no_values(engine: Engine, caplog: pytest.LogCap
 
 def test_an_error_of_our_statement_keeps_values_to_itself(engine: Engine) -> None:
     """An error whose text would quote the row has neither that text nor its cause's."""
-    repository = SQLCredentialRepository(engine)
-    repository.add_user("secret-user", b"h" * 64)
-    with pytest.raises(CredentialStoreUnavailable) as caught:
-        repository.add_user("other", b"h" * 64)
+    repository, record = SQLCredentialRepository(engine), new_record()
+    repository.add_user(record.user_id, record.user_handle)
+    no_label: Any = None
+    with pytest.raises(Misconfigured) as caught:
+        repository.add(replace(record, label=no_label))
     assert "IntegrityError" in caught.value.reason
     assert isinstance(caught.value.__cause__, ValuesWithheld)
-    assert "UNIQUE" not in f"{caught.value}{caught.value.__cause__}"
+    assert "NOT NULL" not in f"{caught.value}{caught.value.__cause__}"
 
 
 account = table("account", column("id", Integer), column("email", String))
