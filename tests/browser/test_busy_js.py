@@ -27,7 +27,8 @@ def test_busy_until_the_next_page(page: Page, site: Site, authenticator: Authent
     prepare(page, site, markup)
     page.route("**/slow", lambda route: route.fulfill(status=204))  # the browser stays where it is
     button = page.get_by_role("button", name="Go")
-    button.click()
+    with page.expect_request("**/slow"):  # else it would come in the way of the next navigation
+        button.click()
     expect(page.get_by_role("status")).to_have_text("Almost done.")
     expect(button).to_be_disabled()
     assert page.evaluate("document.activeElement.textContent") == "Go"

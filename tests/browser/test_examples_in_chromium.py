@@ -55,7 +55,10 @@ def fill(page: Page) -> None:
 def press(page: Page, button: str) -> None:
     """Press a button; Flask-Security has words of its own."""
     words = {"Sign up": "^(Sign up|Register)$", "Sign in": "^(Sign in|Login)$"}
-    page.get_by_role("button", name=re.compile(words.get(button, f"^{button}$"))).click()
+    found = page.get_by_role("button", name=re.compile(words.get(button, f"^{button}$")))
+    found.wait_for()
+    page.wait_for_load_state()  # before it the script does not listen
+    found.click()
 
 
 def sign_up(page: Page, address: str) -> None:
