@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -64,8 +65,10 @@ def test_only_public_names_are_used(name: str) -> None:
 def test_the_doctor_finds_nothing(name: str, tmp_path: Path) -> None:
     """`flask passkey check` has nothing to say of an example."""
     with app_of(name, tmp_path) as app:
-        done = app.test_cli_runner().invoke(args=["passkey", "check"])
-    assert done.exit_code == 0 and "Nothing is wrong" in done.output, done.output
+        done = app.test_cli_runner().invoke(args=["passkey", "check", "--json"])
+    # Old versions have holes, which is right to say where the tests run with them.
+    found = [finding for finding in json.loads(done.stdout) if not finding["id"].startswith("versions.")]
+    assert (done.exit_code, found) == (0, []), done.output
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -22,7 +22,6 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import DictLoader
 from werkzeug.test import TestResponse
 
-import flask_passkey
 from flask_passkey import ConfigurationError, Passkey, PasskeyConfig
 from flask_passkey.errors import StepUpRequired
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up
@@ -478,9 +477,9 @@ def test_mounted_below_the_root(site: App, authenticator: VirtualAuthenticator) 
 
 def test_wheel_has_all_files() -> None:
     """Whatever is in the package and no Python is listed in setup.cfg, so that it is in the wheel."""
-    root = Path(flask_passkey.__file__).parent
-    setup = configparser.ConfigParser()
-    setup.read(root.parent / "setup.cfg")
+    clone = Path(__file__).parents[1]
+    root, setup = clone / "flask_passkey", configparser.ConfigParser()
+    setup.read(clone / "setup.cfg")
     patterns = setup["options.package_data"]["flask_passkey"].split()
     listed = {path for pattern in patterns for path in root.glob(pattern)}
     there = {path for path in root.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
