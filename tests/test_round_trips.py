@@ -53,8 +53,9 @@ def port_of(url: str) -> int:
 
 
 @pytest.fixture
-def site(redis_url: str, postgresql_url: str) -> Iterator[Site]:
-    """An app on Redis and PostgreSQL that has been in use for a while."""
+def site(redis_url: str, postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An app on Redis and PostgreSQL that has been in use for a while, however slow the machine is."""
+    monkeypatch.setattr(engines, "SILENCE", 60.0)
     with link_to(port_of(redis_url)) as to_redis, link_to(port_of(postgresql_url)) as to_postgresql:
         repository = SQLCredentialRepository.from_uri(through(postgresql_url, to_postgresql))
         with repository.transaction() as connection:

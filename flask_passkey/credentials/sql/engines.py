@@ -33,8 +33,8 @@ _UNPREPARED = {"prepare_threshold": None}
 #: Connections in the pool, for as many threads; each is opened when it is first needed, and kept. By default all above
 #: five are closed after each use, so that more threads open new ones all the time.
 _CONNECTIONS = 15
-#: Seconds after its last use in which a connection counts as alive.
-SILENCE = 1.0
+#: Seconds after its last use in which a connection counts as alive: less than a restart of the server takes.
+SILENCE = 0.1
 _USED = "passkey_used_at"
 #: The arguments that each driver takes.
 _OPTIONS: dict[str, dict[str, Any]] = {
