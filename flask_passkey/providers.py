@@ -15,8 +15,6 @@ from typing import Any
 
 from .words import BROWSER_ON_SYSTEM, PASSKEY
 
-#: What authenticators say that do not tell their model.
-NO_AAGUID = "00000000-0000-0000-0000-000000000000"
 #: Authenticators of systems and browsers: what they keep and is not backed up is on one device only.
 PLATFORM_AAGUIDS = frozenset(
     (

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..credentials import CredentialRecord, CredentialRepository
+from ..credentials import NO_AAGUID, CredentialRecord, CredentialRepository
 
 #: The tests of simultaneous calls have so many callers, so many times.
 CALLERS, ROUNDS = 8, 5
@@ -38,7 +38,7 @@ def new_record(credential_id: bytes = b"id", *, user_id: str = "ada", **changes:
         user_id=user_id,
         user_handle=handle_of(user_id),
         label="Phone",
-        aaguid="00000000-0000-0000-0000-000000000000",
+        aaguid=NO_AAGUID,
         created_at=NOON,
         algorithm=-7,
     )

@@ -7,6 +7,7 @@ from .memory import MemoryCredentialRepository
 from .record import (
     MAX_CREDENTIAL_ID,
     MAX_USER_HANDLE,
+    NO_AAGUID,
     CredentialRecord,
     CredentialRepository,
     counter_grows,
@@ -20,6 +21,7 @@ __all__ = [
     "INVITATION",
     "MAX_CREDENTIAL_ID",
     "MAX_USER_HANDLE",
+    "NO_AAGUID",
     "RECOVERY_CODE",
     "CredentialRecord",
     "CredentialRepository",

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 #: Longest credential ID that may be registered, in bytes (section 7.1, step 25).
 MAX_CREDENTIAL_ID = 1023
+#: What authenticators say that do not tell their model.
+NO_AAGUID = "00000000-0000-0000-0000-000000000000"
 #: Longest user handle, in bytes (section 5.4.3).
 MAX_USER_HANDLE = 64
 #: How the stand-in for a user handle begins that the system did not keep from which the passkey was brought along.

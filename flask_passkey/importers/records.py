@@ -11,7 +11,7 @@ from ..accounts import UserInfo
 from ..ceremonies.authenticator_data import MAX_PUBLIC_KEY
 from ..ceremonies.keys import check_public_key
 from ..ceremonies.registration import clean_transports
-from ..credentials import MAX_CREDENTIAL_ID, MAX_USER_HANDLE, CredentialRecord, stand_in_handle
+from ..credentials import MAX_CREDENTIAL_ID, MAX_USER_HANDLE, NO_AAGUID, CredentialRecord, stand_in_handle
 from ..errors import MalformedRequest, ResponseRejected
 from ..names import MAX_LABEL, clean_label
 from .base import ImportedCredential, Unusable
@@ -86,4 +86,4 @@ def _aaguid(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError:
-        return str(UUID(int=0))
+        return NO_AAGUID

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from flask import url_for
 
-from ..credentials import CredentialRecord
+from ..credentials import NO_AAGUID, CredentialRecord
 from ..encoding import base64url_encode
-from ..providers import NO_AAGUID, PLATFORM_AAGUIDS, provider_of
+from ..providers import PLATFORM_AAGUIDS, provider_of
 from ..state import current
 from . import sessions
 

@@ -18,15 +18,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
+from ...credentials import NO_AAGUID
 from ...errors import ResponseRejected
 from ..responses import quoted
 from ..signatures import check_signature, is_strong
 from . import android_key, tpm
 from .certificates import MOST_CERTIFICATES, extension, loaded, raw_extension
 from .claims import Claim
-
-#: What AAGUID an authenticator has that has none.
-NO_AAGUID = "00000000-0000-0000-0000-000000000000"
 
 #: Extension in which an attestation certificate names its model (section 8.2.1).
 _MODEL = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")

@@ -7,6 +7,7 @@ from datetime import datetime
 from cryptography import x509
 
 from ...config import PasskeyConfig
+from ...credentials import NO_AAGUID
 from ...errors import ResponseRejected
 from ..responses import quoted
 from . import statements
@@ -37,7 +38,7 @@ def _check_trusted(
     if not certificates:
         raise ResponseRejected("the attestation has no certificate, and the app wants to know the model")
     proven = claim.form != "fido-u2f" or statements.named_model(certificates[0]) == claim.aaguid
-    if not proven and claim.aaguid != statements.NO_AAGUID and config.allowed_aaguids:
+    if not proven and claim.aaguid != NO_AAGUID and config.allowed_aaguids:
         raise ResponseRejected("attestation of U2F cannot prove a model, and PASSKEY_ALLOWED_AAGUIDS wants one")
     known = [*trust.roots.get(claim.form, ())]
     if trust.metadata:
