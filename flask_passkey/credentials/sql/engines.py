@@ -16,9 +16,10 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ...errors import ConfigurationError
 from .connections import DRIVER, SINGLE_STATEMENTS
-from .driver import Driver
+from .driver import PATIENCE, Driver
+from .inspection import is_in_memory
 
-#: Seconds to wait for a server to answer, for SQLite's write lock, and for a free connection.
+#: Seconds to wait for a server to answer, and for a free connection.
 _TIMEOUT = 5
 _CONNECTING = {"connect_timeout": _TIMEOUT}
 #: TCP keepalive: notice a host that died silently. By default TCP waits for a quarter of an hour.
@@ -120,12 +121,12 @@ def _threshold(url: URL) -> int | None:
 
 def _sqlite_engine(url: URL) -> Engine:
     """Return an engine on which readers and one writer work at the same time, and writers wait for each other."""
-    in_memory = url.database in (None, "", ":memory:")
+    in_memory = is_in_memory(url)
     # A database in memory exists in one connection: keep one, and let threads take turns.
     pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0} if in_memory else {}
     engine = create_engine(
         url,
-        connect_args={"timeout": _TIMEOUT, "check_same_thread": False},
+        connect_args={"timeout": PATIENCE, "check_same_thread": False},
         pool_timeout=_TIMEOUT,
         hide_parameters=True,
         **({"pool_size": _CONNECTIONS, "max_overflow": 0} | pool),
