@@ -39,8 +39,7 @@ passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's
 @contextmanager
 def _state() -> Iterator[State]:
     """Give the app's state, and end with a message where there is none or a store is down."""
-    if "passkey" not in current_app.extensions:
-        raise click.ClickException(f"{current_app.name} has no Passkey extension: call Passkey(app).")
+    _require_extension(current_app)
     try:
         yield current()
     except ConfigurationError as exc:
@@ -95,9 +94,13 @@ def check(
 def _app(context: click.Context) -> Flask:
     """Return the app, which may refuse to start."""
     app = context.ensure_object(ScriptInfo).load_app()
+    _require_extension(app)
+    return app
+
+
+def _require_extension(app: Flask) -> None:
     if "passkey" not in app.extensions:
         raise click.ClickException(f"{app.name} has no Passkey extension: call Passkey(app).")
-    return app
 
 
 def _about(state: State) -> list[str]:

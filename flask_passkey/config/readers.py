@@ -137,11 +137,10 @@ def _android_apps(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 
 def _apple_apps(key: str, value: object) -> tuple[str, ...]:
-    items = value.split(",") if isinstance(value, str) else value
-    texts = tuple(str(item).strip() for item in items) if isinstance(items, list | tuple) else ("",)
-    if not all(_APPLE_APP.fullmatch(text) for text in texts):
+    texts = _texts(value)
+    if texts is None or not all(_APPLE_APP.fullmatch(text) for text in texts):
         _refuse(key, value, "not a list of a team's ID and an app's with a dot between", ["ABCDE12345.com.example.app"])
-    return tuple(dict.fromkeys(texts))
+    return tuple(texts)
 
 
 def _roots(key: str, value: object) -> dict[str, tuple[str, ...]]:

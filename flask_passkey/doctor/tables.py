@@ -8,7 +8,8 @@ from typing import Any
 
 from flask import Flask
 
-from ..credentials.sql import SQLCredentialRepository, metadata, passkey_ceremony
+from ..credentials.sql import SQLCredentialRepository, passkey_ceremony
+from ..credentials.sql.tables import has_tables
 from ..errors import Refusal
 from ..state import State
 from .findings import Finding, error, warning
@@ -54,8 +55,7 @@ def _place(url: Any) -> tuple[Any, ...]:
 
 def _are_known(migrate: Any) -> bool:
     """Tell whether our tables are in the app's metadata, or ``migrations/env.py`` names ours."""
-    metadatas = getattr(migrate.db, "metadatas", {None: migrate.db.metadata}).values()
-    if any(set(metadata.tables) <= set(other.tables) for other in metadatas):
+    if has_tables(getattr(migrate.db, "metadatas", {None: migrate.db.metadata}).values()):
         return True
     script = Path(str(getattr(migrate, "directory", "migrations")), "env.py")
     return script.is_file() and "flask_passkey" in script.read_text("utf-8", errors="replace")

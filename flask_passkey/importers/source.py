@@ -178,13 +178,8 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
         # Not the error's text, which quotes what it does not understand.
         raise ConfigurationError(f"{path} is neither SQLite nor JSON nor CSV ({type(exc).__name__})") from None
     tables = content if isinstance(content, dict) else _by_model(content, path.stem)
-    return {
-        str(name): [row for row in rows if isinstance(row, dict)] for name, rows in tables.items() if _is_list(rows)
-    }
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
+    lists: dict[Any, list[Any]] = {name: rows for name, rows in tables.items() if isinstance(rows, list)}
+    return {str(name): [row for row in rows if isinstance(row, dict)] for name, rows in lists.items()}
 
 
 def _by_model(content: Any, name: str) -> dict[str, list[dict[str, Any]]]:
