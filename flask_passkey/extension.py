@@ -105,8 +105,7 @@ class Passkey(HookDecorators):
         app.extensions["passkey"] = self
         keep(app, state)
         blueprint = routing.add_routes(app, config, place)
-        if Refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
-            app.register_error_handler(Refusal, http.refuse)
+        http.handle(app, Refusal, http.refuse)
         wiring.add_pages(app, config, place, pages=self._pages if pages is None else pages)
         wiring.prepare_requests(app, config, store, check_last, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too

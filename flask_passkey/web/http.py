@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
@@ -86,6 +88,12 @@ def _data(longest: int) -> bytes:
     if len(data) > longest:
         raise BodyTooLarge(f"the body is longer than {longest} bytes")
     return data
+
+
+def handle(app: Flask, kind: type[Refusal], handler: Callable[[Any], ResponseReturnValue]) -> None:
+    """Have a handler answer refusals of a kind in the whole app, unless the app has its own by now."""
+    if kind not in app.error_handler_spec[None][None]:
+        app.register_error_handler(kind, handler)
 
 
 def answer(members: dict[str, Any] | list[Any], status: int = 200) -> Response:

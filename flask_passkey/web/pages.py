@@ -37,8 +37,7 @@ def init_app(app: Flask, config: PasskeyConfig, place: Place) -> None:
                 f"{each.site}{app.config['APPLICATION_ROOT'].rstrip('/')}{config.pages_prefix}/new"
             )
     for refusal in (SignInRequired, StepUpRequired):
-        if refusal not in app.error_handler_spec[None][None]:  # the app's own, which may be there already
-            app.register_error_handler(refusal, lead)
+        http.handle(app, refusal, lead)
 
 
 # The pages
