@@ -750,7 +750,7 @@ export class PasskeyClient {
     return parse({ ...this.#asWanted(ceremony, kind, action), timeout: Math.max(left, 1000) });
   }
 
-    #asWanted({ publicKey }, kind, action) {
+  #asWanted({ publicKey }, kind, action) {
     const copy = withoutNulls(publicKey);
     return this.options(copy, { kind, action }) ?? copy;
   }

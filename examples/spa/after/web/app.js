@@ -1,7 +1,7 @@
 import { PasskeyClient } from "http://localhost:5000/passkey/static/passkey.js";
 
 const API = "http://localhost:5000";
-const passkeys = new PasskeyClient({ fetch: (url, options) => fetch(url, { ...options, credentials: "include" }) });
+const passkeys = new PasskeyClient();
 let user;
 const find = (selector) => document.querySelector(selector);
 const say = (text) => (find("[role=status]").textContent = text);
