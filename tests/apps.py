@@ -26,6 +26,17 @@ from flask_passkey import (
 
 #: The origin of the apps here, as a browser on the same machine sees them.
 SITE = "http://localhost"
+#: The routes of the contract, which every check of a request has to cover.
+ROUTES = (
+    ("PUT", "/session/authn"),
+    ("POST", "/session/authn"),
+    ("PUT", "/user/authn"),
+    ("POST", "/user/authn"),
+    ("GET", "/user/authn"),
+    ("PATCH", "/user/authn/AAAA"),
+    ("DELETE", "/user/authn/AAAA"),
+    ("DELETE", "/user/authn"),
+)
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from apps import SITE, App, make_app
+from apps import ROUTES, SITE, App, make_app
 from flask import Flask, session
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.test import TestResponse
@@ -170,16 +170,7 @@ def test_cookies_that_go_along_are_of_no_use_to_other_sites(headers: dict[str, s
     sign_up(client, ada, "ada")
     sign_in(client, ada)
     assert client.get("/user/authn").status_code == 200
-    for method, path in (
-        ("PUT", "/session/authn"),
-        ("POST", "/session/authn"),
-        ("PUT", "/user/authn"),
-        ("POST", "/user/authn"),
-        ("GET", "/user/authn"),
-        ("PATCH", "/user/authn/AAAA"),
-        ("DELETE", "/user/authn/AAAA"),
-        ("DELETE", "/user/authn"),
-    ):
+    for method, path in ROUTES:
         answer = client.open(path, method=method, headers=headers)
         assert (answer.status_code, answer.get_json()["code"]) == (403, 403), (method, path)
 

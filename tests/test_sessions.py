@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from apps import SITE, App, make_app
+from apps import ROUTES, SITE, App, make_app
 from cachelib import SimpleCache
 from flask import Request, session
 from flask.testing import FlaskClient
@@ -305,17 +305,7 @@ def assert_unavailable(response: TestResponse) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [
-        ("PUT", "/session/authn"),
-        ("POST", "/session/authn"),
-        ("PUT", "/user/authn"),
-        ("POST", "/user/authn"),
-        ("GET", "/user/authn"),
-        ("PATCH", "/user/authn/AAAA"),
-        ("DELETE", "/user/authn/AAAA"),
-        ("DELETE", "/user/authn"),
-        ("OPTIONS", "/user/authn"),
-    ],
+    [*ROUTES, ("OPTIONS", "/user/authn")],
 )
 @pytest.mark.parametrize("broken", ["get", "set"])
 def test_our_routes_answer_while_the_store_is_down(

@@ -82,19 +82,24 @@ def sign_in(page: Page, address: str) -> None:
     expect(page).to_have_url(f"{address}/")
 
 
-@pytest.mark.parametrize("name", RENDERED)
-def test_a_person_goes_from_a_password_to_a_passkey(
-    name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
-) -> None:
-    """Sign in with a password, add a passkey, sign in with it, rename it, and delete it and the account."""
+def get_a_passkey(page: Page, address: str, authenticator: Authenticator) -> None:
+    """Make an account with a password, sign in with it, and add a passkey."""
     authenticator.present(False)
-    address = serve(start(name))
     sign_up(page, address)
     sign_in(page, address)
     page.get_by_role("link", name="Your passkeys").click()
     authenticator.present(True)
     press(page, "Add a passkey")
     expect(page.get_by_label("Name", exact=True)).to_have_count(1)
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_person_goes_from_a_password_to_a_passkey(
+    name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
+) -> None:
+    """Sign in with a password, add a passkey, sign in with it, rename it, and delete it and the account."""
+    address = serve(start(name))
+    get_a_passkey(page, address, authenticator)
     assert len(authenticator.credentials) == 1
     authenticator.present(False)
     page.get_by_role("link", name="Back").click()
@@ -118,14 +123,8 @@ def test_autofill_and_the_way_back(
     name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
 ) -> None:
     """The name field beside the password signs in; whoever lost the passkey adds another after the password."""
-    authenticator.present(False)
     address = serve(start(name))
-    sign_up(page, address)
-    sign_in(page, address)
-    page.get_by_role("link", name="Your passkeys").click()
-    authenticator.present(True)
-    press(page, "Add a passkey")
-    expect(page.get_by_label("Name", exact=True)).to_have_count(1)
+    get_a_passkey(page, address, authenticator)
     page.get_by_role("link", name="Back").click()
     with page.expect_response(lambda answer: answer.request.method == "POST" and "/session/authn" in answer.url):
         press(page, "Sign out")  # autofill answers at once while somebody is there
