@@ -14,6 +14,7 @@ from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..config import PasskeyConfig
+from ..credentials import INVITATION
 from ..errors import CredentialNotFound, LastCredential, MalformedRequest, Refusal, SignInRequired, StepUpRequired
 from ..state import common, current
 from . import http, offers, schemas, sessions, views
@@ -112,7 +113,7 @@ def withdraw() -> BaseResponse:
     """Take back the links that were not used yet."""
     visitor, party = sessions.visitor(), current().relying_party
     party.require_recent_sign_in(visitor)
-    party.grants.withdraw(visitor.user, kind="invitation")
+    party.grants.withdraw(visitor.user, kind=INVITATION)
     return _list("withdrawn")
 
 

@@ -11,6 +11,7 @@ from flask import current_app, request, url_for
 from werkzeug.urls import iri_to_uri
 
 from ..accounts import UserInfo
+from ..credentials import INVITATION, RECOVERY_CODE
 from ..state import common, current
 from ..words import N_
 from . import offers, sessions, words
@@ -88,17 +89,13 @@ class Ui:
         """Tell whether the user can delete one of their passkeys: the last one only with another way to sign in."""
         return len(rows) > 1 or current().accounts.has_other_way_in(sessions.visitor().user)
 
-    def codes(self) -> int:
-        """Return how many recovery codes the user has left."""
-        return len(self._grants("recovery-code"))
-
-    def links(self) -> list[datetime]:
-        """Return until when each of the user's links for a new passkey is good."""
-        return [until for until in self._grants("invitation") if until is not None]
-
-    def _grants(self, kind: str) -> list[datetime | None]:
+    def ways_back(self) -> tuple[int, list[datetime]]:
+        """Return how many recovery codes the user has left, and until when each of their links is good."""
         grants = current().relying_party.grants.of_user(sessions.visitor().user_id)
-        return [grant.expires_at for grant in grants if grant.kind == kind]
+        codes = sum(grant.kind == RECOVERY_CODE for grant in grants)
+        return codes, [
+            grant.expires_at for grant in grants if grant.kind == INVITATION and grant.expires_at is not None
+        ]
 
     def offers(self) -> bool:
         """Tell whether the user is to be offered a passkey: now, and not within 30 days of "not now"."""
