@@ -33,6 +33,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 HOST = "example.com"
 SITE = f"https://{HOST}"
 DEPLOY = nodes.ROOT / "deploy"
+#: nginx has no answer of a node, and says so.
+NO_ANSWER = 502
 _addresses = itertools.count(int(ipaddress.IPv4Address("127.1.0.1")))
 
 
@@ -90,9 +92,13 @@ def write_nodes(folder: Path, ports: Ports, *, down: int | None = None) -> None:
 
 @dataclass(frozen=True)
 class Answer(nodes.Answer):
-    """An answer, and who gave it."""
+    """An answer, and who gave it.
+
+    :param cut_off: the node died after nginx had passed on the first of it.
+    """
 
     headers: http.client.HTTPMessage
+    cut_off: bool = False
 
     @property
     def node(self) -> str:
@@ -113,6 +119,14 @@ class _Connection(http.client.HTTPSConnection):
         self.sock = self._tls.wrap_socket(plain, server_hostname=HOST)
 
 
+def _read(response: http.client.HTTPResponse) -> bytes | None:
+    """Return the body; ``None`` if it ends too early."""
+    try:
+        return response.read()
+    except http.client.IncompleteRead:
+        return None
+
+
 @dataclass
 class Browser(nodes.Browser):
     """A browser at :data:`SITE`, with an address of its own."""
@@ -130,11 +144,13 @@ class Browser(nodes.Browser):
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            text = response.read()
+            text = _read(response)
         finally:
             connection.close()
         for header in response.headers.get_all("Set-Cookie") or ():
             self.cookies |= {name: morsel.value for name, morsel in SimpleCookie(header).items()}
+        if text is None:
+            return Answer(NO_ANSWER, None, response.headers, cut_off=True)
         envelope = json.loads(text) if response.headers.get_content_type() == "application/json" else None
         return Answer(response.status, envelope, response.headers)
 

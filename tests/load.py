@@ -14,8 +14,6 @@ import cluster
 
 from flask_passkey.testing import VirtualAuthenticator, sign_up
 
-#: nginx has no answer of a node, and says so.
-NO_ANSWER = 502
 #: Seconds between the sign-ins of one person: what else happens needs the processors too.
 BREATH = 0.02
 
