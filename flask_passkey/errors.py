@@ -37,6 +37,7 @@ and the signal, and into the answer only when ``app.debug`` is on. A traceback s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from .logs import one_line
@@ -91,11 +92,18 @@ class MalformedRequest(Refusal):
 
 
 class MethodNotAllowed(Refusal):
-    """The route exists, but not for this HTTP method."""
+    """The route exists, but not for this HTTP method.
+
+    :param allowed: those that it exists for, for the header ``Allow``.
+    """
 
     code = 40001
     status = 405
     message = "The request is malformed: method."
+
+    def __init__(self, reason: str = "", *, allowed: Iterable[str] = ()) -> None:
+        self.allowed = sorted(allowed)
+        super().__init__(reason)
 
 
 class SignInRequired(Refusal):

@@ -16,7 +16,7 @@ from werkzeug.wsgi import get_input_stream
 from .. import signals
 from ..config import PasskeyConfig, advice, host_of
 from ..encoding import parse_json
-from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, NotJSON, Refusal
+from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, MethodNotAllowed, NotJSON, Refusal
 from ..logs import loggable
 from ..state import common
 from . import schemas
@@ -116,7 +116,10 @@ def refuse(refusal: Refusal, *, status: int | None = None) -> Response:
     :param status: the HTTP status, if not the refusal's own.
     """
     status = refusal.status if status is None else status
-    return answer(_failure(refusal, status), _status(status))
+    response = answer(_failure(refusal, status), _status(status))
+    if isinstance(refusal, MethodNotAllowed) and refusal.allowed:
+        response.headers["Allow"] = ", ".join(refusal.allowed)
+    return response
 
 
 def partly_done(data: dict[str, Any], refused: dict[str, Refusal]) -> Response:

@@ -19,13 +19,23 @@ from .rows import icon_url
 MAX_BATCH = 100
 
 #: The variables in our rules; others are in the host of the app, as in ``<tenant>.example.com``.
-_VARIABLES = frozenset(("credential_id", "aaguid", "theme", "filename", "passkey_id"))
+_VARIABLES = frozenset(("credential_id", "aaguid", "theme", "filename", "passkey_id", "allowed"))
 _HOST_VALUES = "passkey.host_values"
 
 
+#: What each route of the contract can do; by ``OPTIONS`` and at any other method it says so.
+METHODS = {
+    "/session/authn": ("POST", "PUT"),
+    "/user/authn": ("DELETE", "GET", "HEAD", "POST", "PUT"),
+    "/user/authn/<credential_id>": ("DELETE", "PATCH"),
+}
+
+
 class _SetupState(BlueprintSetupState):
-    def add_url_rule(self, *args: Any, **options: Any) -> None:
-        super().add_url_rule(*args, host=self.options.get("host"), **options)
+    def add_url_rule(self, rule: str, *args: Any, **options: Any) -> None:
+        if rule in METHODS:  # Flask's own answer to OPTIONS would list what _other_method() refuses
+            options["provide_automatic_options"] = False
+        super().add_url_rule(rule, *args, host=self.options.get("host"), **options)
 
 
 class HostBlueprint(Blueprint):
@@ -247,13 +257,18 @@ for _code in default_exceptions:
     blueprint.register_error_handler(_code, others.handle_error)
 
 
-def _not_allowed(**_: Any) -> Response:
-    raise MethodNotAllowed(f"{request.method} is not in the contract for this route")
+def _other_method(allowed: frozenset[str], **_: Any) -> Response:
+    """Tell what a route can do (RFC 9110, section 10.2.1)."""
+    if request.method == "OPTIONS":
+        return Response(headers={"Allow": ", ".join(sorted(allowed))})
+    raise MethodNotAllowed(f"{request.method} is not in the contract for this route", allowed=allowed)
 
 
-for _rule, _methods in {
-    "/session/authn": ("GET", "PATCH", "DELETE"),
-    "/user/authn": ("PATCH",),
-    "/user/authn/<credential_id>": ("GET", "POST", "PUT"),
-}.items():
-    blueprint.add_url_rule(_rule, "method_not_allowed", _not_allowed, methods=_methods)
+for _rule, _methods in METHODS.items():
+    blueprint.add_url_rule(
+        _rule,
+        "method_not_allowed",
+        _other_method,
+        methods={"DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"}.difference(_methods),
+        defaults={"allowed": frozenset((*_methods, "OPTIONS"))},
+    )
