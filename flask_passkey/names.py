@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from itertools import accumulate
 
 from .errors import MalformedRequest
 
@@ -27,7 +28,11 @@ _REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # Formatting characters, spaces, accents: with nothing else there is nothing on the screen.
 _UNSEEN = frozenset(("Cf", "Zs", "Mn", "Me"))
 # Characters that reorder the text around them, so that a name could pretend to be another.
-_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e")
+# Isolates reorder what is between them, and nothing around them where each that opens is closed again (UAX 9).
+# Keyboards for Arabic and Hebrew put them around what is written.
+_ISOLATES = {"\u2066": 1, "\u2067": 1, "\u2068": 1, "\u2069": -1}
+_WITHOUT_ISOLATES = dict.fromkeys(map(ord, _ISOLATES))
 
 # What the name of an account has not: formatting, private use, unassigned, and what nothing is drawn for
 # (Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt).
@@ -62,9 +67,10 @@ def clean_name(text: str, *, field: str = "name") -> str:
     :param text: as a person wrote it, at most 255 characters when trimmed.
     :param field: named in the error.
     :raises MalformedRequest: it is empty or too long, or has characters that cannot be shown or mislead, or that nobody
-        sees. Inside emoji these may stand: a joiner between two, a variation selector behind one.
+        sees. Inside emoji these may stand: a joiner between two, a variation selector behind one. Isolates around text
+        that runs from right to left are left out: nobody sees them, so two names must not differ by them.
     """
-    name = _clean(text, field, longest=MAX_NAME, required=True)
+    name = _clean(_without_isolates(text), field, longest=MAX_NAME, required=True)
     hidden = any(_is_hidden(name, place) for place in range(len(name)))
     if hidden or all(char in _BLANK or unicodedata.category(char) in _UNSEEN for char in name):
         raise MalformedRequest(field, f"{field} has characters that nobody sees")
@@ -80,7 +86,7 @@ def clean_user_name(text: str, *, field: str = "user_name") -> str:
     :param field: named in the error.
     :raises MalformedRequest: it is empty or too long, or has characters that cannot be shown or mislead.
     """
-    return _clean(text, field, longest=MAX_NAME, required=True)
+    return _clean(_without_isolates(text), field, longest=MAX_NAME, required=True)
 
 
 def clean_display_name(text: str, *, field: str = "display_name") -> str:
@@ -120,6 +126,17 @@ def _clean_value(text: object, field: str) -> str:
     return text
 
 
+def _without_isolates(text: str) -> str:
+    """Leave out isolates that are all closed again; others stay, to be refused."""
+    return text.translate(_WITHOUT_ISOLATES) if _is_balanced(text) else text
+
+
+def _is_balanced(text: str) -> bool:
+    """Tell whether each isolate that opens is closed again, and none is closed that was not opened."""
+    depths = list(accumulate((_ISOLATES.get(char, 0) for char in text), initial=0))
+    return min(depths) == 0 == depths[-1]
+
+
 def shown_name(name: str, display_name: str) -> str:
     """Return what authenticators may call an account: some stop at an empty ``displayName`` (section 5.4.3)."""
     return display_name if display_name.strip() else name
@@ -149,7 +166,7 @@ def _clean(text: str, field: str, *, longest: int, required: bool = False) -> st
     if required and not text:
         raise MalformedRequest(field, f"{field} is empty")
     categories = {unicodedata.category(char) for char in text}
-    if categories & _REFUSED or _OVERRIDES.intersection(text):
+    if categories & _REFUSED or _OVERRIDES.intersection(text) or not _is_balanced(text):
         raise MalformedRequest(field, f"{field} has control characters")
     if text and categories <= _UNSEEN:
         raise MalformedRequest(field, f"{field} has nothing to see")

@@ -153,6 +153,8 @@ GOOD_LABELS = [
     ("👩‍💻", "👩‍💻"),
     ("क्‍ष", "क्‍ष"),
     ("<b>&\"'", "<b>&\"'"),
+    ("\u2067שלום\u2069", "\u2067שלום\u2069"),
+    ("\u2068a\u2067ש\u2069\u2069b", "\u2068a\u2067ש\u2069\u2069b"),
     ("x" * 64, "x" * 64),
     (" " + "x" * 64 + " ", "x" * 64),
     ("e\u0301" * 64, "é" * 64),
@@ -171,7 +173,10 @@ BAD_LABELS: list[object] = [
     "a\u2029b",
     "\ud800",
     "a\u202eb",
-    "\u2066a\u2069",
+    "\u2066a",
+    "a\u2069",
+    "\u2069a\u2066",
+    "\u2067\u2069",
     "\u200b",
     "\u200d\u200e \ufeff",
     "\u00ad",
@@ -239,6 +244,9 @@ BAD_NAMES = [
     "ad\ufeffmin",
     "ad\u180emin",
     "\u0301",
+    "\u2067ada",
+    "ada\u2069",
+    "\u2067\u2069",
 ]
 
 
@@ -246,6 +254,16 @@ BAD_NAMES = [
 def test_good_names(name: str) -> None:
     """A name is of any script, and emoji stay possible, also those of several."""
     assert schemas.BeginSignUpRequest.read({"name": name})["name"] == unicodedata.normalize("NFC", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["\u2067שלום\u2069", "\u2066\u2067של\u2069\u2069ום", " \u2068שלום\u2069 ", "\u2068 שלום\u2069"]
+)
+def test_isolates_are_no_part_of_a_name(name: str) -> None:
+    """Keyboards put them around Hebrew and Arabic; two accounts must not differ by what nobody sees."""
+    assert schemas.BeginSignUpRequest.read({"name": name})["name"] == "שלום"
+    assert schemas.BeginSignInRequest.read({"user_name": name})["user_name"] == "שלום"
+    assert schemas.BeginSignUpRequest.read({"name": "ada", "display_name": name})["display_name"] == name.strip()
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)

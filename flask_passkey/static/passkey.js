@@ -566,7 +566,7 @@ export class PasskeyClient {
       if (!name.trim()) throw new PasskeyError("name_missing");
       const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined, fields });
       // An older server adds the passkey to whatever account is open.
-      if (ceremony.publicKey.user.name !== name.trim().normalize()) throw new PasskeyError("other_account");
+      if (ceremony.publicKey.user.name !== name.replace(/[\u2066-\u2069]/g, "").trim().normalize()) throw new PasskeyError("other_account");
       return ceremony;
     };
     const work = () => this.#create("sign-up", begin, { name: passkeyName, preset, ...how });
