@@ -10,7 +10,7 @@ from ..accounts import UserInfo
 from ..credentials import CredentialRecord
 from ..errors import CredentialNotFound, LastCredential, Refusal
 from ..names import clean_label
-from ..outcomes import CredentialList, Deleted
+from ..outcomes import AccountState, CredentialList, Deleted
 from ..visitor import Visitor
 from .parts import Parts
 
@@ -93,10 +93,14 @@ class OwnPasskeys(Parts):
         credentials = [known[id_] for id_ in ids if id_ in known]
         signals.send(signals.deleted, self._sender, audit=audit, user=user, credential_ids=ids, credentials=credentials)
 
-    def forget_user(self, user_id: str) -> None:
+    def forget_user(self, user_id: str) -> AccountState:
         """Forget an account's passkeys and enrolment grants, as the app deletes the account.
 
         :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
+        :returns: the account without passkeys and names, for its password manager.
         """
+        known = [record for record in self.credentials.of_user(user_id) if record.rp_id in self.config.rp_ids]
+        account = self._account_state(UserInfo(user_id, "", ""), [], handles_of=known)
         self.credentials.delete_user(user_id)
         audit.write("forgotten", {}, user_id=user_id)
+        return account

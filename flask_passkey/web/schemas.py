@@ -245,8 +245,13 @@ def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
     return {"name": known.name, **icons}
 
 
-def account_state(account: AccountState) -> dict[str, Any]:
-    """Return the ready arguments of the browser's Signal API (section 5.1.10)."""
+def account_state(account: AccountState) -> dict[str, Any] | None:
+    """Return the ready arguments of the browser's Signal API (section 5.1.10).
+
+    ``None`` for an account that never had a passkey: authenticators know nothing of it.
+    """
+    if not account.user_handle:
+        return None
     others = {"otherUserIds": [base64url_encode(handle) for handle in account.other_handles]}
     return {
         "rpId": account.rp_id,
@@ -256,6 +261,12 @@ def account_state(account: AccountState) -> dict[str, Any]:
         "displayName": shown_name(account.info.name, account.info.display_name),
         **(others if account.other_handles else {}),
     }
+
+
+def forgotten(account: AccountState) -> dict[str, Any] | None:
+    """Return the same for an account that is no more, without its names."""
+    state = account_state(account)
+    return state and {name: value for name, value in state.items() if name not in ("name", "displayName")}
 
 
 def begun(outcome: Begun) -> dict[str, Any]:
