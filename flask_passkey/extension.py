@@ -11,7 +11,6 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
-from flask.sessions import SecureCookieSessionInterface
 
 from . import grants, signals, wiring
 from .accounts import Accounts, Hooks
@@ -92,13 +91,13 @@ class Passkey(HookDecorators):
         """
         if "passkey" in app.extensions:
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
-        config = PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
+        config = wiring.settings_of(app, ceremony_store or self._ceremony_store)
         place = self._place.but(blueprint_name=blueprint_name, host=host, subdomain=subdomain)
         routing.check(app, config, place)
         credentials = credentials or self._credentials or wiring.repository_of(app, config)
         store = wiring.store_of(app, config, credentials, ceremony_store or self._ceremony_store)
-        if not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface):
-            store()  # refuses what cannot work; with SESSION_TYPE it may come later
+        if wiring.has_its_sessions(app):
+            store()  # refuses what cannot work
         check_last = wiring.check_databases(app, credentials)
         state = self._make_state(app, config, credentials, store, place.blueprint_name)
         routing.add_well_known(app, config, place)

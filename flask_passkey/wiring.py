@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any
 
 from flask import Blueprint, Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from .ceremonies.attestation import Trust
 from .config import PasskeyConfig
@@ -29,6 +30,29 @@ from .web.routing import Place
 from .web.ui import Ui
 
 log = logging.getLogger(__name__)
+
+
+def settings_of(app: Flask, own: CeremonyStore | None) -> PasskeyConfig:
+    """Return the app's settings.
+
+    :param own: a store of the app's own.
+    :raises ConfigurationError: with the line to write, and also with that for the sessions if they will not do either.
+    """
+    try:
+        return PasskeyConfig.from_mapping(app.config, development=lambda: app.debug or app.testing)
+    except ConfigurationError as refused:
+        if app.config.get("PASSKEY_CEREMONY_STORE") in (None, "", "flask-session") and has_its_sessions(app):
+            check = require_rotation if own else partial(store_for, config=app.config)
+            try:
+                check(app.session_interface)
+            except ConfigurationError as too:
+                raise ConfigurationError(f"{refused}\n\n{too}") from refused
+        raise
+
+
+def has_its_sessions(app: Flask) -> bool:
+    """Tell whether an app has the sessions that it will have: with ``SESSION_TYPE`` Flask-Session may come later."""
+    return not app.config.get("SESSION_TYPE") or not isinstance(app.session_interface, SecureCookieSessionInterface)
 
 
 def repository_of(app: Flask, config: PasskeyConfig) -> CredentialRepository:
