@@ -430,8 +430,9 @@ def test_the_demo_has_no_finding(tmp_path: Path) -> None:
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])
 
 
-def test_the_first_app_of_the_readme_has_no_finding() -> None:
-    """The app that everybody copies, which has its sessions and passkeys in memory at localhost."""
+def test_the_first_app_of_the_readme_has_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app that everybody copies, which has its sessions in files and its passkeys in memory, at localhost."""
+    monkeypatch.chdir(tmp_path)
     readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
     names: dict[str, Any] = {"__name__": "app"}
     exec(compile(readme.split("```python\n")[1].split("```")[0], "README.md", "exec"), names)

@@ -71,6 +71,13 @@ def test_first_app_signs_up_and_in(readme_app: ModuleType) -> None:
     assert "Each of them signs you in as ada." in client.get("/passkeys").text
 
 
+def test_first_app_is_not_scolded(caplog: pytest.LogCaptureFixture, readme_app: ModuleType) -> None:
+    """We warn of nothing that the README shows, neither at start nor at the first sign-in."""
+    sign_up(readme_app.app.test_client(), VirtualAuthenticator("http://localhost:5000"), "ada")
+    records = [*caplog.get_records("setup"), *caplog.records]
+    assert not [record.getMessage() for record in records if record.levelname != "INFO"]
+
+
 def test_script_of_the_first_app_is_there(readme_app: ModuleType) -> None:
     """The page loads the browser script from where it is."""
     client = readme_app.app.test_client()
