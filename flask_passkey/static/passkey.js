@@ -816,6 +816,7 @@ export class PasskeyClient {
       if (envelope.data?.signals) await sendSignals(envelope.data.signals);
       return envelope.data;
     }
+    if (envelope?.error) console.warn("Flask-Passkey:", envelope.error); // with app.debug: why, for the developer
     const number = envelope?.code ?? answer.status;
     const retryAfter = Number(answer.headers.get("Retry-After")) || undefined;
     throw new PasskeyError(codes?.[number] ?? SERVER_CODES[number] ?? "server", { status: answer.status, envelope, retryAfter });
