@@ -117,7 +117,7 @@ export class PasskeyError extends Error {
 
 export { PasskeyError as WebAuthnError };
 
-/** Browsers reject with DOMExceptions, extensions with anything, even a string or nothing. */
+/** Browsers reject with DOMExceptions, extensions with anything or nothing. */
 function toPasskeyError(error, method) {
   if (error instanceof PasskeyError) return error;
   const code = error?.name === "InvalidStateError" && method === "create" ? "duplicate" : BROWSER_CODES[error?.name];
@@ -484,7 +484,7 @@ function credentialsFor(url) {
   return here && new URL(url, here.href).origin !== here.origin ? "include" : "same-origin";
 }
 
-/** Is it a refusal of `@passkey.required` for which a step-up is all that is missing? */
+/** Would a step-up satisfy this `@passkey.required`? */
 async function wantsStepUp(answer) {
   if (!/json/.test(answer.headers.get("Content-Type"))) return false;
   return attempt(async () => (await answer.clone().json()).code === 40091, false);
@@ -565,7 +565,7 @@ export class PasskeyClient {
     const begin = async () => {
       if (!name.trim()) throw new PasskeyError("name_missing");
       const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined, fields });
-      // An older server adds the passkey to whatever account is open.
+      // Older servers add to the open account.
       if (ceremony.publicKey.user.name !== name.replace(/[\u2066-\u2069]/g, "").trim().normalize()) throw new PasskeyError("other_account");
       return ceremony;
     };
@@ -816,7 +816,7 @@ export class PasskeyClient {
       if (envelope.data?.signals) await sendSignals(envelope.data.signals);
       return envelope.data;
     }
-    if (envelope?.error) console.warn("Flask-Passkey:", envelope.error); // with app.debug: why, for the developer
+    if (envelope?.error) console.warn("Flask-Passkey:", envelope.error);
     const number = envelope?.code ?? answer.status;
     const retryAfter = Number(answer.headers.get("Retry-After")) || undefined;
     throw new PasskeyError(codes?.[number] ?? SERVER_CODES[number] ?? "server", { status: answer.status, envelope, retryAfter });

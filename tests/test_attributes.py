@@ -1,0 +1,24 @@
+"""docs/browser.md has every attribute of ``passkey.js``, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "browser.md").read_text("utf-8")
+MODULE = (ROOT / "flask_passkey" / "static" / "passkey.js").read_text("utf-8")
+
+
+def in_kebab(name: str) -> str:
+    """Return the attribute of a member of ``dataset``."""
+    return "data-" + re.sub("[A-Z]", lambda letter: f"-{letter[0].lower()}", name)
+
+
+def test_every_attribute_is_explained() -> None:
+    """The table has what the script looks at, by its name or as a member of ``dataset``, and nothing more."""
+    section = PAGE.split("## The attributes\n")[1].split("\n## ")[0]
+    explained = {"data-passkey-code", *re.findall(r"^\| `(data-passkey[a-z-]*)` \|", section, re.MULTILINE)}
+    read = set(re.findall(r"data-passkey(?:-[a-z]+)*", MODULE))
+    read |= set(map(in_kebab, re.findall(r"\b(?:dataset\??\.|\bdataset: \{ |, )?(passkey[A-Z][a-z]+)\b", MODULE)))
+    assert explained == read
