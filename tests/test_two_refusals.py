@@ -27,7 +27,7 @@ def refusal_of(*, own: Any = None, session: bool = False, **config: Any) -> str:
 
 
 @pytest.mark.parametrize("config", [{}, {"PASSKEY_CEREMONY_STORE": "flask-session"}])
-def test_both_lines_are_told(config: dict[str, str]) -> None:
+def test_both_lines_are_told(config: dict[str, Any]) -> None:
     """A fresh app has neither an RP ID nor sessions that will do; both lines to write are in one message."""
     told = refusal_of(**config)
     assert NO_RP_ID in told and COOKIES in told
