@@ -193,7 +193,7 @@ function requireSupport() {
 
 /* ---- JSON to options, credentials to JSON: by nobody's toJSON() or parse…FromJSON(), which other scripts replace ---- */
 
-/** What `get` returns, or undefined if it throws or there is nothing. */
+/** What `get` returns, or undefined if it throws. */
 function read(get) {
   try {
     return get() ?? undefined;
@@ -230,7 +230,7 @@ const toBuffer = (text) => toBytes(text).buffer;
 export { toBuffer as base64URLStringToBuffer, toText as bufferToBase64URLString };
 const mapValues = (object, change) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
 const decodeIds = (list) => (list ?? []).map((item) => ({ ...item, id: toBuffer(item.id) }));
-/** A copy without nulls, which browsers read as "null", as 0, or not at all. */
+/** A copy without nulls, which browsers read as "null" or 0. */
 const withoutNulls = (json) => JSON.parse(JSON.stringify(json?.publicKey ?? json), (key, value) => value ?? undefined);
 
 function decodeExtensions({ prf, largeBlob, credBlob, ...others }) {
@@ -478,7 +478,7 @@ function defaultBase() {
   return said ?? found;
 }
 
-/** Cookies go to the API of another origin, too, which is known to want them. */
+/** Cookies go to an API on another origin, too. */
 function credentialsFor(url) {
   const here = globalThis.location;
   return here && new URL(url, here.href).origin !== here.origin ? "include" : "same-origin";
@@ -1128,7 +1128,7 @@ function enliven(root) {
   offerAutofill(root);
 }
 
-/** Change only what is different, as we watch the page ourselves. */
+/** Change only what differs, as we watch the page. */
 function put(element, name, value) {
   if (element[name] !== value) element[name] = value;
 }
