@@ -389,13 +389,13 @@ class Passkey(HookDecorators):
         """
         self.relying_party.delete_of(user_id, schemas.known_id(passkey_id))
 
-    def forget_user(self, user_id: str) -> dict[str, Any] | None:
+    def forget_user(self, user_id: str) -> dict[str, Any]:
         """Forget an account's passkeys and enrolment grants; call it when the app deletes the account.
 
         :param user_id: the id as in :class:`UserInfo`.
         :returns: what the next page may give to ``PublicKeyCredential.signalAllAcceptedCredentials()``, so that the
             owner's password manager hides the passkeys, too: ``{"rpId", "userId", "allAcceptedCredentialIds"}``, and
-            ``otherUserIds`` where the account was brought along with more user handles. ``None`` if it never had a
+            ``otherUserIds`` where the account was brought along with more user handles. Empty if it never had a
             passkey.
         """
         return schemas.forgotten(self.relying_party.forget_user(user_id))

@@ -22,7 +22,7 @@ def test_who_never_had_a_passkey_is_not_signalled(with_password: App) -> None:
     """Without a user handle there is nobody to tell of; with the first passkey there is."""
     client, ada = with_password.app.test_client(), VirtualAuthenticator(SITE)
     client.get("/password")
-    assert client.get("/user/authn").get_json()["data"] == {"credentials": [], "signals": None}
+    assert client.get("/user/authn").get_json()["data"] == {"credentials": [], "signals": {}}
     answer = client.delete("/user/authn/AQID").get_json()
     assert answer["code"] == 404, answer
     add_passkey(client, ada)
@@ -46,5 +46,5 @@ def test_a_page_can_tell_of_a_forgotten_account(site: App) -> None:
 def test_nothing_is_told_of_who_had_no_passkey(with_password: App) -> None:
     """An account without a passkey is forgotten, and its password manager knows nothing of it anyway."""
     with with_password.app.app_context():
-        assert with_password.passkey.forget_user("1") is None
-        assert with_password.passkey.forget_user("unknown") is None
+        assert with_password.passkey.forget_user("1") == {}
+        assert with_password.passkey.forget_user("unknown") == {}

@@ -813,7 +813,7 @@ export class PasskeyClient {
     }
     globalThis.document && dispatch(document, "exchange", { method, path, body, status: answer.status, envelope });
     if (envelope?.code === 0) {
-      if (envelope.data?.signals) await sendSignals(envelope.data.signals);
+      if (envelope.data?.signals?.userId) await sendSignals(envelope.data.signals);
       return envelope.data;
     }
     if (envelope?.error) console.warn("Flask-Passkey:", envelope.error);

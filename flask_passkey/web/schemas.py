@@ -245,13 +245,13 @@ def _provider(aaguid: str, icon_url: IconURL) -> dict[str, str] | None:
     return {"name": known.name, **icons}
 
 
-def account_state(account: AccountState) -> dict[str, Any] | None:
+def account_state(account: AccountState) -> dict[str, Any]:
     """Return the ready arguments of the browser's Signal API (section 5.1.10).
 
-    ``None`` for an account that never had a passkey: authenticators know nothing of it.
+    Empty for an account that never had a passkey: authenticators know nothing of it.
     """
     if not account.user_handle:
-        return None
+        return {}
     others = {"otherUserIds": [base64url_encode(handle) for handle in account.other_handles]}
     return {
         "rpId": account.rp_id,
@@ -263,10 +263,10 @@ def account_state(account: AccountState) -> dict[str, Any] | None:
     }
 
 
-def forgotten(account: AccountState) -> dict[str, Any] | None:
+def forgotten(account: AccountState) -> dict[str, Any]:
     """Return the same for an account that is no more, without its names."""
     state = account_state(account)
-    return state and {name: value for name, value in state.items() if name not in ("name", "displayName")}
+    return {name: value for name, value in state.items() if name not in ("name", "displayName")}
 
 
 def begun(outcome: Begun) -> dict[str, Any]:
