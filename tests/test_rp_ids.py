@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from apps import App, begin, make_app
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, column, create_engine, insert, inspect, table, text
 from test_cli import run
 
 from flask_passkey import (
@@ -279,9 +279,9 @@ def test_the_column_is_added(earlier: Engine) -> None:
     with earlier.begin() as connection:
         old = new_record(b"old")
         names = [column["name"] for column in inspect(connection).get_columns("passkey_credential")]
-        values = {name: getattr(old, name) for name in names} | {"transports": "[]"}
-        marks = ", ".join(f":{name}" for name in names)
-        connection.execute(text(f"INSERT INTO passkey_credential ({', '.join(names)}) VALUES ({marks})"), values)
+        types = metadata.tables["passkey_credential"].columns
+        before = table("passkey_credential", *(column(name, types[name].type) for name in names))
+        connection.execute(insert(before), {name: getattr(old, name) for name in names} | {"transports": "[]"})
     assert SQLCredentialRepository(earlier).table_problems() == [], "the first use mends it"
     for _ in range(2):
         repository = SQLCredentialRepository(earlier)

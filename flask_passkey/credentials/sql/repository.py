@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -101,7 +101,11 @@ class SQLCredentialRepository:
 
         :raises ConfigurationError: the URL is not one, or its driver is not installed.
         """
-        return cls(of_this_process(engine_for(uri)), create_tables=create_tables)
+        engine = engine_for(uri)
+        repository = cls(of_this_process(engine), create_tables=create_tables)
+        # SQLAlchemy leaves a forgotten engine's connections open, and Python 3.13 warns of SQLite's.
+        finalize(repository, engine.dispose).atexit = False
+        return repository
 
     def create_tables(self) -> None:
         """Create the missing tables now. This commits the session, and cannot be part of a transaction."""
