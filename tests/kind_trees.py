@@ -62,7 +62,9 @@ class Tree:
     """
 
     def __init__(self, path: Path) -> None:
-        self.script = path / "flask_passkey" / "static" / "passkey.js"
+        static = path / "flask_passkey" / "static"
+        core = static / "passkey-core.js"  # all in one in older trees
+        self.script = core if core.exists() else static / "passkey.js"
         self._folder, self._numbers = tempfile.TemporaryDirectory(), itertools.count()
         self.folder = Path(self._folder.name)
         self._process = subprocess.Popen(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "browser.md").read_text("utf-8")
-MODULE = (ROOT / "flask_passkey" / "static" / "passkey.js").read_text("utf-8")
+STATIC = ROOT / "flask_passkey" / "static"
+MODULE = "".join((STATIC / name).read_text("utf-8") for name in ("passkey-core.js", "passkey.js"))
 
 
 def in_kebab(name: str) -> str:

@@ -29,7 +29,7 @@ const { PasskeyClient } = await import("data:text/javascript," + encodeURICompon
 )
 def test_where_the_routes_are(address: str | None, base: str) -> None:
     """They are below the blueprint's address, and at the page's origin when the module comes from anywhere else."""
-    given = {"module": (STATIC / "passkey.js").as_uri(), "address": address}
+    given = {"module": (STATIC / "passkey-core.js").as_uri(), "address": address}
     assert run_script(f"{AT} return new PasskeyClient().base;", given) == base
 
 

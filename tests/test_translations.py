@@ -116,7 +116,7 @@ def test_words_that_people_know() -> None:
 
 def test_every_sentence_of_the_module_is_there() -> None:
     """The pages bring every sentence that ``passkey.js`` can say, under its key, and translate those of today."""
-    script = (Path(flask_passkey.__file__).parent / "static" / "passkey.js").read_text("utf-8")
+    script = (Path(flask_passkey.__file__).parent / "static" / "passkey-core.js").read_text("utf-8")
     table = script.partition("export const MESSAGES = ")[2].partition("});")[0]
     said = {key: text for key, text in re.findall(r'^  "?([\w.-]+)"?: "(.*)",$', table, re.MULTILINE) if text}
     assert len(said) > 20

@@ -12,8 +12,9 @@ from playwright.sync_api import ConsoleMessage, Page, Request, expect
 import flask_passkey
 from demo.accounts import demo_account
 
-#: The script under test.
+#: The script under test, and the part of it without side effects.
 MODULE = Path(flask_passkey.__file__).parent / "static" / "passkey.js"
+CORE = MODULE.with_name("passkey-core.js")
 #: Lets tests see what the page asked of the browser: ``asked`` has the method and mediation of every ceremony.
 SPY = """
 globalThis.asked = [];

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from browser.chromium import MODULE, Authenticator, Site
+from browser.chromium import CORE, MODULE, Authenticator, Site
 from flask import Flask, send_from_directory
 from playwright.sync_api import Page
 from services import find
 
 PHASES = {"preparing", "waiting", "confirming", "finishing"}
+#: What passkey-core.js exports for passkey.js alone.
+INNER = {"FIELD", "dispatch", "filled", "read", "sentence", "toPasskeyError"}
 HEAD = """
 import { PasskeyClient, PasskeyError, passkey, startAuthentication, type PasskeyCredential } from "./passkey.js";
 import * as all from "./passkey.js";
@@ -92,7 +94,8 @@ def test_typescript_accepts_the_declarations(npm: Path) -> None:
     """TypeScript finds no fault in the declarations, nor in a program that uses them."""
     folder = npm / "sample"
     folder.mkdir()
-    shutil.copy(MODULE.with_suffix(".d.ts"), folder)
+    for module in (CORE, MODULE):
+        shutil.copy(module.with_suffix(".d.ts"), folder)
     (folder / "sample.ts").write_text(HEAD + SAMPLE + "".join(f"all.{name};\n" for name in sorted(declared())))
     options = ["--strict", "--noEmit", "--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"]
     options += ["--skipDefaultLibCheck"]
@@ -103,14 +106,15 @@ def test_typescript_accepts_the_declarations(npm: Path) -> None:
     assert checked.returncode == 0
 
 
-def declared() -> set[str]:
-    """Return the names of the values that the declarations export."""
-    return set(re.findall(r"^export (?:function|const|class) (\w+)", MODULE.with_suffix(".d.ts").read_text(), re.M))
+def declared(*modules: Path) -> set[str]:
+    """Return the names of the values that the declarations of modules, by default of both, export."""
+    texts = [module.with_suffix(".d.ts").read_text() for module in modules or (CORE, MODULE)]
+    return {name for text in texts for name in re.findall(r"^export (?:function|const|class) (\w+)", text, re.M)}
 
 
 def test_every_attribute_is_explained() -> None:
     """The declarations list each ``data-passkey`` attribute that the module looks at or sets, and no other."""
-    script, text = MODULE.read_text(), MODULE.with_suffix(".d.ts").read_text()
+    script, text = CORE.read_text() + MODULE.read_text(), MODULE.with_suffix(".d.ts").read_text()
     known = {f"data-passkey-{name}" for name in re.findall(r"data-passkey-([a-z]+)", script)}
     known |= {f"data-passkey-{name.lower()}" for name in re.findall(r"passkey([A-Z][a-z]+)\b(?=[;,: }\]\")])", script)}
     assert len(known) > 12
@@ -118,19 +122,21 @@ def test_every_attribute_is_explained() -> None:
 
 
 def test_declarations_name_what_is_there(page: Page, site: Site) -> None:
-    """The declarations export what the module exports, and the client has the methods it is said to have."""
+    """The declarations export what the modules export, and the client has the methods it is said to have."""
     page.goto(f"{site.url}/sign-up")
     found: dict[str, Any] = page.evaluate(
         """async () => {
           const module = await import("/passkey/static/passkey.js");
           const methods = Object.getOwnPropertyNames(module.PasskeyClient.prototype);
-          return { names: Object.keys(module), methods, codes: Object.keys(module.MESSAGES) };
+          const core = Object.keys(await import("/passkey/static/passkey-core.js"));
+          return { names: Object.keys(module), core, methods, codes: Object.keys(module.MESSAGES) };
         }"""
     )
-    text = MODULE.with_suffix(".d.ts").read_text()
+    text = CORE.with_suffix(".d.ts").read_text()
     client = text.partition("export class PasskeyClient {")[2].partition("\n}")[0]
     methods = set(re.findall(r"^  (\w+)\(", client, re.M))
     codes = set(re.findall(r'^  \| "(\w+)"', text.partition("PasskeyErrorCode =")[2].partition(";")[0], re.M))
     assert declared() == set(found["names"])
+    assert declared(CORE) | INNER == set(found["core"])
     assert methods == set(found["methods"])
     assert codes == {code for code in found["codes"] if "." not in code} - {*PHASES, "done"}
