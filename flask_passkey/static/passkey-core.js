@@ -316,17 +316,18 @@ function withoutSecrets(response) {
 
 /* ---- one ceremony at a time ---- */
 
-let current = null;
+/** What all copies of this module in a page share: one may be in a bundle, and one come with the page. */
+const page = () => (globalThis[Symbol.for("flask-passkey")] ??= { current: null, offer: null, attached: new Map() });
 
 export const WebAuthnAbortService = {
   createNewAbortSignal() {
     this.cancelCeremony();
-    current = new AbortController();
-    return current.signal;
+    page().current = new AbortController();
+    return page().current.signal;
   },
   cancelCeremony() {
-    current?.abort(new DOMException("Another ceremony began, or the page went away.", "AbortError"));
-    current = null;
+    page().current?.abort(new DOMException("Another ceremony began, or the page went away.", "AbortError"));
+    page().current = null;
   },
 };
 
@@ -358,9 +359,9 @@ async function orAborted(signal, work) {
 async function alone(work, signal) {
   checkAborted(signal);
   WebAuthnAbortService.createNewAbortSignal();
-  const controller = current;
+  const controller = page().current;
   const leave = () => {
-    if (current === controller) current = null;
+    if (page().current === controller) page().current = null;
   };
   const calledOff = onAbort(signal, (reason) => {
     controller.abort(reason);
@@ -507,8 +508,6 @@ function dispatch(element, name, detail) {
 
 const pathOf = (action) => (action === "authenticate" || action === "step-up" ? "/session/authn" : "/user/authn");
 
-let offer = null;
-
 const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? messages[code];
 
 export class PasskeyClient {
@@ -583,7 +582,7 @@ export class PasskeyClient {
 
   /** Never rejects and shows nothing, as the user did not ask for it. */
   async conditionalCreate({ timeout = 10_000, userId, signal } = {}) {
-    if ((await clientCapabilities()).conditionalCreate !== true || current) return null;
+    if ((await clientCapabilities()).conditionalCreate !== true || page().current) return null;
     const begin = () => this.#begin("conditional-create", { conditional: true, user_id: userId });
     const options = { mediation: "conditional" };
     return attempt(() => this.#create("conditional-create", begin, { signal }, options, timeout), null);
@@ -628,19 +627,19 @@ export class PasskeyClient {
 
   /** Offer passkeys among the suggestions of the page's user name field, instead of whoever offered them before. */
   async autofill({ onSuccess, onError, signal, root = document } = {}) {
-    offer?.stop();
+    page().offer?.stop();
     const stopping = new AbortController();
     const stopped = stopping.signal;
     let armed = false;
     let retries = 1; // without a user's action: some authenticators answer at once
 
     const arm = async () => {
-      if (stopped.aborted || armed || current || document.hidden) return;
+      if (stopped.aborted || armed || page().current || document.hidden) return;
       armed = true;
       let renewal, answered, error, expired, data;
       try {
         const ceremony = await this.prefetch();
-        if (stopped.aborted || current) return;
+        if (stopped.aborted || page().current) return;
         const response = await alone((controller) => {
           const renew = () => controller.abort((expired = new DOMException("Renewed.", "AbortError")));
           renewal = setTimeout(renew, ceremony.began + ceremony.life * 0.75 - Date.now());
@@ -669,11 +668,11 @@ export class PasskeyClient {
       arm();
     };
     let calledOff;
-    const control = (offer = {
+    const control = (page().offer = {
       stop: () => {
         stopping.abort();
         calledOff?.();
-        if (offer === control) offer = null;
+        if (page().offer === control) page().offer = null;
         removeEventListener("pageshow", arm);
         for (const type of WAKING) document.removeEventListener(type, wake);
       },
@@ -708,7 +707,7 @@ export class PasskeyClient {
       }
     } catch (error) {
       const told = this.#inWords(error, action);
-      if (told.code !== "aborted" || signal?.aborted) offer?.rearm();
+      if (told.code !== "aborted" || signal?.aborted) page().offer?.rearm();
       throw told;
     }
   }
@@ -835,4 +834,4 @@ export class PasskeyClient {
 }
 
 /* For passkey.js alone: these may change at any time. */
-export { dispatch, FIELD, filled, read, sentence, toPasskeyError };
+export { dispatch, FIELD, filled, page, read, sentence, toPasskeyError };

@@ -4,7 +4,7 @@
  * Types and their documentation are in passkey.d.ts.
  */
 
-import { dispatch, FIELD, filled, PasskeyClient, PasskeyError, read, sentence, toPasskeyError, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
+import { dispatch, FIELD, filled, page, PasskeyClient, PasskeyError, read, sentence, toPasskeyError, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
 
 export {
   MESSAGES,
@@ -267,9 +267,9 @@ const LISTENERS = { click: onClick, submit: onSubmit, pointerover: hint, focusin
 const WATCHED = ["if", "why", "autofill", "sync", "offer"].map((name) => `data-passkey-${name}`);
 const WATCH = { childList: true, subtree: true, attributeFilter: ["hidden", ...WATCHED] };
 
-const attached = new Map(); // roots, and how to let go of them
-
+/** Once a root, whichever copy of this module does it: the page knows how to let go of each. */
 export function attach(root = document) {
+  const { attached } = page();
   if (attached.has(root)) return attached.get(root);
   const observer = new MutationObserver((records) => {
     const hasElement = ({ addedNodes, removedNodes }) => [...addedNodes, ...removedNodes].some(({ nodeType }) => nodeType === 1);
@@ -350,4 +350,4 @@ function setUp() {
   addEventListener("pagehide", () => WebAuthnAbortService.cancelCeremony());
 }
 
-if (passkey) setUp();
+if (passkey && !page().attached.has(document)) setUp();

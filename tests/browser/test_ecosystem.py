@@ -16,7 +16,7 @@ from services import find
 
 PHASES = {"preparing", "waiting", "confirming", "finishing"}
 #: What passkey-core.js exports for passkey.js alone.
-INNER = {"FIELD", "dispatch", "filled", "read", "sentence", "toPasskeyError"}
+INNER = {"FIELD", "dispatch", "filled", "page", "read", "sentence", "toPasskeyError"}
 HEAD = """
 import { PasskeyClient, PasskeyError, passkey, startAuthentication, type PasskeyCredential } from "./passkey.js";
 import * as all from "./passkey.js";
