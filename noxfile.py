@@ -83,6 +83,12 @@ def translations(session: nox.Session) -> None:
 
 
 @nox.session
+def js(session: nox.Session) -> None:
+    """Minify the modules for browsers, with esbuild from the npm registry; the files are committed."""
+    session.run("python", "tests/minified.py")
+
+
+@nox.session
 def pictures(session: nox.Session) -> None:
     """Take the pictures in docs/pictures of the demo, in Chromium; at most 300 kB together."""
     _install(session, ".[test]", "pillow")

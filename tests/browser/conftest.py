@@ -16,6 +16,7 @@ import pytest
 from browser.chromium import SPY, Authenticator, Site, Watch
 from browser.tls import Certificate, make_certificate
 from flask import Flask
+from minified import ESBUILD
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
 from services import find
 from werkzeug.serving import make_server
@@ -35,7 +36,7 @@ FLAGS = [
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 #: Installed for the tests that want them, at the versions they were written with.
-PACKAGES = ("@simplewebauthn/browser@13.3.0", "axe-core@4.14.1", "typescript@5.9.3")
+PACKAGES = ("@simplewebauthn/browser@13.3.0", "axe-core@4.14.1", "typescript@5.9.3", ESBUILD)
 #: Domains of tests over TLS.
 HOSTS = ("rp.test", "brand.test", "stranger.test", "shop.test")
 HERE = Path(__file__).parent
