@@ -50,13 +50,28 @@ def test_phases(refused: str, call: str, phases: list[str]) -> None:
             "loopback",
             "Passkeys do not work on this address. Open https://localhost/ instead.",
         ),
-        ("https://192.168.0.7/", "domain", "Passkeys do not work on this address."),
+        (
+            "http://shop.example.com:8080/sign-in?next=/a",
+            "insecure",
+            "Passkeys need a secure address. Open https://shop.example.com/sign-in instead.",
+        ),
+        (
+            "http://192.168.0.7/",
+            "domain",
+            "Passkeys do not work on this address. Please open the usual address of this site.",
+        ),
+        (
+            "https://192.168.0.7/",
+            "domain",
+            "Passkeys do not work on this address. Please open the usual address of this site.",
+        ),
     ],
 )
-def test_pages_at_an_ip_address(page: str, code: str, message: str) -> None:
-    """Where ``localhost`` would do, the page says so with its whole address."""
+def test_pages_where_passkeys_cannot_work(page: str, code: str, message: str) -> None:
+    """Where ``localhost`` or https would do, the page says so with its whole address."""
     found = run_script(
         """globalThis.location = new URL(given);
+        globalThis.isSecureContext = /^https|127|::1/.test(given);
         const client = new m.PasskeyClient({ fetch });
         const error = await client.authenticate().catch((error) => error);
         return [m.whyUnavailable(), error.code, error.message, sent];""",

@@ -17,18 +17,19 @@ const WAKING = ["visibilitychange", "focusin", "click"]; // events after which a
 /** One sentence for each code, to show as it is. "action.code" is preferred to "code". */
 export const MESSAGES = Object.freeze({
   aborted: "",
-  cancelled: "No passkey was used. You can try again, or choose another way to sign in.",
-  "register.cancelled": "No passkey was created. You can try again.",
+  cancelled: "No passkey was used. You can try again, choose another device, such as a phone or a security key, or sign in another way.",
+  "register.cancelled": "No passkey was created. You can try again, or choose another device, such as a phone or a security key.",
   "sign-up.cancelled": "No passkey was created, and no account. You can try again.",
   "enrol.cancelled": "No passkey was created. Your link or code is still good: you can try again.",
   "step-up.cancelled": "Nothing was changed. Please confirm with a passkey to go on.",
   expired: "That took too long. Please try again.",
-  duplicate: "This device or password manager already has a passkey for your account.",
-  domain: "Passkeys do not work on this address.",
+  duplicate: "This device or password manager already has a passkey for your account. To add another one, choose another device.",
+  "enrol.duplicate": "This device or password manager already has a passkey for your account. You can sign in with it.",
+  domain: "Passkeys do not work on this address. Please open the usual address of this site.",
   loopback: "Passkeys do not work on this address. Open {address} instead.",
-  insecure: "Passkeys need a secure (https) address.",
-  unsupported: "This browser cannot use passkeys here.",
-  unsupported_device: "This device cannot create the kind of passkey this site needs.",
+  insecure: "Passkeys need a secure address. Open {address} instead.",
+  unsupported: "This browser cannot use passkeys here. Please use a current version of Chrome, Edge, Firefox or Safari.",
+  unsupported_device: "This device cannot create the kind of passkey this site needs. Please try another device, or a security key.",
   busy: "Another passkey request is open. Close it and try again.",
   authenticator: "Your device could not complete this. Try again or use another passkey.",
   network: "We could not reach the server. Check your connection and try again.",
@@ -36,21 +37,21 @@ export const MESSAGES = Object.freeze({
   unavailable: "The service is unavailable for the moment. Please try again.",
   rate_limited: "Too many tries. Please wait a minute.",
   sign_in_required: "Please sign in first.",
-  "authenticate.forbidden": "You cannot sign in here with this passkey.",
+  "authenticate.forbidden": "You cannot sign in here with this passkey. Use another one, or ask the people who run this site.",
   forbidden: "This was not allowed. Please reload the page and try again.",
   invalid: "Please check what you entered.",
   name_missing: "Please enter a name.",
   not_found: "This passkey is no longer in your list. Please reload the page.",
-  name_taken: "This name is taken. Please choose another one.",
+  name_taken: "This name is taken. Please choose another one, or sign in if it is yours.",
   too_many_passkeys: "You have as many passkeys as you can have here. Delete one first.",
   last_passkey: "This is your only passkey. Add another one before you delete it.",
-  switched_off: "This is switched off here.",
+  switched_off: "This is switched off here. Please ask the people who run this site.",
   rejected: "The passkey could not be verified. Please try again.",
-  unknown_credential: "This passkey is no longer registered here. Please use another one.",
+  unknown_credential: "This passkey is no longer registered here. Please use another one, or sign in another way and create a new one.",
   other_account: "Somebody else is signed in here by now. Please reload the page.",
   "sign-up.other_account": "You are signed in already. Sign out to create another account.",
   step_up_required: "Please sign in with your passkey again, then repeat.",
-  grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account.",
+  grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account. Check it, or ask for a new one.",
   preparing: "One moment, please.",
   confirming: "First confirm that it is you: follow the steps that your browser or device shows.",
   finishing: "Almost done.",
@@ -93,13 +94,13 @@ const SERVER_CODES = {
   50006: "unavailable",
 };
 
-/** This page at localhost, where browsers allow passkeys in development. */
-function atLocalhost() {
-  const { protocol, port, pathname } = globalThis.location ?? {};
-  return `${protocol}//localhost${port && `:${port}`}${pathname}`;
+/** This page where browsers allow passkeys: with https, or else at localhost, as in development. */
+function betterAddress() {
+  const { protocol, hostname, port, pathname } = globalThis.location ?? {};
+  return globalThis.isSecureContext ? `${protocol}//localhost${port && `:${port}`}${pathname}` : `https://${hostname}${pathname}`;
 }
 
-const filled = (text) => text.replace("{address}", () => atLocalhost());
+const filled = (text) => text.replace("{address}", betterAddress);
 
 /** Also `WebAuthnError`, for code that was written for SimpleWebAuthn. */
 export class PasskeyError extends Error {
@@ -136,10 +137,10 @@ async function attempt(work, fallback) {
 
 /** Why passkeys cannot work on this page, as a code of MESSAGES; null when they can. */
 export function whyUnavailable() {
-  if (!globalThis.isSecureContext) return "insecure";
   const host = globalThis.location?.hostname ?? "";
   if (/^(127\.[\d.]+|\[::1\])$/.test(host)) return "loopback";
-  if (/^(\[|[\d.]+$)/.test(host)) return "domain";
+  if (/^(\[|[\d.]+$)/.test(host)) return "domain"; // nor would https help
+  if (!globalThis.isSecureContext) return "insecure";
   return browserSupportsWebAuthn() ? null : "unsupported";
 }
 

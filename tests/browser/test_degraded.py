@@ -77,7 +77,7 @@ def test_without_the_browsers_help(page: Page, site: Site, path: str) -> None:
     """A browser that does not know passkeys says so on the page and shows no form that cannot work."""
     page.add_init_script("delete window.PublicKeyCredential")
     page.goto(site.url + path)
-    expect(page.get_by_text("This browser cannot use passkeys here.")).to_be_visible()
+    expect(page.get_by_text("This browser cannot use passkeys here")).to_be_visible()
     expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 

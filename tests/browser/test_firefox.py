@@ -113,7 +113,7 @@ def test_cancel_then_autofill_again(fox: Firefox, site: Site, asked: Callable[[]
     sign_out(fox, asked)
     fox.verified(False)
     fox.press(SIGN_IN)
-    fox.wait_for_text(STATUS, "No passkey was used. You can try again.")
+    fox.wait_for_text(STATUS, "No passkey was used. You can try again")
     assert fox.texts(ALERT) == []
     wait(lambda: asked() == ["conditional", "dialog", "conditional"], lambda: f"Firefox was asked for {asked()}")
     fox.verified(True)
@@ -125,7 +125,7 @@ def test_the_same_device_cannot_have_two(fox: Firefox, site: Site) -> None:
     """A device that has a passkey already says so in friendly words and keeps the one it has."""
     sign_up(fox, site)
     fox.press("Add a passkey")
-    fox.wait_for_text(STATUS, "This device or password manager already has a passkey for your account.")
+    fox.wait_for_text(STATUS, "This device or password manager already has a passkey for your account")
     assert len(fox.credentials) == 1
 
 
@@ -166,7 +166,7 @@ def test_deleted_passkey_is_refused_in_words(fox: Firefox, site: Site, asked: Ca
     sign_out(fox, asked)
     forget_passkeys(site)
     fox.press(SIGN_IN)
-    fox.wait_for_text(ALERT, "This passkey is no longer registered here. Please use another one.")
+    fox.wait_for_text(ALERT, "This passkey is no longer registered here. Please use another one")
 
 
 def test_a_false_signature_is_refused_in_words(fox: Firefox, site: Site, asked: Callable[[], list[str]]) -> None:
@@ -204,7 +204,7 @@ def test_without_the_browsers_help(fox: Firefox, site: Site) -> None:
     fox.privileged(switch, False)
     try:
         fox.go(f"{site.url}/sign-in")
-        fox.wait_for_text("main", "This browser cannot use passkeys here.")
+        fox.wait_for_text("main", "This browser cannot use passkeys here")
         assert SIGN_IN not in fox.texts("main")[0]
     finally:
         fox.privileged(switch, True)

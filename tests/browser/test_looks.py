@@ -113,7 +113,7 @@ def test_notices(page: Page, serve: Callable[..., Site], authenticator: Authenti
     assert_fine(page)
     page.add_init_script("delete window.PublicKeyCredential")
     page.goto(f"{serve().url}/sign-in")
-    expect(page.get_by_text("This browser cannot use passkeys here.")).to_be_visible()
+    expect(page.get_by_text("This browser cannot use passkeys here")).to_be_visible()
     assert_fine(page)
 
 

@@ -117,4 +117,4 @@ def test_no_passkeys_for_strangers(page: Page, family: Family, authenticator: Au
           return said;
         }"""
     )
-    assert said == [["domain", "Passkeys do not work on this address."]] * 2
+    assert said == [["domain", "Passkeys do not work on this address. Please open the usual address of this site."]] * 2
