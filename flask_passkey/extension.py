@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
+from markupsafe import Markup
 
 from . import grants, signals, wiring
 from .accounts import Accounts, Hooks
@@ -26,7 +27,7 @@ from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, common, current, keep
 from .visitor import Visitor
-from .web import flask_login, http, offers, routing, rows, schemas, sessions
+from .web import files, flask_login, http, offers, routing, rows, schemas, sessions
 from .web.routing import Place
 from .web.rows import PasskeyRow
 
@@ -327,6 +328,20 @@ class Passkey(HookDecorators):
         """
         self._state()
         sessions.delete_one(schemas.known_id(passkey_id))
+
+    # Pages
+
+    def script_tag(self, nonce: str | None = None) -> Markup:
+        """Return the ``<script>`` that brings ``passkey.js`` into a page; put it into the head of pages with passkeys.
+
+        Its address has the version of the file, so browsers keep it until there is another one, and its ``integrity``
+        lets them refuse any other file (Subresource Integrity). Browsers that are too old for it get a few lines that
+        show what the page has for ``data-passkey-if="unavailable"``. In templates: ``passkey_ui.script_tag()``.
+
+        :param nonce: of the page's Content-Security-Policy, where it has one; ``csp_nonce()`` with Flask-Talisman.
+        """
+        self._check_app()
+        return files.script_tag(nonce)
 
     # Enrolment grants, and what administrators do
 

@@ -48,6 +48,7 @@ TESTING = {"credentials", "errors"}
 LIBRARIES = {
     "flask": {"databases", "extension", "hooks", "web", "cli", "doctor", "pending", "state", "wiring"},
     "werkzeug": {"doctor", "web"},
+    "markupsafe": {"extension", "web"},
     "click": {"cli"},
     "flask_session": {"pending"},
     "cachelib": {"pending"},

@@ -455,7 +455,7 @@ def test_under_another_name_and_at_a_host() -> None:
     assert (missing.status_code, missing.mimetype) == (500, "text/html"), "in words, also without the hook"
     passkey.rp_id_for(lambda: "example.com")
     page = client.get("/passkeys/sign-in", base_url="https://accounts.example.com")
-    assert 'src="/passkey/static/passkey.js"' in page.text
+    assert 'src="/passkey/static/passkey.min.js?v=' in page.text
     assert client.get("/passkeys/sign-in", base_url="https://example.com").status_code == 404
     with app.app_context():
         assert passkey.config.enrol_url == "https://accounts.example.com/shop/passkeys/new"

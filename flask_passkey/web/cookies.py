@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 
 from ..config import PasskeyConfig
+from ..state import of
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,17 @@ def _save_session(
         samesite = app.config["SESSION_COOKIE_SAMESITE"]
         flags = ("Secure", f"SameSite={samesite}", "Partitioned") if samesite else ("Secure", "Partitioned")
         add_attributes(response, app.config["SESSION_COOKIE_NAME"], *flags)
+    if response.cache_control.public and of(app).route_of(request.endpoint) is not None:
+        _keep_from_shared_caches(response)
+
+
+def _keep_from_shared_caches(response: Response) -> None:
+    """Let no cache give others the cookie that goes along with a file, nor ask anew for the file with each cookie."""
+    if "Set-Cookie" in response.headers:
+        response.cache_control.public = False
+        response.cache_control.private = True
+    else:
+        response.vary.discard("Cookie")
 
 
 def add_attributes(response: Response, name: str, *attributes: str) -> None:

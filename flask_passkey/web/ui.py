@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app, request, url_for
+from markupsafe import Markup
 from werkzeug.urls import iri_to_uri
 
 from ..accounts import UserInfo
 from ..credentials import INVITATION, RECOVERY_CODE
 from ..state import common, current
 from ..words import N_
-from . import offers, sessions, words
+from . import files, offers, sessions, words
 from .rows import PasskeyRow, list_passkeys
 
 #: The blueprint of the ready pages.
@@ -53,6 +54,7 @@ class Ui:
     ngettext: Callable[..., str] = staticmethod(words.ngettext)
     language: Callable[[], str] = staticmethod(words.language)
     day: Callable[[datetime], str] = staticmethod(words.day)
+    script_tag: Callable[..., Markup] = staticmethod(files.script_tag)
     rows: Callable[[], list[PasskeyRow]] = staticmethod(list_passkeys)
 
     @property
@@ -107,8 +109,8 @@ class Ui:
         return url_for(f"{PAGES}.{page}", **given) if self.has_pages else ""
 
     def static(self, filename: str) -> str:
-        """Return the address of one of our files."""
-        return url_for(f"{common().blueprint_name}.static", filename=filename)
+        """Return the address of one of our files, with its version."""
+        return files.url_of(filename)
 
     def here(self, note: str = "") -> str:
         """Return the address of the current page.

@@ -12,7 +12,7 @@ from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
 from ..state import common, current
 from ..visitor import Visitor
-from . import browsers, http, others, outage, schemas, sessions
+from . import browsers, files, http, others, outage, schemas, sessions
 from .rows import icon_url
 
 #: The most passkeys that can be deleted by one request.
@@ -43,6 +43,10 @@ class HostBlueprint(Blueprint):
 
     def make_setup_state(self, app: Any, options: dict[str, Any], first_registration: bool = False) -> _SetupState:
         return _SetupState(self, app, options, first_registration)
+
+    def send_static_file(self, filename: str) -> Response:
+        """Answer with one of our files."""
+        return files.send(filename, self.get_send_file_max_age(filename))
 
 
 blueprint = HostBlueprint(

@@ -279,7 +279,7 @@ def test_without_javascript(page: Page, ready: Site, authenticator: Authenticato
 
 def test_the_script_does_not_come(page: Page, ready: Site, watch: Watch) -> None:
     """Where the script never comes the page says after some seconds that it is not complete."""
-    page.route("**/passkey.js", lambda route: route.abort())
+    page.route("**/passkey.min.js*", lambda route: route.abort())
     page.on("console", lambda message: watch.complaints.clear())
     page.goto(f"{ready.url}/passkeys/sign-in")
     notice = page.get_by_text("This page is not complete.")
