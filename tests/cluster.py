@@ -99,6 +99,8 @@ class Answer(nodes.Answer):
 
     headers: http.client.HTTPMessage
     cut_off: bool = False
+    #: As it came, compressed or not.
+    body: bytes = b""
 
     @property
     def node(self) -> str:
@@ -152,7 +154,7 @@ class Browser(nodes.Browser):
         if text is None:
             return Answer(NO_ANSWER, None, response.headers, cut_off=True)
         envelope = json.loads(text) if response.headers.get_content_type() == "application/json" else None
-        return Answer(response.status, envelope, response.headers)
+        return Answer(response.status, envelope, response.headers, body=text)
 
     def send(self, method: str, path: str, **options: Any) -> Answer:
         answer = super().send(method, path, **options)
