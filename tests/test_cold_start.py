@@ -9,6 +9,8 @@ import pytest
 
 import flask_passkey
 
+pytestmark = pytest.mark.slow
+
 #: What an app imports anyway.
 BARE = "import flask, flask_session, webauthn, marshmallow, cachelib"
 #: An app without an SQL database, up to its first answer.

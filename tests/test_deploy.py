@@ -123,6 +123,7 @@ def test_unit_leaves_the_app_little() -> None:
     assert "FLASK_INSTANCE_PATH=/var/lib/passkeys" in unit()["Environment"]
 
 
+@pytest.mark.slow
 def test_unit_and_image_run_gunicorn_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both run one command, and gunicorn accepts it, with our settings of it and of the app."""
     (started,) = unit()["ExecStart"]
