@@ -20,7 +20,7 @@ nox.options.download_python = "never"
 # A Python that is not here is skipped; .ci/run names the one that must be.
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "tests", "lowest", "browser", "demo"]
+nox.options.sessions = ["lint", "types", "docs", "tests", "lowest", "browser", "demo"]
 
 #: Each process starts servers for itself, so not as many as there are processors.
 TWO_AT_ONCE = ["-n", "2"]
@@ -67,6 +67,20 @@ def browser(session: nox.Session) -> None:
     """Run the tests that drive the demo in Chromium and Firefox."""
     _install(session, ".[test]")
     session.run("pytest", *TWO_AT_ONCE, "-m", "browser", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site from docs/ into build/docs; a warning is an error, and a link inside that leads nowhere is one."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "dirhtml", "docs", "build/docs", *session.posargs)
+
+
+@nox.session
+def links(session: nox.Session) -> None:
+    """Look whether the links to other sites lead somewhere: not a part of CI, as those sites come and go."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-b", "linkcheck", "docs", "build/links", *session.posargs)
 
 
 @nox.session
