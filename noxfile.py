@@ -156,7 +156,7 @@ def coverage_fuzz(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what begins and finishes cost beside what others do: tables for docs/benchmarks.md, no test."""
+    """Measure what begins and finishes cost beside what others do: tables for docs/proof/benchmarks.md, no test."""
     _install(session, ".[test]")
     security = pathlib.Path(session.create_tmp()) / "security"
     session.run("python", "-m", "venv", str(security), silent=True)

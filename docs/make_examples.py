@@ -1,6 +1,6 @@
-"""Write docs/examples.md: what five small apps had to write for passkeys, as diffs, from the folder ``examples``.
+"""Write docs/tutorials/examples.md: what five small apps had to write for passkeys, as diffs.
 
-Run it as ``python docs/make_examples.py``; a test compares.
+The apps are in the folder ``examples``. Run it as ``python docs/make_examples.py``; a test compares.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
-PAGE = ROOT / "docs" / "examples.md"
+PAGE = ROOT / "docs" / "tutorials" / "examples.md"
 TESTS = "test_app.py"
 
 #: Every example, in the order of the page, with an estimate of the minutes it takes.
@@ -24,8 +24,8 @@ Small apps as people have them, each before and after it got passkeys. All keep 
 one the browser may make a passkey, the name field suggests passkeys, a page lists them, whoever lost theirs confirms
 with the password, and the deletion of an account takes them along.
 
-This page is made from the folder [examples](../examples) by `python docs/make_examples.py`. Each app has tests. Those
-of *before* pass in *after*, too, which has more, with a virtual authenticator; and each *after* is used in Chromium.
+This page is made from the folder [examples](../../examples) by `python docs/make_examples.py`. Each app has tests.
+Those of *before* pass in *after*, too, which has more, with a virtual authenticator; and each *after* is used in Chromium.
 Try one: `cd examples/sqlite3/after && flask run`, and open http://localhost:5000.
 
 """
@@ -80,7 +80,8 @@ def section(name: str) -> str:
     """Return what is said of an example, and its diff without the tests."""
     diff = "".join("".join(lines) for path, lines in changes(name) if path != TESTS)
     readme = "".join(text(EXAMPLES / name / "README.md"))
-    return f"{readme}\n[before](../examples/{name}/before) · [after](../examples/{name}/after)\n\n```diff\n{diff}```\n"
+    sides = " · ".join(f"[{side}](../../examples/{name}/{side})" for side in ("before", "after"))
+    return f"{readme}\n{sides}\n\n```diff\n{diff}```\n"
 
 
 def page() -> str:

@@ -1,4 +1,4 @@
-"""Take the pictures of the demo that README.md and docs/demo.md show: ``nox -s pictures``.
+"""Take the pictures of the demo that README.md and docs/start/demo.md show: ``nox -s pictures``.
 
 They show the real demo in a real Chromium, in which a user signs up, adds a security key and so on.
 """

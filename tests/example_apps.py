@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-#: In the order of docs/examples.md.
+#: In the order of docs/tutorials/examples.md.
 NAMES = ["sqlite3", "login", "factory", "security", "spa"]
 #: What an app imports that not everybody has who runs the tests.
 NEEDS = {"factory": "flask_talisman", "login": "flask_migrate", "security": "flask_security", "spa": "flask_cors"}

@@ -2,7 +2,7 @@
 
 Left out are: each ``raise``, each call that is made only for what it checks or does, each part of an ``and`` or ``or``
 and of a joined key, each condition of a value, and each argument of the library's verifying functions. The table of
-``docs/specification.md`` says in which functions how many survive, and why no test can tell; more fail the run.
+``docs/proof/specification.md`` says in which functions how many survive, and why no test can tell; more fail the run.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def main(patterns: Sequence[str]) -> int:
     made = [mutant for pattern in patterns for path in sorted(PACKAGE.glob(pattern)) for mutant in mutants(path)]
     alive = survivors(made)
     assert os.waitpid(start(None), 0)[1] == 0, "a test fails without any mutant: the files have changed meanwhile"
-    document = (ROOT / "docs" / "specification.md").read_text("utf-8")
+    document = (ROOT / "docs" / "proof" / "specification.md").read_text("utf-8")
     rows = re.findall(r"^\| `([\w/]+\.py)` \| `(\w+)` \| (\d+) \| .+ \|$", document, re.MULTILINE)
     explained = Counter({(file, function): int(number) for file, function, number in rows})
     unexplained = dict(Counter((mutant.file, mutant.function) for mutant in alive) - explained)

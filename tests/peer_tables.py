@@ -1,7 +1,7 @@
 """Tables as other libraries make them, with passkeys of the virtual authenticator in each library's form.
 
 Each table is written by hand after the schema of the version that is named. Passkeys that the real libraries had made
-were imported in the same way, with a sign-in after each: see ``docs/import.md``.
+were imported in the same way, with a sign-in after each: see ``docs/howto/import.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/browser.md has every attribute of ``passkey.js``, and no other."""
+"""docs/proof/browser.md has every attribute of ``passkey.js``, and no other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "browser.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "proof" / "browser.md").read_text("utf-8")
 STATIC = ROOT / "flask_passkey" / "static"
 MODULE = "".join((STATIC / name).read_text("utf-8") for name in ("passkey-core.js", "passkey.js"))
 

@@ -1,4 +1,4 @@
-"""Sign-in and step-up without a server; each test that a step of section 7.2 needs is in docs/specification.md."""
+"""Sign-in and step-up without a server; docs/proof/specification.md has each test that section 7.2 needs."""
 
 from __future__ import annotations
 

@@ -204,16 +204,17 @@ def test_image_is_made_of_what_is_there() -> None:
 
 
 def test_document_names_what_exists() -> None:
-    """Every file, setting, test and session that ``docs/deployment.md`` names is there, and the README leads to it."""
-    text = (DEPLOY.parent / "docs" / "deployment.md").read_text("utf-8")
+    """Every file, setting, test and session that the page on deployment names is there, and the README leads to it."""
+    page = DEPLOY.parent / "docs" / "operate" / "deployment.md"
+    text = page.read_text("utf-8")
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
-    assert links and not [link for link in links if not (DEPLOY.parent / "docs" / link).exists()]
+    assert links and not [link for link in links if not (page.parent / link).exists()]
     assert set(re.findall(r"`(FLASK_[A-Z_]+)`", text)) <= known_settings()
     assert {f"FLASK_{name}" for name in re.findall(r"`(PASSKEY_[A-Z_]+)`", text)} <= known_settings()
     assert all((DEPLOY.parent / name).is_file() for name in re.findall(r"`(tests/\w+\.py)`", text))
     sessions = re.findall(r"^def (\w+)\(session", (DEPLOY.parent / "noxfile.py").read_text("utf-8"), re.MULTILINE)
     assert {*re.findall(r"`nox -s (\w+)`", text)} == {"nodes", "footprint"} <= {*sessions}
-    assert "](docs/deployment.md)" in (DEPLOY.parent / "README.md").read_text("utf-8")
+    assert "](docs/operate/deployment.md)" in (DEPLOY.parent / "README.md").read_text("utf-8")
 
 
 # Redis

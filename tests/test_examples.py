@@ -72,7 +72,7 @@ def test_the_doctor_finds_nothing(name: str, tmp_path: Path) -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    """docs/examples.md has every example, with the difference as it is and lines as they are counted."""
+    """docs/tutorials/examples.md has every example, with the difference as it is and lines as they are counted."""
     spec = importlib.util.spec_from_file_location("make_examples", ROOT / "docs" / "make_examples.py")
     assert spec and spec.loader
     made = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""docs/existing-apps.md is true: what it says of sessions, rows and tests is so."""
+"""docs/howto/existing-apps.md is true: what it says of sessions, rows and tests is so."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sqlalchemy import text
 from flask_passkey import Passkey, UserInfo
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-PAGE = (Path(__file__).parent.parent / "docs" / "existing-apps.md").read_text("utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "howto" / "existing-apps.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 USERS = "CREATE TABLE user (id INTEGER PRIMARY KEY, username TEXT NOT NULL UNIQUE)"
 

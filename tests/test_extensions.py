@@ -37,7 +37,7 @@ from flask_passkey.testing import (
     step_up,
 )
 
-DOCUMENT = (Path(__file__).parent.parent / "docs" / "extensions.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "howto" / "extensions.md").read_text("utf-8")
 PRF = {"prf": {"eval": {"first": "AQI"}}}
 CREATED = {
     **PRF,

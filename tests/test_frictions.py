@@ -1,4 +1,4 @@
-"""docs/frictions.md names tests that there are."""
+"""docs/proof/frictions.md names tests that there are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-PAGE = (TESTS.parent / "docs" / "frictions.md").read_text("utf-8")
+PAGE = (TESTS.parent / "docs" / "proof" / "frictions.md").read_text("utf-8")
 NAMED = re.findall(r"`((?:browser/)?test_\w+\.py)(?:::(test_\w+))?`", PAGE)
 
 

@@ -20,7 +20,7 @@ from flask_passkey.contracts import CeremonyOutageContract, CeremonyStoreContrac
 from flask_passkey.pending import CeremonyStore
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-DOCS = (Path(__file__).parent.parent / "docs" / "stores.md").read_text("utf-8")
+DOCS = (Path(__file__).parent.parent / "docs" / "howto" / "stores.md").read_text("utf-8")
 STORE, TESTS = re.findall(r"^```python\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
 
 

@@ -15,7 +15,7 @@ from flask_passkey import signals
 from flask_passkey.cli import passkey as commands
 from flask_passkey.testing import VirtualAuthenticator, enrol, sign_in, sign_up
 
-DOCUMENT = (Path(__file__).parent.parent / "docs" / "recovery.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "howto" / "recovery.md").read_text("utf-8")
 SENT: list[EmailMessage] = []
 
 

@@ -1,4 +1,4 @@
-"""Registration and sign-up without a server; each test that a step of section 7.1 needs is in docs/specification.md."""
+"""Registration and sign-up without a server; docs/proof/specification.md has each test that section 7.1 needs."""
 
 from __future__ import annotations
 

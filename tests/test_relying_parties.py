@@ -19,7 +19,7 @@ from flask_passkey.config import advice
 from flask_passkey.errors import Misconfigured
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, enrol, sign_in, sign_up, step_up
 
-DOCUMENT = (Path(__file__).parent.parent / "docs" / "relying-parties.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "howto" / "relying-parties.md").read_text("utf-8")
 COM, ORG = "https://example.com", "https://example.org"
 PARTIES = {
     "example.org": {

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENT = (ROOT / "docs" / "specification.md").read_text("utf-8")
-BROWSER = (ROOT / "docs" / "browser.md").read_text("utf-8")
+DOCUMENT = (ROOT / "docs" / "proof" / "specification.md").read_text("utf-8")
+BROWSER = (ROOT / "docs" / "proof" / "browser.md").read_text("utf-8")
 #: Points for pages, and rules for the module.
 POINTS, RULES = 46, 13
 #: Number of steps in each section of the specification.
@@ -58,7 +58,7 @@ def test_every_named_test_exists() -> None:
 
 def test_the_threat_model_names_tests_that_exist() -> None:
     """Every test and test file that SECURITY.md names is there."""
-    text = (ROOT / "SECURITY.md").read_text("utf-8") + (ROOT / "docs" / "rules.md").read_text("utf-8")
+    text = (ROOT / "SECURITY.md").read_text("utf-8") + (ROOT / "docs" / "proof" / "rules.md").read_text("utf-8")
     named = re.findall(r"`((?:browser/)?test_\w+\.py)(?:::(test_\w+))?`", text)
     assert len(named) > 20
     assert not {(file, test) for file, test in named if test and test not in defined(ROOT / "tests" / file)}

@@ -1,6 +1,6 @@
 """W3C's own test vectors, through the functions that judge real responses.
 
-What becomes of each is written down, with the reason, in the table of ``docs/specification.md``.
+What becomes of each is written down, with the reason, in the table of ``docs/proof/specification.md``.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def roots() -> Trust:
 @functools.cache
 def written_down() -> dict[str, tuple[str, ...]]:
     """Return the rows of the table: name, and the four outcomes."""
-    document = (ROOT / "docs" / "specification.md").read_text("utf-8")
+    document = (ROOT / "docs" / "proof" / "specification.md").read_text("utf-8")
     row = r"^\| `([\w-]+)` \| (passes|refused) \| (passes|refused) \| (passes|refused) \| (passes|refused) \| .+ \|$"
     return {name: tuple(outcomes) for name, *outcomes in re.findall(row, document, re.MULTILINE)}
 

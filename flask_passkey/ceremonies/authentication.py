@@ -1,7 +1,7 @@
 """The authentication ceremony: sign-in and step-up.
 
 `W3C WebAuthn Level 3, section 7.2 <https://www.w3.org/TR/webauthn-3/#sctn-verifying-assertion>`_. What the
-``webauthn`` library does of it and what is done here stands in ``docs/specification.md``.
+``webauthn`` library does of it and what is done here stands in ``docs/proof/specification.md``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The registration ceremony: adding a passkey, and sign-up.
 
 `W3C WebAuthn Level 3, section 7.1 <https://www.w3.org/TR/webauthn-3/#sctn-registering-a-new-credential>`_.
-What the ``webauthn`` library does of it and what is done here stands in ``docs/specification.md``.
+What the ``webauthn`` library does of it and what is done here stands in ``docs/proof/specification.md``.
 """
 
 from __future__ import annotations

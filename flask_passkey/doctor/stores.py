@@ -111,7 +111,7 @@ def check_ceremonies(state: State) -> Iterator[Finding]:
         yield error(
             "stores.ceremonies-refused",
             f"Pending ceremonies cannot be written: {refusal.reason}.",
-            "the rights to write, and a store of a release that docs/stores.md names",
+            "the rights to write, and a store of a release that docs/howto/stores.md names",
         )
     except Refusal as refusal:
         yield error(
