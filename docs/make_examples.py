@@ -25,7 +25,8 @@ one the browser may make a passkey, the name field suggests passkeys, a page lis
 with the password, and the deletion of an account takes them along.
 
 This page is made from the folder [examples](../../examples) by `python docs/make_examples.py`. Each app has tests.
-Those of *before* pass in *after*, too, which has more, with a virtual authenticator; and each *after* is used in Chromium.
+Those of *before* pass in *after*, too, which has more, with a virtual authenticator; and each *after* is used in
+Chromium.
 Try one: `cd examples/sqlite3/after && flask run`, and open http://localhost:5000.
 
 """
