@@ -1,4 +1,4 @@
-"""docs/proof/browser.md has every attribute of ``passkey.js``, and no other."""
+"""docs/reference/attributes.md has every attribute of ``passkey.js``, and no other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "proof" / "browser.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "reference" / "attributes.md").read_text("utf-8")
 STATIC = ROOT / "flask_passkey" / "static"
 MODULE = "".join((STATIC / name).read_text("utf-8") for name in ("passkey-core.js", "passkey.js"))
 
@@ -18,8 +18,7 @@ def in_kebab(name: str) -> str:
 
 def test_every_attribute_is_explained() -> None:
     """The table has what the script looks at, by its name or as a member of ``dataset``, and nothing more."""
-    section = PAGE.split("## The attributes\n")[1].split("\n## ")[0]
-    explained = {"data-passkey-code", *re.findall(r"^\| `(data-passkey[a-z-]*)` \|", section, re.MULTILINE)}
+    explained = {"data-passkey-code", *re.findall(r"^\| `(data-passkey[a-z-]*)` \|", PAGE, re.MULTILINE)}
     read = set(re.findall(r"data-passkey(?:-[a-z]+)*", MODULE))
     read |= set(map(in_kebab, re.findall(r"\b(?:dataset\??\.|\bdataset: \{ |, )?(passkey[A-Z][a-z]+)\b", MODULE)))
     assert explained == read

@@ -214,7 +214,7 @@ def test_document_names_what_exists() -> None:
     assert all((DEPLOY.parent / name).is_file() for name in re.findall(r"`(tests/\w+\.py)`", text))
     sessions = re.findall(r"^def (\w+)\(session", (DEPLOY.parent / "noxfile.py").read_text("utf-8"), re.MULTILINE)
     assert {*re.findall(r"`nox -s (\w+)`", text)} == {"nodes", "footprint"} <= {*sessions}
-    assert "](docs/operate/deployment.md)" in (DEPLOY.parent / "README.md").read_text("utf-8")
+    assert "/docs/operate/deployment.md)" in (DEPLOY.parent / "README.md").read_text("utf-8")
 
 
 # Redis

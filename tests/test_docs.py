@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from flask_passkey import PasskeyConfig
+
 ROOT = Path(__file__).parent.parent
+#: Variables of the tests, and an argument of commands, that begin like settings.
+NO_SETTINGS = {"TEST_REQUIRE_SERVICES", "TEST_VECTORS", "ID"}
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PICTURES = sorted((ROOT / "docs" / "pictures").iterdir())
 #: Of all pictures together.
 MOST_BYTES = 300_000
-#: What is said of a picture to those who do not see it, and where it is.
-PICTURE = re.compile(r"!\[(.*?)\]\((.+?)\)")
+#: What is said of a picture to those who do not see it, and where it is; in the README on GitHub.
+PICTURE = re.compile(r"!\[(.*?)\]\((?:https://raw\.githubusercontent\.com/flask-passkey/flask-passkey/main/)?(.+?)\)")
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SHORTEST_DESCRIPTION = 20  # characters
 
 
@@ -40,8 +47,30 @@ def test_pictures_are_described() -> None:
     assert not [text for text in descriptions if len(text) < SHORTEST_DESCRIPTION]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def anchors(document: Path) -> set[str]:
+    """Return what links can lead to in a page: its headings, as GitHub and MyST name them."""
+    text = FENCE.sub("", document.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def leads_somewhere(folder: Path, link: str) -> bool:
+    """Tell whether a relative link leads to a file and, where it names one, to a heading in it."""
+    path, _, anchor = link.partition("#")
+    target = folder / path
+    return target.exists() and (not anchor or target.suffix != ".md" or anchor in anchors(target))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(document: Path) -> None:
-    """Every link to a file of the repository leads to one."""
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8"))
-    assert not [target for target in targets if not (document.parent / target).exists()]
+    """Every link to a file of the repository leads to one, and every link to a heading, too."""
+    targets = LINK.findall(FENCE.sub("", document.read_text("utf-8")))
+    inside = [f"{document.name}{target}" if target.startswith("#") else target for target in targets]
+    assert not [target for target in inside if not leads_somewhere(document.parent, target)]
+
+
+def test_names_settings_that_exist() -> None:
+    """Every setting that is mentioned anywhere exists."""
+    known = {field.name.upper() for field in fields(PasskeyConfig)} | NO_SETTINGS
+    texts = (document.read_text("utf-8") for document in DOCUMENTS)
+    assert {name for text in texts for name in re.findall(r"\bPASSKEY_([A-Z_]+)\b", text)} <= known

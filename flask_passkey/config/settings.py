@@ -42,19 +42,22 @@ class PasskeyConfig:
     #: Name of the site as password managers show it. The RP ID by default.
     rp_name: str = ""
     #: Origins of the pages, as a list or text separated by commas: ``["https://example.com"]``. Each is at the RP ID
-    #: or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost:5000``. A function instead, or in
-    #: the list, says which others there are: ``(origin: str) -> bool``.
+    #: or below it. ``https://<rp_id>`` by default; on localhost ``http://localhost`` and ``http://localhost:5000``, and
+    #: in debug and testing any port. A function instead, or in the list, says which others there are:
+    #: ``(origin: str) -> bool``.
     origins: tuple[str, ...] = ()
-    #: Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. They have at most five
-    #: different names left of the public suffix: browsers look at no more.
+    #: Origins on other domains that may use this RP ID; published as ``/.well-known/webauthn``. They are on https if
+    #: the others are, and have at most five different names left of the public suffix: browsers look at no more.
     related_origins: tuple[str, ...] = ()
-    #: Path in front of all routes but the well-known ones: ``"/api/v4"``.
+    #: Path in front of all routes but the well-known ones: ``"/api/v4"``. Without one ``/user/authn`` is inside an
+    #: app's ``/user/<name>``, where no user can be called ``authn``.
     url_prefix: str = ""
     #: Life of a ceremony in milliseconds, at most 600000; less than 60000 shuts out people who need time.
     timeout: int = 300_000
     #: ``required``: fingerprint, face or PIN every time. ``preferred`` or ``discouraged`` also accept a mere touch.
     user_verification: str = "required"
-    #: Key types offered to and accepted from authenticators, by COSE number, best first.
+    #: Key types offered to and accepted from authenticators, by COSE number, best first: ES256, EdDSA and RS256. Others
+    #: that work: -36, -37, -38, -39, -258, -259, and ML-DSA: -48, -49, -50.
     algorithms: tuple[int, ...] = (-7, -8, -257)
     #: Whether to ask authenticators to prove their model: ``none``, ``indirect``, ``direct`` or ``enterprise``.
     attestation: str = "none"
@@ -96,7 +99,7 @@ class PasskeyConfig:
     #: ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
     #: U2F keys verify nobody, and so need ``user_verification`` to be ``preferred`` or ``discouraged``, too.
     username_first: bool = False
-    #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted.
+    #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted. Then a step-up is asked for.
     step_up_age: int = 600
     #: Have Flask-Login remember whoever signs in with a passkey, in a cookie that outlives the session, for its
     #: ``REMEMBER_COOKIE_DURATION``.
@@ -104,7 +107,7 @@ class PasskeyConfig:
     #: The first passkey of an account takes a fresh sign-in, too: ``passkey.confirm_user()``. Without it, being signed
     #: in is enough.
     fresh_first: bool = False
-    #: The most passkeys that an account can have, at most 1000. One more is refused.
+    #: The most passkeys that an account can have, at most 1000. One more is refused with code 40093.
     max_credentials: int = 20
     #: Put names of accounts into the audit log, too; their ids are in it anyway.
     audit_names: bool = False
