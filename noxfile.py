@@ -188,6 +188,33 @@ def demo(session: nox.Session) -> None:
     _begin_sign_in(session, unpacked, port, "gunicorn", "--bind", f"127.0.0.1:{port}", "demo:create_app()")
 
 
+@nox.session(reuse_venv=False)
+def release(session: nox.Session) -> None:
+    """Build a release into dist/ and look at it as a package index does; `nox -s release -- 0.1.0` tags it, too."""
+    for version in session.posargs:
+        _check_release(session, version)
+    for folder in ("build", "dist"):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.install("build==1.6.1", "twine==7.0.0", "check-wheel-contents==0.6.3", "pyroma==5.0.1")
+    session.run("python", "-m", "build", silent=True)
+    (wheel,), (sdist,) = pathlib.Path("dist").glob("*.whl"), pathlib.Path("dist").glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))  # renders the README as the index does
+    session.run("check-wheel-contents", str(wheel))
+    session.run("pyroma", "--min=8", str(sdist))  # of 10; it wants an address of the authors', who have none in common
+    for version in session.posargs:
+        session.run("git", "tag", "--annotate", version, f"--message=Release {version}", external=True)
+
+
+def _check_release(session: nox.Session, version: str) -> None:
+    """Refuse to tag what is not committed, has another version, or is not dated in CHANGES.md."""
+    if session.run("git", "status", "--porcelain", external=True, silent=True):
+        session.error("There are changes that are not committed.")
+    if f'__version__ = "{version}"' not in pathlib.Path("flask_passkey/__init__.py").read_text("utf-8"):
+        session.error(f'flask_passkey/__init__.py does not say __version__ = "{version}".')
+    if f"\n## [{version}] - 2" not in pathlib.Path("CHANGES.md").read_text("utf-8"):
+        session.error(f"CHANGES.md has no heading ## [{version}] - with a date.")
+
+
 def _install(session: nox.Session, *arguments: str) -> None:
     """Install the package from this folder, without the files that an earlier build left here."""
     shutil.rmtree("build", ignore_errors=True)
