@@ -37,7 +37,8 @@ autodoc_preserve_defaults = True
 
 html_theme = "flask"
 html_title = f"Flask-Passkey {release}"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 # No advertisements, and nothing that asks another site for versions.
