@@ -194,8 +194,11 @@ def test_a_bad_response_does_not_tell_who_has_an_account(site: App, changes: dic
     assert (answers[0][0], answers[0][1]["code"]) == (401, 40025)
 
 
-def test_an_unknown_passkey_takes_a_signature_to_refuse(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To refuse an invented passkey a signature is verified, as for a real one; and no signature can be good."""
+@pytest.mark.parametrize(("changes", "verified"), [({}, 1), ({"userHandle": "AAAA"}, 0)])
+def test_an_unknown_passkey_takes_as_much_to_refuse(
+    site: App, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], verified: int
+) -> None:
+    """To refuse an invented passkey a signature is verified where it is for a real one; and none can be good."""
     seen: list[int] = []
 
     def note(key: Any, algorithm: int, signature: bytes, message: bytes) -> None:
@@ -206,8 +209,8 @@ def test_an_unknown_passkey_takes_a_signature_to_refuse(site: App, monkeypatch: 
     for name in ("ada", "nobody"):
         client = site.app.test_client()
         begun = client.put("/session/authn", json={"user_name": name}).get_json()["data"]
-        client.post("/session/authn", json={"session_id": begun["session_id"], "response": forged(begun)})
-    assert len(seen) == 2
+        client.post("/session/authn", json={"session_id": begun["session_id"], "response": forged(begun, **changes)})
+    assert len(seen) == 2 * verified
 
 
 def test_without_a_list_an_unknown_passkey_is_called_unknown(site: App) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, TypeVar
 
 from ..encoding import base64url_encode
@@ -27,7 +29,6 @@ _SHAPES = (
     (3, (64, ("usb",))),
     (2, (64, ())),
 )
-_LENGTHS = frozenset(length for _, (length, _) in _SHAPES)
 # Bytes of the code at the end of an ID.
 _CODE = 8
 
@@ -47,7 +48,7 @@ def decoys(user_name: str, *, secret: bytes) -> list[dict[str, Any]]:
 def is_decoy(credential_id: bytes, *, secret: bytes) -> bool:
     """Tell whether :func:`decoys` made this credential ID, with this secret."""
     head, code = credential_id[:-_CODE], credential_id[-_CODE:]
-    return len(credential_id) in _LENGTHS and hmac.compare_digest(code, _code(head, secret))
+    return hmac.compare_digest(code, _code(head, secret))
 
 
 def _decoy(stream: bytes, secret: bytes) -> dict[str, Any]:
@@ -62,9 +63,5 @@ def _code(head: bytes, secret: bytes) -> bytes:
 
 def _pick(rows: Sequence[tuple[int, T]], byte: int) -> T:
     """Choose a row by its weight; the weights add up to 100."""
-    left = byte * 100 // 256
-    for weight, value in rows:
-        left -= weight
-        if left < 0:
-            return value
-    raise AssertionError("the weights add up to 100")
+    ends = list(accumulate(weight for weight, _ in rows))
+    return rows[bisect_right(ends, byte * 100 // 256)][1]
