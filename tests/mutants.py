@@ -125,8 +125,8 @@ def start(mutant: Mutant | None) -> int:
         sys.meta_path.insert(0, finder(mutant))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(1, 2)
-    stages = (APPS,) if mutant and not mutant.file.startswith("ceremonies/") else (PURE, APPS)
-    os._exit(any(run(likely_first(stage.split(), mutant)) for stage in stages))
+    names = APPS if mutant and not mutant.file.startswith("ceremonies/") else f"{PURE} {APPS}"
+    os._exit(run(likely_first(names.split(), mutant)))
 
 
 def likely_first(names: list[str], mutant: Mutant | None) -> list[str]:

@@ -271,6 +271,7 @@ ODD: dict[str, Any] = {
     "long": "a" * extensions.MAX_OUTPUT,
     "many": [0] * extensions.MAX_OUTPUT,
     "deep": [[[[[[[[[]]]]]]]]],
+    "deep by names": {"": {"": {"": {"": {"": {"": {"": {"": {}}}}}}}}},
     "huge": 10**400,
     "large": 2**53 + 1,
     "surrogate": "\ud800",
@@ -405,6 +406,16 @@ def test_nobody_else_signs_in_by_an_app_id(asked: Any, rp_id: str, said: object)
     """Step 15: without being asked for and used, an AppID is another RP ID."""
     with pytest.raises(ResponseRejected, match="for another RP ID"):
         by_app_id(asked, rp_id=rp_id, said=said)
+
+
+@pytest.mark.parametrize("results", [None, [], "appid", 5])
+def test_results_of_any_shape_where_an_app_id_is_asked_for(results: Any) -> None:
+    """A client that says nothing of the AppID has used the RP ID."""
+    authenticator = browser()
+    record = register(authenticator)
+    options, pending = extensions.ask(*authentication.begin(config=CONFIG), {"appid": APP_ID})
+    response = authenticator.get(options) | {"clientExtensionResults": results}
+    assert finish_sign_in(pending, response, record).extensions == {}
 
 
 # The authenticator of the test kit

@@ -95,8 +95,8 @@ def used_app_id(pending: PendingCeremony, client: object) -> bool:
     return bool(pending.app_id) and isinstance(client, dict) and client.get("appid") is True
 
 
-def _was_asked(pending: PendingCeremony, name: object) -> bool:
-    return isinstance(name, str) and (name in pending.extensions or _ASKED_BY.get(name) in pending.extensions)
+def _was_asked(pending: PendingCeremony, name: Any) -> bool:
+    return name in pending.extensions or _ASKED_BY.get(name) in pending.extensions
 
 
 def _decode(authenticator: bytes) -> dict[Any, Any]:
