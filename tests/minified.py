@@ -10,8 +10,7 @@ STATIC = Path(__file__).parent.parent / "flask_passkey" / "static"
 MODULES = ("passkey-core", "passkey")
 #: The package from the npm registry; another version may write other bytes.
 ESBUILD = "esbuild@0.28.2"
-#: The newest syntax that is left as it is: private methods, which all browsers of the baseline have; it is in
-#: docs/proof/browser.md.
+#: The newest syntax that is left as it is: private methods, which all browsers of the baseline have.
 TARGET = "es2022"
 
 

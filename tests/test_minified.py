@@ -8,8 +8,7 @@ import pytest
 from minified import MODULES, STATIC
 from scripts import run_script
 
-#: The most bytes of each on the wire, compressed with Brotli; docs/reference/javascript.md says what stands in the way
-#: of fewer.
+#: The most bytes of each on the wire, compressed with Brotli; docs/reference/javascript.md says what takes them.
 LIMITS = {"passkey-core": 7_200, "passkey": 9_200}
 COMPRESS = """
 const { brotliCompressSync } = await import("node:zlib");

@@ -99,8 +99,7 @@ class PasskeyConfig:
     #: ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
     #: U2F keys verify nobody, and so need ``user_verification`` to be ``preferred`` or ``discouraged``, too.
     username_first: bool = False
-    #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted. Then a step-up is asked
-    #: for.
+    #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted. Then it takes a step-up.
     step_up_age: int = 600
     #: Have Flask-Login remember whoever signs in with a passkey, in a cookie that outlives the session, for its
     #: ``REMEMBER_COOKIE_DURATION``.
