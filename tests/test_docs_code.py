@@ -332,7 +332,7 @@ def test_the_tutorial_is_an_app(tmp_path: Path) -> None:
 def test_every_block_of_python_is_run() -> None:
     """No page has code that nobody runs; where others run it, they are there."""
     ours = {*DOES, *APART, TUTORIAL, "docs/howto/flask-security.md"}
-    assert set(pages_with("python")) == ours | set(ELSEWHERE)
+    assert set(pages_with("python")) == ours | set(ELSEWHERE), "add a new page to DOES, or to ELSEWHERE with its test"
     assert not [file for file in ELSEWHERE.values() if not (ROOT / "tests" / file).exists()]
 
 
