@@ -32,7 +32,7 @@ GROUPS = {
     "audit_names": "Answers and log",
     "database_uri": "Where things are kept",
     "endpoints": "Documents for browsers, password managers and native apps",
-    "enrol_url": "Invitations, several sites, pages",
+    "enrol_url": "Invitations, several sites, pages, the document of the routes",
 }
 #: Where more is said of a setting.
 MORE = {
@@ -47,6 +47,7 @@ MORE = {
     "enrol_url": "[lost devices](../howto/recovery.md)",
     "pages_prefix": "[ready pages](../howto/pages.md)",
     "base_template": "[ready pages](../howto/pages.md)",
+    "openapi": "[HTTP, in full](http.md)",
     "android_apps": "[native apps](../howto/native-apps.md)",
     "apple_apps": "[native apps](../howto/native-apps.md)",
     "step_up_age": "[step-up](../howto/step-up.md)",

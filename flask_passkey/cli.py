@@ -1,4 +1,4 @@
-"""``flask passkey``: what is wrong with an app, an account's passkeys, and invitations, from a terminal."""
+"""``flask passkey``: what is wrong with an app, an account's passkeys, invitations, its routes, from a terminal."""
 
 from __future__ import annotations
 
@@ -210,6 +210,18 @@ def forget(user_id: str) -> None:
         count = len(state.relying_party.credentials.of_user(user_id))
         state.relying_party.forget_user(user_id)
     click.echo(f"Deleted {count}.")
+
+
+@passkey.command("openapi")
+def openapi() -> None:
+    """Print the HTTP routes as an OpenAPI 3.1 document, in JSON."""
+    with _state() as state:
+        try:
+            from .openapi import document
+        except ModuleNotFoundError as exc:
+            raise click.ClickException("This needs apispec: pip install 'flask-passkey[openapi]'") from exc
+        made = document(state.config, session_cookie=current_app.config["SESSION_COOKIE_NAME"])
+    click.echo(json.dumps(made, indent=2))
 
 
 @passkey.command("import")

@@ -42,6 +42,9 @@ from typing import ClassVar
 
 from .logs import one_line
 
+#: Code of a batch of which some could not be done, with the status 207. Each failure has its own code.
+PARTLY_DONE = 40081
+
 
 class PasskeyError(Exception):
     """Base of every error this package raises. Never raised itself."""

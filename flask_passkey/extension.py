@@ -106,6 +106,7 @@ class Passkey(HookDecorators):
         keep(app, state)
         blueprint = routing.add_routes(app, config, place)
         http.handle(app, Refusal, http.refuse)
+        wiring.add_openapi(app, config, place)
         wiring.add_pages(app, config, place, pages=self._pages if pages is None else pages)
         wiring.prepare_requests(app, config, store, check_last, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from copy import copy
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 
 from .ceremonies.attestation import Trust
@@ -24,7 +25,7 @@ from .pending import (
     require_rotation,
     store_for,
 )
-from .web import cookies, ended, others, outage, sessions
+from .web import cookies, ended, http, others, outage, sessions
 from .web import pages as ready_pages
 from .web.routing import Place
 from .web.ui import Ui
@@ -82,6 +83,29 @@ def add_pages(app: Flask, config: PasskeyConfig, place: Place, *, pages: bool) -
     app.jinja_env.globals["passkey_ui"] = Ui()
     if pages:
         ready_pages.init_app(app, config, place)
+
+
+def add_openapi(app: Flask, config: PasskeyConfig, place: Place) -> None:
+    """Serve the document of our routes, where the app wants that.
+
+    :raises ConfigurationError: what makes it is not installed.
+    """
+    if not config.openapi:
+        return
+    if find_spec("apispec") is None:
+        raise ConfigurationError("PASSKEY_OPENAPI needs apispec. Write pip install 'flask-passkey[openapi]'")
+
+    @lru_cache(maxsize=8)
+    def made(root: str) -> dict[str, Any]:
+        from .openapi import document
+
+        return document(config, root=root, session_cookie=app.config["SESSION_COOKIE_NAME"])
+
+    def openapi(**_: str) -> Response:
+        return http.answer(made(request.script_root))
+
+    where: dict[str, Any] = {"host": place.host, "subdomain": place.subdomain}
+    app.add_url_rule(f"{config.url_prefix}/passkey/openapi.json", f"{place.blueprint_name}_openapi", openapi, **where)
 
 
 def store_of(

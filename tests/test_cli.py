@@ -68,7 +68,7 @@ def test_the_commands_come_with_the_package() -> None:
     setup.read(Path(__file__).parent.parent / "setup.cfg")
     name, _, value = setup["options.entry_points"]["flask.commands"].strip().partition(" = ")
     assert EntryPoint(name, value, "flask.commands").load() is passkey and name == "passkey"
-    assert sorted(passkey.commands) == ["check", "delete", "forget", "import", "invite", "list", "withdraw"]
+    assert sorted(passkey.commands) == ["check", "delete", "forget", "import", "invite", "list", "openapi", "withdraw"]
 
 
 def test_check_warns_of_holes_in_libraries(site: App, monkeypatch: pytest.MonkeyPatch) -> None:

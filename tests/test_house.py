@@ -34,7 +34,7 @@ FLOORS = (
     ("relying_party",),
     ("state",),
     ("databases", "web"),
-    ("doctor",),
+    ("doctor", "openapi"),
     ("cli", "hooks", "wiring"),
     ("extension",),
     ("__init__",),
@@ -59,7 +59,8 @@ LIBRARIES = {
     "botocore": {"pending"},
     "sqlalchemy": {"credentials", "importers", "pending"},
     "alembic": {"databases"},
-    "marshmallow": {"web"},
+    "apispec": {"openapi"},
+    "marshmallow": {"openapi", "web"},
     "webauthn": {"ceremonies"},
     "msgspec": {"ceremonies", "encoding", "outcomes", "visitor"},
     "cryptography": {"ceremonies", "testing", "trust"},
@@ -73,6 +74,7 @@ LIBRARIES = {
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
 OPTIONAL = {
     "alembic",
+    "apispec",
     "redis",
     "pymemcache",
     "pylibmc",

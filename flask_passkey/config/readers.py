@@ -226,4 +226,5 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "relying_parties": _relying_parties,
     "pages_prefix": _pages_prefix,
     "base_template": _text,
+    "openapi": _switch,
 }

@@ -141,6 +141,8 @@ class PasskeyConfig:
     pages_prefix: str = "/passkeys"
     #: The template that the ready pages extend: one of the app's with a block ``content``.
     base_template: str = "passkey/base.html"
+    #: Serve the routes as an OpenAPI document, at ``/passkey/openapi.json``. Needs the extra ``openapi``.
+    openapi: bool = False
 
     # Is it ``PASSKEY_RP_ID``'s, and not one of ``PASSKEY_RELYING_PARTIES``?
     is_first: ClassVar[bool] = True

@@ -12,8 +12,20 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from ..credentials import MAX_CREDENTIAL_ID, CredentialRecord
 from ..encoding import base64url_decode, base64url_encode
-from ..errors import CredentialNotFound, MalformedRequest, Refusal
-from ..names import clean_display_name, clean_fields, clean_label, clean_name, clean_user_name, shown_name
+from ..errors import PARTLY_DONE, CredentialNotFound, MalformedRequest, Refusal
+from ..names import (
+    MAX_ALL_FIELDS,
+    MAX_FIELD,
+    MAX_FIELDS,
+    MAX_LABEL,
+    MAX_NAME,
+    clean_display_name,
+    clean_fields,
+    clean_label,
+    clean_name,
+    clean_user_name,
+    shown_name,
+)
 from ..outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from ..providers import provider_of
 
@@ -87,17 +99,33 @@ def _made(schema: type[RequestSchema]) -> RequestSchema:
 
 
 class BeginSignInRequest(RequestSchema):
-    user_name = Text(clean_user_name)
-    step_up = Flag()
+    user_name = Text(
+        clean_user_name,
+        metadata={
+            "description": "Whose passkeys will do; only with `PASSKEY_USERNAME_FIRST`.",
+            "minLength": 1,
+            "maxLength": MAX_NAME,
+        },
+    )
+    step_up = Flag(metadata={"description": "Repeat the sign-in of whoever is signed in."})
 
 
 class BeginRegistrationRequest(RequestSchema):
-    conditional = Flag(load_default=False)
-    user_id = fields.String(allow_none=True)
+    conditional = Flag(
+        load_default=False,
+        metadata={"description": "The browser will make the passkey without asking; only after `offer_passkey()`."},
+    )
+    user_id = fields.String(
+        allow_none=True, metadata={"description": "The account that the page was made for; `user.id` of a sign-in."}
+    )
 
 
 class BeginEnrolmentRequest(RequestSchema):
-    grant = fields.String(required=True, validate=validate.Length(max=255))
+    grant = fields.String(
+        required=True,
+        validate=validate.Length(max=255),
+        metadata={"description": "The token of an invitation, or a recovery code as somebody typed it."},
+    )
 
 
 class Texts(fields.Raw):
@@ -110,9 +138,26 @@ class Texts(fields.Raw):
 
 
 class BeginSignUpRequest(RequestSchema):
-    name = Text(clean_name, required=True)
-    display_name = Text(clean_display_name, load_default="")
-    others = Texts(data_key="fields", attribute="fields", load_default=dict)
+    name = Text(
+        clean_name,
+        required=True,
+        metadata={"description": "What the new user signs in with.", "minLength": 1, "maxLength": MAX_NAME},
+    )
+    display_name = Text(
+        clean_display_name,
+        load_default="",
+        metadata={"description": "What the new user likes to be called.", "maxLength": MAX_NAME},
+    )
+    others = Texts(
+        data_key="fields",
+        attribute="fields",
+        load_default=dict,
+        metadata={
+            "description": f"What else the form has, for the `create_user` hook; {MAX_ALL_FIELDS} characters together.",
+            "maxProperties": MAX_FIELDS,
+            "additionalProperties": {"type": "string", "maxLength": MAX_FIELD},
+        },
+    )
 
 
 def is_sign_up(body: object, *, signed_in: bool) -> bool:
@@ -132,13 +177,25 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 class FinishRequest(RequestSchema):
     """``response`` stays as it came: it is looked at only after the ceremony was claimed."""
 
-    session_id = fields.String(required=True, validate=validate.Regexp(_UUID))
+    session_id = fields.String(
+        required=True,
+        validate=validate.Regexp(_UUID),
+        metadata={"description": "Of the answer that began the ceremony.", "format": "uuid"},
+    )
     response = fields.Raw(required=True, allow_none=True)
-    name = Text(clean_label, load_default="")
+    name = Text(
+        clean_label,
+        load_default="",
+        metadata={"description": "The user's name for the passkey; if empty, one is made.", "maxLength": MAX_LABEL},
+    )
 
 
 class RenameRequest(RequestSchema):
-    name = Text(partial(clean_label, required=True), required=True)
+    name = Text(
+        partial(clean_label, required=True),
+        required=True,
+        metadata={"description": "The passkey's new name.", "minLength": 1, "maxLength": MAX_LABEL},
+    )
 
 
 def read_credential_id(text: str) -> bytes | None:
@@ -165,16 +222,23 @@ def known_id(text: str) -> bytes:
 class EnvelopeSchema(Schema):
     """What every answer of the blueprint has. ``data`` is plain already, so it is not walked again."""
 
-    code = fields.Integer(required=True)
-    msg = fields.String(required=True)
-    data = fields.Raw(required=True)
+    class Meta:
+        unknown = EXCLUDE  # clients need not know all members either
+
+    code = fields.Integer(required=True, metadata={"description": "`0` is a success."})
+    msg = fields.String(
+        required=True, metadata={"description": "A sentence for people, the same for all causes of a code."}
+    )
+    data: fields.Field[Any] = fields.Raw(required=True)
 
 
 class FailureSchema(EnvelopeSchema):
     """What the answer may have where something failed."""
 
-    correlation_id = fields.String()
-    error = fields.String()
+    correlation_id = fields.String(
+        metadata={"description": "Also in the log and the signal of this failure.", "format": "uuid"}
+    )
+    error = fields.String(metadata={"description": "The internal reason, only where `app.debug` is on."})
     aggregated_error = fields.Dict(keys=fields.String(), values=fields.Raw())
 
 
@@ -203,7 +267,7 @@ def partly_done(
 ) -> dict[str, Any]:
     """Return the envelope of a batch of which some failed."""
     members = {
-        "code": 40081,
+        "code": PARTLY_DONE,
         "msg": "Some of it could not be done.",
         "data": data,
         "correlation_id": correlation_id,
