@@ -11,6 +11,7 @@ from .config import PasskeyConfig
 from .credentials import CredentialRecord, CredentialRepository
 from .errors import AccountRefused, SignInRequired, StepUpRequired
 from .holders import is_holder
+from .progress import CREDENTIALS, timed
 from .visitor import LastSignIn, Visitor
 
 
@@ -63,7 +64,7 @@ class Freshness:
         :raises StepUpRequired: there is no fresh sign-in.
         """
         info = self.require_sign_in(visitor)
-        stored = self._credentials.of_user(info.id)
+        stored = timed(CREDENTIALS, self._credentials.of_user, info.id)
         own = [record for record in stored if is_holder(info, record)]
         records = [record for record in own if record.rp_id in self._config.rp_ids]
         others = sum(record.rp_id in self._config.rp_ids for record in stored) - len(records)

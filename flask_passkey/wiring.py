@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import copy
 from functools import cache, lru_cache, partial
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 
+from . import progress
 from .ceremonies.attestation import Trust
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
@@ -25,7 +27,7 @@ from .pending import (
     require_rotation,
     store_for,
 )
-from .web import cookies, ended, http, others, outage, sessions
+from .web import cookies, ended, http, others, outage, sessions, timing
 from .web import pages as ready_pages
 from .web.routing import Place
 from .web.ui import Ui
@@ -156,9 +158,10 @@ def prepare_requests(
     """Come to terms with all other extensions when a request comes, for then they are there for sure."""
     inner, lock = app.wsgi_app, Lock()
     prepared: object = None
+    is_watched = False
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
-        nonlocal prepared
+        nonlocal prepared, is_watched
         if app.session_interface is not prepared:  # an app may get another interface, say in a test
             with lock:
                 store()
@@ -168,9 +171,11 @@ def prepare_requests(
                 _guard_sessions(app)
                 if prepared is None:
                     _check_each_request(app, config)
+                    is_watched = timing.connect(app)
                 prepared = app.session_interface
         environ[ended.SERVED] = True
-        return inner(environ, start_response)
+        with progress.watched() if is_watched else nullcontext():
+            return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
 

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "flask_passkey"
 
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
-    ("advisories", "logs", "words"),
+    ("advisories", "logs", "progress", "words"),
     ("errors",),
     ("encoding", "credentials", "names"),
     ("audit", "config"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from blinker import NamedSignal
 
-from .. import signals
+from .. import progress, signals
 from ..accounts import Accounts, UserInfo
 from ..ceremonies import extensions
 from ..ceremonies.attestation import Metadata, Trust
@@ -21,6 +21,7 @@ from ..holders import records_of
 from ..outcomes import AccountState, Begun
 from ..pending import CeremonyStore
 from ..pending.ceremonies import PendingCeremonies
+from ..progress import CREDENTIALS, FINISH, STORE, timed
 from ..visitor import Visitor
 
 
@@ -124,16 +125,27 @@ class Parts:
         """
         wanted = extensions.inputs(self.accounts.extensions(pending.purpose, user))
         options, pending = extensions.ask(options, pending, wanted)
-        ceremony_id = self._pending.put(pending, secret=visitor.secrets[0], lifetime=self.config.lifetime)
+        ceremony_id = timed(STORE, self._pending.put, pending, secret=visitor.secrets[0], lifetime=self.config.lifetime)
+        progress.done()
         return Begun(ceremony_id, options)
 
     def _take(self, visitor: Visitor, ceremony_id: str, purposes: Sequence[str]) -> PendingCeremony:
         """Claim a ceremony of one of these purposes that was begun by this visitor."""
-        return self._pending.take(ceremony_id, secrets=visitor.secrets, purposes=purposes, user_id=visitor.user_id)
+        progress.at(FINISH)
+        pending = timed(
+            STORE,
+            self._pending.take,
+            ceremony_id,
+            secrets=visitor.secrets,
+            purposes=purposes,
+            user_id=visitor.user_id,
+        )
+        progress.at(FINISH, pending.purpose)
+        return pending
 
     def _records_of(self, info: UserInfo | None) -> list[CredentialRecord]:
         """Return an account's credentials that can be used here."""
-        return records_of(self.credentials, info, self.config.rp_ids)
+        return timed(CREDENTIALS, records_of, self.credentials, info, self.config.rp_ids)
 
     def _account_state(
         self, info: UserInfo, records: Sequence[CredentialRecord], *, handles_of: Sequence[CredentialRecord] = ()

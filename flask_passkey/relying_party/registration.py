@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from .. import signals
+from .. import progress, signals
 from ..accounts import UserInfo
 from ..ceremonies import registration
 from ..ceremonies.decoys import is_decoy
@@ -31,6 +31,7 @@ from ..freshness import StepUp
 from ..holders import is_holder, user_handle_of
 from ..names import clean_display_name, clean_fields, clean_label, clean_name
 from ..outcomes import Begun, Registered
+from ..progress import BEGIN, CREDENTIALS, FINISH, VERIFY, timed
 from ..providers import automatic_label
 from ..visitor import Visitor
 from .parts import Parts
@@ -52,6 +53,7 @@ class Registration(Parts):
         :raises FeatureOff: ``conditional``, and the app has not offered that.
         :raises TooManyCredentials: the account has ``PASSKEY_MAX_CREDENTIALS`` passkeys.
         """
+        progress.at(BEGIN, REGISTRATION)
         if user_id is not None and visitor.info is not None and visitor.info.id != user_id:
             raise SignedInAlready("the page was made for another account than the one that is signed in")
         allowed = self._freshness.require_step_up(visitor)
@@ -68,7 +70,8 @@ class Registration(Parts):
         :raises GrantNotFound: it is unknown, used, expired, withdrawn, or for another account than the visitor's.
         :raises AccountRefused: the app does not let this account in.
         """
-        found = self.grants.find(grant)
+        progress.at(BEGIN, ENROLMENT)
+        found = timed(CREDENTIALS, self.grants.find, grant)
         _require_same_account(visitor, found.user_id)
         user, info = self.accounts.load(found.user_id)
         _require_holder(info, found)
@@ -124,6 +127,7 @@ class Registration(Parts):
         :raises MalformedRequest: a name or a field cannot be one, or the app's ``check_sign_up`` says so.
         :raises NameTaken: there is an account of this name.
         """
+        progress.at(BEGIN, SIGN_UP)
         if visitor.info is not None:
             raise SignedInAlready("a sign-up in a browser in which somebody is signed in")
         self._require_sign_up()
@@ -159,10 +163,13 @@ class Registration(Parts):
         :raises NameTaken: the account's name was taken in the meantime.
         :raises GrantNotFound: the grant was used, withdrawn or expired in the meantime, or somebody else is signed in.
         """
+        progress.at(FINISH)
         label = clean_label(label)
         # Before the claim, so that the browser can step up and repeat.
         allowed, pending = self._take_registration(visitor, ceremony_id)
-        verified = registration.finish(
+        verified = timed(
+            VERIFY,
+            registration.finish,
             pending,
             response,
             config=self.config,
@@ -171,14 +178,14 @@ class Registration(Parts):
             now=self._clock(),
             trust=self._trust,
         )
-        others = allowed.records if allowed else self.credentials.of_user(pending.user_id)
+        others = allowed.records if allowed else timed(CREDENTIALS, self.credentials.of_user, pending.user_id)
         record = replace(verified.record, label=label or self._label_for(verified.record, user_agent, others))
         if pending.purpose == ENROLMENT:
-            registered = self._enrol(visitor, pending, record)
+            registered = timed(CREDENTIALS, self._enrol, visitor, pending, record)
         elif allowed and pending.purpose == REGISTRATION:
-            registered = self._add(visitor, allowed, record)
+            registered = timed(CREDENTIALS, self._add, visitor, allowed, record)
         else:
-            registered = self._create_account(visitor, pending, record)
+            registered = timed(CREDENTIALS, self._create_account, visitor, pending, record)
         person = verified.person.members()
         registered = replace(
             registered,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import signals
+from .. import progress, signals
 from ..ceremonies import authentication
 from ..ceremonies.decoys import decoys
 from ..ceremonies.pending import SIGN_IN, STEP_UP
@@ -13,6 +13,7 @@ from ..errors import AccountRefused, CredentialNotFound, FeatureOff, ResponseRej
 from ..holders import is_holder
 from ..names import clean_user_name
 from ..outcomes import AccountState, Begun, SignedIn
+from ..progress import BEGIN, CREDENTIALS, VERIFY, timed
 from ..visitor import Visitor
 from .parts import Parts
 
@@ -33,6 +34,7 @@ class SignIn(Parts):
         :raises FeatureOff: a name is given, and the app does not want that.
         :raises MalformedRequest: the name cannot be one.
         """
+        progress.at(BEGIN, SIGN_IN)
         allowed = () if user_name is None else self._passkeys_of(clean_user_name(user_name))
         return self._begin(visitor, *authentication.begin(config=self.config, allowed=allowed))
 
@@ -57,6 +59,7 @@ class SignIn(Parts):
         :raises SignInRequired: nobody is signed in.
         :raises CredentialNotFound: the account has no passkey.
         """
+        progress.at(BEGIN, STEP_UP)
         info = self._freshness.require_sign_in(visitor)
         allowed = [authentication.descriptor(record) for record in self._records_of(info)]
         if not allowed:
@@ -78,21 +81,26 @@ class SignIn(Parts):
         :raises AccountRefused: the app does not let this account in.
         """
         pending = self._take(visitor, ceremony_id, (SIGN_IN, STEP_UP))
-        read = authentication.read(pending, response, config=self.config)
+        read = timed(VERIFY, authentication.read, pending, response, config=self.config)
         record = self._find(read.credential_id)
         if record is None and pending.allowed:
             authentication.refuse_unknown(pending, read)
         if record is None:
             raise UnknownCredential("no credential has this ID")
-        verified = authentication.finish(pending, read, record, config=self.config, now=self._clock())
+        now = self._clock()
+        verified = timed(VERIFY, authentication.finish, pending, read, record, config=self.config, now=now)
         user, info = self.accounts.load(record.user_id)
         if not is_holder(info, record):
             raise AccountRefused(
                 "this id belonged to another account when the passkey was made, by UserInfo.identity: call "
                 "passkey.forget_user() when an account is deleted"
             )
-        ids = self.credentials.record_use(
-            verified.record, counter_must_grow=verified.counter_must_grow, rp_ids=self.config.rp_ids
+        ids = timed(
+            CREDENTIALS,
+            self.credentials.record_use,
+            verified.record,
+            counter_must_grow=verified.counter_must_grow,
+            rp_ids=self.config.rp_ids,
         )
         if ids is None:
             raise ResponseRejected("the credential was deleted, or its counter moved on, in the meantime")
@@ -104,5 +112,5 @@ class SignIn(Parts):
 
     def _find(self, credential_id: bytes) -> CredentialRecord | None:
         """Return a credential; one for another RP ID is as good as none."""
-        record = self.credentials.get(credential_id)
+        record = timed(CREDENTIALS, self.credentials.get, credential_id)
         return record if record is not None and record.rp_id in self.config.rp_ids else None
