@@ -15,7 +15,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 
-from . import progress
+from . import progress, telemetry
 from .ceremonies.attestation import Trust
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
@@ -171,7 +171,7 @@ def prepare_requests(
                 _guard_sessions(app)
                 if prepared is None:
                     _check_each_request(app, config)
-                    is_watched = timing.connect(app)
+                    is_watched = any((timing.connect(app), telemetry.connect(app)))
                 prepared = app.session_interface
         environ[ended.SERVED] = True
         with progress.watched() if is_watched else nullcontext():

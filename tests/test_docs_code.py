@@ -45,6 +45,7 @@ ELSEWHERE = {
     "docs/howto/existing-apps.md": "test_existing_apps.py",
     "docs/howto/stores.md": "test_own_store.py",
     "docs/howto/relying-parties.md": "test_relying_parties.py",
+    "docs/operate/metrics.md": "test_telemetry.py",
 }
 #: Pages whose blocks are each for an app of another kind.
 APART = {"docs/howto/neighbours.md", "docs/howto/migrations.md", "docs/howto/pages.md"}

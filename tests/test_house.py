@@ -34,7 +34,7 @@ FLOORS = (
     ("relying_party",),
     ("state",),
     ("databases", "web"),
-    ("doctor", "openapi"),
+    ("doctor", "openapi", "telemetry"),
     ("cli", "hooks", "wiring"),
     ("extension",),
     ("__init__",),
@@ -46,7 +46,7 @@ TESTING = {"credentials", "errors"}
 
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
-    "flask": {"databases", "extension", "hooks", "web", "cli", "doctor", "pending", "state", "wiring"},
+    "flask": {"databases", "extension", "hooks", "web", "cli", "doctor", "pending", "state", "telemetry", "wiring"},
     "werkzeug": {"doctor", "web"},
     "markupsafe": {"extension", "web"},
     "click": {"cli"},
@@ -69,6 +69,7 @@ LIBRARIES = {
     "publicsuffixlist": {"config"},
     "flask_login": {"web"},
     "flask_babel": {"web"},
+    "opentelemetry": {"telemetry"},
     "pytest": {"contracts"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
@@ -83,6 +84,7 @@ OPTIONAL = {
     "fido2",
     "flask_babel",
     "flask_login",
+    "opentelemetry",
     "pytest",
 }
 

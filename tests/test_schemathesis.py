@@ -84,7 +84,7 @@ class Visitor:
             sign_up(self.client, authenticator := VirtualAuthenticator(SITE), f"ada {id(self)}")
             self.passkey_id = b64url_encode(authenticator.credentials[0].id)
 
-    def send(self, case: Case) -> None:
+    def send(self, case: Case[Any]) -> None:
         """Send a request, and hold the answer against the document.
 
         :raises AssertionError: it is not what is documented.
@@ -96,7 +96,7 @@ class Visitor:
         self.statuses[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
 
-    def _aim(self, case: Case) -> None:
+    def _aim(self, case: Case[Any]) -> None:
         if "credential_id" in (case.path_parameters or {}):
             case.path_parameters["credential_id"] = self.passkey_id
         if case.method == "POST" and isinstance(case.body, dict) and "session_id" in case.body:
@@ -117,12 +117,12 @@ def summary() -> Iterator[Counter[int]]:
     print(f"\nSchemathesis: {found.total()} requests, answered with {dict(sorted(found.items()))}")
 
 
-def drive(visitor: Visitor, requests: SearchStrategy[Case]) -> None:
+def drive(visitor: Visitor, requests: SearchStrategy[Case[Any]]) -> None:
     """Let a visitor send some requests."""
 
     @EXAMPLES
     @given(case=requests)
-    def run(case: Case) -> None:
+    def run(case: Case[Any]) -> None:
         visitor.send(case)
 
     run()
