@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,12 @@ from flask_passkey.progress import CREDENTIALS, STORE, VERIFY, Progress
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, enrol, sign_in, sign_up, step_up
 
 ID = "47c10dd3-7e10-4950-95d5-483dbc9508e6"
+
+
+@pytest.fixture(autouse=True)
+def without_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let only the test watch: where another one has imported OpenTelemetry, the apps do."""
+    monkeypatch.delitem(sys.modules, "opentelemetry.metrics", raising=False)
 
 
 def seen(ask: Callable[[], object]) -> Progress:
