@@ -41,9 +41,10 @@ def versioned(name: str = "passkey.min.js") -> str:
 
 def get(client: FlaskClient | Client, path: str, **headers: str) -> TestResponse:
     """Read and close an answer."""
-    with client.get(path, headers=headers) as answer:
+    answer = client.get(path, headers=headers)
+    with answer:
         answer.get_data()
-        return answer
+    return answer
 
 
 @pytest.fixture

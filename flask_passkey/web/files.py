@@ -7,11 +7,12 @@ from base64 import b64encode
 from functools import lru_cache
 from hashlib import sha384
 from pathlib import Path
+from typing import Any
 
 from flask import Response, request, send_from_directory, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 from ..state import common
 
@@ -53,7 +54,7 @@ def integrity_of(filename: str) -> str:
 
 def url_of(filename: str) -> str:
     """Return the address of a file with its version."""
-    values = {VERSION: version_of(filename)}
+    values: dict[str, Any] = {VERSION: version_of(filename)}
     return url_for(f"{common().blueprint_name}.static", filename=filename, **values)
 
 
