@@ -18,6 +18,7 @@ import services
 import sqlalchemy
 from apps import SITE, App, make_app
 from flask.testing import FlaskClient
+from hypothesis import settings
 from response_tools import EDDSA, ORIGIN, creation_options
 
 from flask_passkey.testing import VirtualAuthenticator, VirtualCredential, sign_up
@@ -33,6 +34,9 @@ LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
 def pytest_configure(config: pytest.Config) -> None:
     """Give what the tests start another home, so that it leaves nothing in that of whoever runs them."""
     config.stash[LEFT_OUT] = []
+    if settings.get_current_profile_name() == "default":
+        settings.register_profile("untimed", deadline=None)  # a machine may be busy
+        settings.load_profile("untimed")
     home = TemporaryDirectory(prefix="passkey-test-home-", ignore_cleanup_errors=True)
     config.add_cleanup(home.cleanup)
     os.environ.setdefault("NPM_CONFIG_USERCONFIG", str(Path.home() / ".npmrc"))
