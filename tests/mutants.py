@@ -162,7 +162,9 @@ def main(patterns: Sequence[str]) -> int:
     os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     for module in PRELOADED:
         importlib.import_module(module)
-    settings.register_profile("mutants", deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+    settings.register_profile(
+        "mutants", deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+    )
     settings.load_profile("mutants")
     os.chdir(ROOT)
     assert os.waitpid(start(None), 0)[1] == 0, "a test fails without any mutant"
