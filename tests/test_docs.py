@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent
 #: Variables of the tests, and an argument of commands, that begin like settings.
 NO_SETTINGS = {"TEST_REQUIRE_SERVICES", "TEST_VECTORS", "ID"}
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: Beside these: the site shows the first two.
+OTHERS = [ROOT / "CHANGES.md", ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"]
 PICTURES = sorted((ROOT / "docs" / "pictures").iterdir())
 #: Of all pictures together.
 MOST_BYTES = 300_000
@@ -61,7 +63,7 @@ def leads_somewhere(folder: Path, link: str) -> bool:
     return target.exists() and (not anchor or target.suffix != ".md" or anchor in anchors(target))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("document", [*DOCUMENTS, *OTHERS], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(document: Path) -> None:
     """Every link to a file of the repository leads to one, and every link to a heading, too."""
     targets = LINK.findall(FENCE.sub("", document.read_text("utf-8")))
