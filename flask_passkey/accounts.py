@@ -47,6 +47,7 @@ class Hooks:
     describe_user: Callable[[Any], UserInfo] | None = None
     check_account: Callable[[Any], bool] | None = None
     other_sign_in_methods: Callable[[Any], bool] | None = None
+    check_password: Callable[[Any, str], bool] | None = None
     extensions: Callable[[str, Any], Mapping[str, Any] | None] | None = None
     rp_id_for: Callable[[], str] | None = None
     name_passkey: Callable[[CredentialRecord], str | None] | None = None
@@ -199,6 +200,26 @@ class Accounts:
         """Ask the app whether this user can sign in without a passkey; no, unless it says so."""
         hook = self._hooks.other_sign_in_methods
         return hook is not None and bool(_told("other_sign_in_methods", hook(user)))
+
+    def may_have_password(self, user: Any) -> bool:
+        """Tell whether to ask this user for a password: the app checks them, and the user may have one."""
+        hooks = self._hooks
+        return hooks.check_password is not None and (
+            hooks.other_sign_in_methods is None or self.has_other_way_in(user)
+        )
+
+    def check_password(self, user: Any, password: str) -> bool:
+        """Ask the app whether this is the user's password.
+
+        An empty one is nobody's: some directories say yes to it. Nor is one with a NUL, at which some hashes stop.
+        """
+        hook = self._hooks.check_password
+        if hook is None or password == "" or "\0" in password:
+            return False
+        answer = _told("check_password", hook(user, password))
+        if answer is not None and not isinstance(answer, bool):  # (False, "Wrong password") would be a yes
+            raise Misconfigured(f"the check_password hook returned {type(answer).__name__}, not True or False")
+        return answer is True
 
     def name_passkey(self, record: CredentialRecord) -> str:
         """Return what the app calls a new passkey; by default, and where it has no better name, by its own label."""

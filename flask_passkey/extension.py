@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from . import grants, signals, wiring
+from . import grants, wiring
 from .accounts import Accounts, Hooks
 from .cli import passkey
 from .config import PasskeyConfig
@@ -256,10 +256,7 @@ class Passkey(HookDecorators):
         :raises RuntimeError: nobody is signed in.
         :raises CeremonyStoreUnavailable: the session store cannot be reached.
         """
-        user = self._require_user("confirm_user")
-        info = self._state().accounts.describe(user)
-        sessions.confirm(info.id, user_verified=user_verified)
-        self.relying_party.tell(signals.identity_confirmed, info, user=user)
+        sessions.confirm(self._require_user("confirm_user"), user_verified=user_verified)
 
     def signed_out(self) -> None:
         """End what a passkey or an offer has left in the session; call it where your app signs people out.

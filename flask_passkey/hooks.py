@@ -34,6 +34,7 @@ Extensions = TypeVar(
 RpIdFor = TypeVar("RpIdFor", bound=Callable[[], str | Awaitable[str]])
 NamePasskey = TypeVar("NamePasskey", bound=Callable[[CredentialRecord], str | None | Awaitable[str | None]])
 OtherSignInMethods = TypeVar("OtherSignInMethods", bound=Callable[[Any], bool | Awaitable[bool]])
+CheckPassword = TypeVar("CheckPassword", bound=Callable[[Any, str], bool | Awaitable[bool]])
 
 
 class HookDecorators:
@@ -113,6 +114,17 @@ class HookDecorators:
     def other_sign_in_methods(self, function: OtherSignInMethods) -> OtherSignInMethods:
         """Set ``(user) -> bool``: can they sign in without a passkey? If not, the last one cannot be deleted."""
         return self._set("other_sign_in_methods", function, "user")
+
+    def check_password(self, function: CheckPassword) -> CheckPassword:
+        """Set ``(user, password: str) -> bool``: is this the user's password? For the ready pages.
+
+        Whoever lost their passkey, or has none, then confirms with the password of the app that it is they, as by
+        :meth:`~flask_passkey.Passkey.confirm_user`. Leave it out where a stolen password must not be enough to change
+        passkeys. Whom ``other_sign_in_methods`` says to have no other way in is not asked for a password. A wrong
+        one is told by the signal ``refused``; limit tries as in your own sign-in: the endpoint is
+        ``passkey_pages.confirm_by_password``.
+        """
+        return self._set("check_password", function, "user", "password")
 
     def extensions(self, function: Extensions) -> Extensions:
         """Set ``(purpose: str, user | None) -> dict | None``: what to ask of WebAuthn extensions, such as ``prf``.

@@ -91,6 +91,20 @@ def confirm() -> str:
     return render_template("passkey/confirm.html", next=_next(note="confirmed"))
 
 
+@blueprint.post("/confirm")
+def confirm_by_password() -> BaseResponse:
+    """Take the app's password in place of a passkey, where the app checks it; ask again where it is wrong."""
+    visitor, accounts = sessions.visitor(), current().accounts
+    _require_sign_in()
+    if not accounts.may_have_password(visitor.user):
+        abort(404)
+    if not accounts.check_password(visitor.user, request.form.get("password", "")):
+        http.refuse(StepUpRequired("the check_password hook says that this is not the user's password"))
+        return redirect(ui.url("confirm", next=request.args.get("next", ""), **{NOTE: "password"}))
+    sessions.confirm(visitor.user)
+    return redirect(_next(note="confirmed"))
+
+
 @blueprint.get("/new")
 def recover() -> Response:
     """Take a link or a recovery code. The link's token is behind the #, which browsers send to nobody."""

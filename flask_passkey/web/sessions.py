@@ -113,14 +113,17 @@ def _by_us() -> Iterator[None]:
         del request.environ[_OURS]
 
 
-def confirm(user_id: str, *, user_verified: bool) -> None:
-    """Note that the app has made sure, without a passkey, that the signed-in user is there.
+def confirm(user: Any, *, user_verified: bool = False) -> None:
+    """Note, and tell, that the app has made sure, without a passkey, that the signed-in user is there.
 
     :param user_verified: the app's check was as good as a passkey with PIN, finger or face.
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
-    _note_sign_in(user_id=user_id, credential_id=b"", user_verified=user_verified)
+    state = current()
+    info = state.accounts.describe(user)
+    _note_sign_in(user_id=info.id, credential_id=b"", user_verified=user_verified)
     ended.rotate(session)
+    state.relying_party.tell(signals.identity_confirmed, info, user=user)
 
 
 def _note_sign_in(*, user_id: str, credential_id: bytes, user_verified: bool) -> None:

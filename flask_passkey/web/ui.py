@@ -34,6 +34,7 @@ _DONE = {
 }
 _REFUSED = {
     "last": N_("This is your only passkey. Add another one before you delete it."),
+    "password": N_("That is not your password."),
     "gone": N_("This passkey is no longer in your list."),
     "name": N_("This name is empty, too long, or has characters that cannot be shown."),
 }
@@ -86,6 +87,12 @@ class Ui:
     def keeps_grants(self) -> bool:
         """Are there recovery codes and links here?"""
         return current().relying_party.grants.are_kept
+
+    @property
+    def takes_password(self) -> bool:
+        """Is the user's password enough to confirm who they are? Not where PIN, finger or face were asked for."""
+        visitor = sessions.visitor()
+        return not visitor.wants_verification and current().accounts.may_have_password(visitor.user)
 
     def can_delete(self, rows: list[PasskeyRow]) -> bool:
         """Tell whether the user can delete one of their passkeys: the last one only with another way to sign in."""

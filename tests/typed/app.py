@@ -107,6 +107,11 @@ def other_sign_in_methods(user: User) -> bool:
     return False
 
 
+@passkey.check_password
+def check_password(user: User, password: str) -> bool:
+    return password == user.login
+
+
 @passkey.rp_id_for
 def rp_id_for() -> str:
     return "localhost"

@@ -77,6 +77,11 @@ def other_sign_in_methods(user: object, method: str) -> bool:
     return bool(user and method)
 
 
+@passkey.check_password  # wrong
+def check_password(password: str) -> bool:
+    return password == ""
+
+
 @passkey.rp_id_for  # wrong
 def rp_id_for(host: str) -> str:
     return host
