@@ -204,9 +204,7 @@ class Accounts:
     def may_have_password(self, user: Any) -> bool:
         """Tell whether to ask this user for a password: the app checks them, and the user may have one."""
         hooks = self._hooks
-        return hooks.check_password is not None and (
-            hooks.other_sign_in_methods is None or self.has_other_way_in(user)
-        )
+        return hooks.check_password is not None and (hooks.other_sign_in_methods is None or self.has_other_way_in(user))
 
     def check_password(self, user: Any, password: str) -> bool:
         """Ask the app whether this is the user's password.

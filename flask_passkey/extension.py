@@ -30,6 +30,7 @@ from .visitor import Visitor
 from .web import files, flask_login, http, offers, routing, rows, schemas, sessions
 from .web.routing import Place
 from .web.rows import PasskeyRow
+from .web.ui import Ui
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -269,16 +270,22 @@ class Passkey(HookDecorators):
         self._state()
         sessions.signed_out()
 
-    def offer_passkey(self) -> None:
+    def offer_passkey(self, next: str = "") -> str:
         """Offer the user a passkey; call it where the app has just let them in with a password.
 
         The page they see next asks the browser to make one by itself: see :meth:`passkey_offered`. Do not call it
         after a sign-in by a link in a mail, or by another site: the browser makes one only beside a password.
 
+        With the ready pages the offer is one of them: ``return redirect(passkey.offer_passkey(url_for("home")))``.
+
+        :param next: where the user is to go: a path of the app.
+        :returns: where to lead them: to the page with the offer, which leads on to ``next``; to ``next`` at once where
+            there is nothing to offer, or no such page. Empty unless ``next`` is given.
         :raises RuntimeError: nobody is signed in.
         """
         user = self._require_user("offer_passkey")
         sessions.offer_passkey(self._state().accounts.describe(user).id)
+        return Ui().offer_before(next)
 
     def _require_user(self, method: str) -> Any:
         user = self._state().accounts.current()

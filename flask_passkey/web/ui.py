@@ -110,6 +110,10 @@ class Ui:
         """Tell whether the user is to be offered a passkey: now, and not within 30 days of "not now"."""
         return offers.is_open() and not offers.is_declined(sessions.visitor().user_id)
 
+    def offer_before(self, path: str) -> str:
+        """Return the address of the page with the offer, which leads on to a path; the path where there is no offer."""
+        return self.url("offer", next=path) if path and self.has_pages and self.offers() else path
+
     def url(self, page: str, **values: str) -> str:
         """Return the address of one of the ready pages, empty where the app does not have them."""
         given: dict[str, Any] = {name: value for name, value in values.items() if value}
