@@ -95,7 +95,7 @@ class Accounts:
     def current(self) -> Any:
         """Return the signed-in user or ``None``. A user whose ``is_authenticated`` is false counts as signed out."""
         user = self._required("get_current_user")()
-        return user if user is not None and getattr(user, "is_authenticated", True) else None
+        return user if user is not None and attribute(user, "is_authenticated", True) else None
 
     def get(self, user_id: str) -> Any:
         """Return the user with this id, also one that may not sign in; ``None`` where there is none."""
@@ -264,6 +264,7 @@ class Accounts:
 
 
 _FLASK_LOGIN = ("get_current_user", "load_user", "login_user")
+_MISSING: Any = object()
 
 
 def _told(name: str, answer: Any) -> Any:
@@ -275,7 +276,7 @@ def _told(name: str, answer: Any) -> Any:
 
 
 def _is_active(user: Any) -> Any:
-    active = getattr(user, "is_active", True)
+    active = attribute(user, "is_active", True)
     return active() if callable(active) else active  # a method would be true whatever it returns
 
 
@@ -288,13 +289,21 @@ def _primary_key(user: Any) -> Any:
     return user.id
 
 
+def attribute(user: Any, name: str, default: Any = None) -> Any:
+    """Return an attribute of a user object, or what a user that is a row or a dict has under this name."""
+    if hasattr(user, name):
+        return getattr(user, name)
+    columns = user.keys() if callable(getattr(type(user), "keys", None)) else ()
+    return user[name] if name in columns else default
+
+
 def _describe(user: Any) -> UserInfo:
-    """Read the usual attributes of a user object."""
-    if not hasattr(user, "get_id") and not hasattr(user, "id"):
+    """Read the usual attributes of a user object, or the columns of a row."""
+    user_id = user.get_id() if hasattr(user, "get_id") else attribute(user, "id", _MISSING)
+    if user_id is _MISSING:
         raise Misconfigured("the user object has neither get_id() nor id: write a @passkey.describe_user hook")
-    user_id = user.get_id() if hasattr(user, "get_id") else user.id
-    if user_id == getattr(user, "fs_uniquifier", None):  # Flask-Security's, which changes with the password
+    if user_id == getattr(user, "fs_uniquifier", _MISSING):  # Flask-Security's, which changes with the password
         user_id = _primary_key(user)
-    names = (getattr(user, attribute, None) for attribute in ("name", "username", "email"))
+    names = (attribute(user, name) for name in ("name", "username", "email"))
     name = next((str(value) for value in names if value), str(user_id))
-    return UserInfo(user_id, name, getattr(user, "display_name", None) or "")
+    return UserInfo(user_id, name, attribute(user, "display_name") or "")

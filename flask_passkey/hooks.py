@@ -104,7 +104,7 @@ class HookDecorators:
         return self._set("name_available", function, "name")
 
     def describe_user(self, function: DescribeUser) -> DescribeUser:
-        """Set ``(user) -> UserInfo``, for user objects without ``id``, ``name`` and ``display_name``."""
+        """Set ``(user) -> UserInfo``, for users without ``id``, ``name`` and ``display_name``."""
         return self._set("describe_user", function, "user")
 
     def check_account(self, function: CheckAccount) -> CheckAccount:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -182,6 +184,36 @@ def test_there_is_no_other_way_in_unless_the_app_says_so() -> None:
 def test_usual_user_objects_need_no_hook(user: object, info: UserInfo) -> None:
     """Id and names are read from where apps usually have them, always as text."""
     assert accounts().describe(user) == info
+
+
+def row(**columns: object) -> sqlite3.Row:
+    """Return a row of sqlite3."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        names = ", ".join(f"? AS {name}" for name in columns)
+        made: sqlite3.Row = connection.execute(f"SELECT {names}", [*columns.values()]).fetchone()
+    return made
+
+
+@pytest.mark.parametrize("kind", [row, dict])
+def test_rows_are_users(kind: Callable[..., Any]) -> None:
+    """A row or a dict is read by its columns as an object by its attributes; one that is switched off is refused."""
+    assert accounts().describe(kind(id=17, username="ada", display_name=None)) == UserInfo("17", "ada", "")
+    assert accounts().may_sign_in(kind(id=17)) and accounts().may_sign_in(kind(id=17, is_active=1))
+    assert not accounts().may_sign_in(kind(id=17, is_active=0))
+    assert accounts(get_current_user=lambda: kind(id=17, is_authenticated=0)).current() is None
+    assert "flush or commit" in reason(lambda: accounts().describe(kind(id=None)))
+
+
+class Keyring:
+    """An account with something of its own that is called keys, as a relationship may be."""
+
+    id, keys = 17, ("blue", "red")
+
+
+def test_keys_of_an_account_are_no_columns() -> None:
+    """What only looks like a row is an object."""
+    assert accounts().describe(Keyring()) == UserInfo("17", "17", "")
 
 
 def test_other_user_objects_are_described_by_the_app() -> None:

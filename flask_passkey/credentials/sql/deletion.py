@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, Engine, event, inspect
@@ -12,13 +12,14 @@ from . import grants, statements
 from .tables import passkey_user
 
 UserId = Callable[[Any], str]
+Model = TypeVar("Model", bound=type)
 
 _ids: WeakKeyDictionary[type, UserId] = WeakKeyDictionary()
 # Where the tables have been found. They may come later, so others are asked each time.
 _with_tables: WeakSet[Engine] = WeakSet()
 
 
-def delete_with(model: type, *, user_id: UserId | None = None) -> None:
+def delete_with(model: Model, *, user_id: UserId | None = None) -> Model:
     """Delete an account's passkeys together with its row, in the same transaction, when a session deletes that.
 
     The account must be in the database that has the passkeys. Rows that a statement deletes, without a session, go
@@ -26,10 +27,13 @@ def delete_with(model: type, *, user_id: UserId | None = None) -> None:
 
     .. code-block:: python
 
-        delete_with(Account)
-        delete_with(Account, user_id=lambda account: f"user:{account.id}")
+        @delete_with
+        class Account(Base): ...
 
-    :param model: a mapped class.
+
+        delete_with(Member, user_id=lambda member: f"member:{member.id}")
+
+    :param model: a mapped class, which is returned.
     :param user_id: gives the id of one of its objects, as in :class:`~flask_passkey.UserInfo`; by default the primary
         key as text.
     """
@@ -37,6 +41,7 @@ def delete_with(model: type, *, user_id: UserId | None = None) -> None:
     _ids[model] = user_id or _primary_key
     if is_new:
         event.listen(model, "before_delete", lambda _, connection, row: _delete(connection, model, row), propagate=True)
+    return model
 
 
 def delete_account(connection: Connection, user_id: str) -> None:
