@@ -61,6 +61,7 @@ class Accounts:
     :param hooks: the app's own.
     :param login_manager: gives those of the app's login manager, if it has one by now.
     :param seen: is told the class of the app's users, and what gives the id of one.
+    :param in_session: looks into the app's session for who is signed in, where the app says so.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Accounts:
         hooks: Hooks,
         login_manager: Callable[[], Hooks | None] = lambda: None,
         seen: Callable[[type, Callable[[Any], str]], None] | None = None,
+        in_session: Hooks | None = None,
     ) -> None:
         self._hooks = hooks
+        self._in_session = in_session
         self._seen = seen
         self._login_manager = login_manager
 
@@ -81,7 +84,7 @@ class Accounts:
     @property
     def has_own_current(self) -> bool:
         """Does the app itself, and no login manager, say who is signed in?"""
-        return self._hooks.get_current_user is not None
+        return self._hooks.get_current_user is not None or self._in_session is not None
 
     @property
     def has_rp_id_for(self) -> bool:
@@ -251,6 +254,8 @@ class Accounts:
 
     def _hook(self, name: str) -> Callable[..., Any] | None:
         hook: Callable[..., Any] | None = getattr(self._hooks, name)
+        if hook is None and self._in_session is not None:
+            hook = getattr(self._in_session, name)
         if hook is None and name in _FLASK_LOGIN and (manager := self._login_manager()) is not None:
             hook = getattr(manager, name)
         return hook
@@ -259,11 +264,16 @@ class Accounts:
         hook = self._hook(name)
         if hook is None:
             or_else = ", or use Flask-Login with a user_loader" if name in _FLASK_LOGIN else ""
+            if name in _IN_SESSION:
+                or_else += (
+                    ", or write PASSKEY_USER_SESSION_KEY = 'user_id' if flask.session has the user's id there"
+                )
             raise Misconfigured(f"the app has no {name} hook: decorate one with @passkey.{name}{or_else}")
         return hook
 
 
 _FLASK_LOGIN = ("get_current_user", "load_user", "login_user")
+_IN_SESSION = ("get_current_user", "login_user")
 _MISSING: Any = object()
 
 

@@ -27,7 +27,7 @@ from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, common, current, keep
 from .visitor import Visitor
-from .web import files, flask_login, http, offers, routing, rows, schemas, sessions
+from .web import files, flask_login, http, offers, routing, rows, schemas, session_users, sessions
 from .web.routing import Place
 from .web.rows import PasskeyRow
 from .web.ui import Ui
@@ -123,7 +123,10 @@ class Passkey(HookDecorators):
         blueprint_name: str,
     ) -> State:
         accounts = Accounts(
-            self._hooks, lambda: flask_login.hooks_of(app), seen=getattr(credentials, "delete_with", None)
+            self._hooks,
+            lambda: flask_login.hooks_of(app),
+            seen=getattr(credentials, "delete_with", None),
+            in_session=session_users.hooks_of(config),
         )
         trust, secret = wiring.trust_of(config), wiring.secret(app, config)
         warned: dict[str, float] = {}

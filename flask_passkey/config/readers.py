@@ -25,6 +25,13 @@ def _text(key: str, value: object) -> str:
     return value if isinstance(value, str) else _refuse(key, value, "not text", str(value))
 
 
+def _session_key(key: str, value: object) -> str:
+    name = _text(key, value)
+    if name.startswith("_"):
+        _refuse(key, value, "a name that Flask, Flask-Login or Flask-Passkey use themselves", "user_id")
+    return name
+
+
 def _database_uri(key: str, value: object) -> str:
     # Never shown, as it may hold a password. A URL object is refused: its str() has asterisks for the password.
     if not isinstance(value, str):
@@ -210,6 +217,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "top_origins": read_origins,
     "sign_up": _switch,
     "username_first": _switch,
+    "user_session_key": _session_key,
     "step_up_age": partial(_number, low=0, high=86_400, usual=600),
     "remember": _switch,
     "fresh_first": _switch,

@@ -99,6 +99,9 @@ class PasskeyConfig:
     #: ``find_user`` hook and ``SECRET_KEY``: names without an account get decoys that cannot be told apart.
     #: U2F keys verify nobody, and so need ``user_verification`` to be ``preferred`` or ``discouraged``, too.
     username_first: bool = False
+    #: Where the app keeps the id of who is signed in, in ``flask.session``: ``"user_id"``. The hooks
+    #: ``get_current_user`` and ``login_user`` are not needed then.
+    user_session_key: str = ""
     #: For so many seconds after a fresh sign-in passkeys can be added, renamed and deleted. Then it takes a step-up.
     step_up_age: int = 600
     #: Have Flask-Login remember whoever signs in with a passkey, in a cookie that outlives the session, for its
