@@ -265,9 +265,7 @@ class Accounts:
         if hook is None:
             or_else = ", or use Flask-Login with a user_loader" if name in _FLASK_LOGIN else ""
             if name in _IN_SESSION:
-                or_else += (
-                    ", or write PASSKEY_USER_SESSION_KEY = 'user_id' if flask.session has the user's id there"
-                )
+                or_else += ", or write PASSKEY_USER_SESSION_KEY = 'user_id' if flask.session has the user's id there"
             raise Misconfigured(f"the app has no {name} hook: decorate one with @passkey.{name}{or_else}")
         return hook
 

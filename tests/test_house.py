@@ -68,6 +68,7 @@ LIBRARIES = {
     "blinker": {"relying_party", "signals"},
     "publicsuffixlist": {"config"},
     "flask_login": {"web"},
+    "flask_security": {"web"},
     "flask_babel": {"web"},
     "opentelemetry": {"telemetry"},
     "pytest": {"contracts"},
@@ -84,6 +85,7 @@ OPTIONAL = {
     "fido2",
     "flask_babel",
     "flask_login",
+    "flask_security",
     "opentelemetry",
     "pytest",
 }

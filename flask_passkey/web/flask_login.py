@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,7 @@ from flask import Flask
 
 from ..accounts import Hooks
 from ..state import current
-from . import sessions
+from . import flask_security, sessions
 
 
 def hooks_of(app: Flask) -> Hooks | None:
@@ -18,38 +17,24 @@ def hooks_of(app: Flask) -> Hooks | None:
 
     An account's id is then what its ``get_id()`` returns, so that must never change: an app whose ``get_id()``
     returns a token that changes with the password needs hooks ``describe_user`` and ``load_user``. With Flask-Security,
-    whose ``get_id()`` is such a token, it is the primary key.
+    whose ``get_id()`` is such a token, it is the primary key, and sign-ins go through it.
     """
     manager = getattr(app, "login_manager", None)
     if manager is None:
         return None
     from flask_login import current_user
 
-    return Hooks(get_current_user=current_user._get_current_object, load_user=_loader(app, manager), login_user=_login)
+    return Hooks(
+        get_current_user=current_user._get_current_object,
+        load_user=flask_security.loader_of(app, manager.user_callback),
+        login_user=partial(flask_security.login, app) if flask_security.is_used(app) else _login,
+    )
 
 
 def _login(user: Any) -> Any:
     from flask_login import login_user
 
     return login_user(user, remember=current().config.remember)
-
-
-def _loader(app: Flask, manager: Any) -> Callable[[str], Any] | None:
-    """Return what loads a user by id: the app's user loader, or by primary key where it is Flask-Security's."""
-    loader: Callable[[str], Any] | None = manager.user_callback
-    security = app.extensions.get("security")
-    if security is None or not getattr(loader, "__module__", "").startswith("flask_security."):
-        return loader
-    return partial(_by_primary_key, security.datastore)
-
-
-def _by_primary_key(datastore: Any, user_id: str) -> Any:
-    key_type = getattr(getattr(datastore.user_model.id, "type", None), "python_type", str)
-    try:
-        key = key_type(user_id)
-    except ValueError:
-        return None
-    return datastore.find_user(id=key)
 
 
 def connect(app: Flask) -> None:
