@@ -402,6 +402,16 @@ def test_macros_without_the_pages(authenticator: VirtualAuthenticator) -> None:
     assert 'method="post"' not in page, "there is nothing that would take it"
 
 
+def test_a_button_beside_a_password() -> None:
+    """A page with a form for passwords has a button beside it, whose autofill is the form's name field."""
+    site = make_app()
+    source = '{% from "passkey/macros.html" import sign_in_button %}{{ sign_in_button("/home") }}'
+    site.app.add_url_rule("/in", "in", lambda: render_template_string(source))
+    page = site.app.test_client().get("/in").text
+    assert 'data-passkey="authenticate" data-passkey-autofill data-passkey-next="/home"' in page
+    assert "<form" not in page
+
+
 def test_names_are_sent_where_the_server_takes_them() -> None:
     """The field of the sign-in is there for autofill only, unless the server takes names."""
     alone = '<div class="passkey-field" data-passkey-if="conditionalGet" hidden>'

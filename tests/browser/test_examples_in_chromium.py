@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from browser.chromium import Authenticator, Watch, wait_for_autofill
 from example_apps import NAMES, app_of
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from werkzeug import Request, Response
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -75,45 +75,54 @@ def sign_up(page: Page, address: str) -> None:
     expect(page).to_have_url(re.compile("/sign-in"))
 
 
-def sign_in(page: Page, address: str) -> None:
-    """Sign in with the password."""
+def sign_in(page: Page, address: str, *, offered: bool = True) -> None:
+    """Sign in with the password, and see the offer of a passkey."""
     fill(page)
     press(page, "Sign in")
-    expect(page).to_have_url(f"{address}/")
+    expect(page).to_have_url(f"{address}/passkeys/offer?next=/" if offered else f"{address}/")
 
 
 def get_a_passkey(page: Page, address: str, authenticator: Authenticator) -> None:
-    """Make an account with a password, sign in with it, and add a passkey."""
+    """Make an account with a password, sign in with it, and take the offer of a passkey."""
     authenticator.present(False)
     sign_up(page, address)
     sign_in(page, address)
-    page.get_by_role("link", name="Your passkeys").click()
     authenticator.present(True)
-    press(page, "Add a passkey")
-    expect(page.get_by_label("Name", exact=True)).to_have_count(1)
+    press(page, "Create a passkey")
+    expect(page).to_have_url(f"{address}/")
+
+
+def passkeys_of(page: Page, count: int) -> Locator:
+    """Go to the list of passkeys, and return their names."""
+    page.get_by_role("link", name="Your passkeys").click()
+    names = page.locator("[data-name]")
+    expect(names).to_have_count(count)
+    return names
 
 
 @pytest.mark.parametrize("name", RENDERED)
 def test_a_person_goes_from_a_password_to_a_passkey(
     name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
 ) -> None:
-    """Sign in with a password, add a passkey, sign in with it, rename it, and delete it and the account."""
+    """Sign in with a password, take the offer, sign in with the passkey, rename it, delete it and the account."""
     address = serve(start(name))
     get_a_passkey(page, address, authenticator)
     assert len(authenticator.credentials) == 1
     authenticator.present(False)
-    page.get_by_role("link", name="Back").click()
     press(page, "Sign out")
     expect(page).to_have_url(f"{address}/sign-in")
     wait_for_autofill(page)
     authenticator.present(True)
     press(page, "Sign in with a passkey")
-    page.get_by_role("link", name="Your passkeys").click()
-    page.get_by_label("Name", exact=True).fill("Blue key")
-    press(page, "Rename")
-    press(page, "Delete Blue key")
-    expect(page.get_by_role("button", name="Rename")).to_have_count(0)
-    page.get_by_role("link", name="Back").click()
+    names = passkeys_of(page, 1)
+    page.locator("summary", has_text="Rename").click()
+    page.get_by_label("New name").fill("Blue key")
+    press(page, "Save")
+    expect(names).to_have_text("Blue key")
+    page.locator("summary", has_text="Delete").click()
+    press(page, "Delete passkey")
+    expect(names).to_have_count(0)
+    page.get_by_role("link", name="Home").click()
     press(page, "Delete my account")
     expect(page).to_have_url(f"{address}/sign-up")
 
@@ -125,20 +134,39 @@ def test_autofill_and_the_way_back(
     """The name field beside the password signs in; whoever lost the passkey adds another after the password."""
     address = serve(start(name))
     get_a_passkey(page, address, authenticator)
-    page.get_by_role("link", name="Back").click()
     with page.expect_response(lambda answer: answer.request.method == "POST" and "/session/authn" in answer.url):
         press(page, "Sign out")  # autofill answers at once while somebody is there
     expect(page).to_have_url(f"{address}/")
     authenticator.replace()
-    page.get_by_role("link", name="Your passkeys").click()
     page.context.clear_cookies()
+    authenticator.present(False)
     page.goto(f"{address}/sign-in")
-    sign_in(page, address)
-    page.get_by_role("link", name="Your passkeys").click()
+    sign_in(page, address, offered=False)
+    names = passkeys_of(page, 1)
+    page.get_by_role("link", name="No passkey at hand?").click()
+    page.get_by_label(re.compile("Your password")).fill("wrong horse")
+    press(page, "Confirm with your password")
+    expect(page.get_by_role("alert")).to_have_text("That is not your password.")
     page.get_by_label(re.compile("Your password")).fill(PASSWORD)
-    press(page, "Confirm that it is you")
+    press(page, "Confirm with your password")
+    authenticator.present(True)
     press(page, "Add a passkey")
-    expect(page.get_by_label("Name", exact=True)).to_have_count(2)
+    expect(names).to_have_count(2)
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_every_page_of_an_example_has_one_heading(
+    name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
+) -> None:
+    """The ready pages stand in the app's own base template, with its link home and without its heading."""
+    address = serve(start(name))
+    authenticator.present(False)
+    sign_up(page, address)
+    sign_in(page, address)
+    for path in ("/passkeys/offer", "/passkeys", "/passkeys/confirm", "/passkeys/new", "/"):
+        page.goto(f"{address}{path}")
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        expect(page.get_by_role("link", name="Home")).to_be_visible()
 
 
 def test_the_api_of_an_example_wants_a_passkey(
@@ -147,17 +175,32 @@ def test_the_api_of_an_example_wants_a_passkey(
     """A project is deleted after a step-up with the passkey; without one the page leads to the password."""
     watch.expected_statuses |= {403}
     address = serve(start("factory"))
+    authenticator.present(False)
     sign_up(page, address)
     sign_in(page, address)
-    page.get_by_label("Project").fill("Engine")
-    press(page, "Add")
+    press(page, "Not now")
+    for project in ("Engine", "Wheel"):
+        page.get_by_label("Project").fill(project)
+        press(page, "Add")
+        expect(page.get_by_role("button", name=f"Delete {project}")).to_be_visible()
     press(page, "Delete Engine")
-    expect(page).to_have_url(f"{address}/passkeys")
-    press(page, "Add a passkey")
-    expect(page.get_by_label("Name", exact=True)).to_have_count(1)
-    page.get_by_role("link", name="Back").click()
+    expect(page).to_have_url(f"{address}/passkeys/confirm?next=/")
+    page.get_by_label("Your password").fill(PASSWORD)
+    press(page, "Confirm with your password")
+    expect(page).to_have_url(f"{address}/")
     press(page, "Delete Engine")
     expect(page.get_by_role("button", name="Delete Engine")).to_have_count(0)
+    passkeys_of(page, 0)
+    authenticator.present(True)
+    press(page, "Add a passkey")
+    expect(page.locator("[data-name]")).to_have_count(1)
+    page.context.clear_cookies(name="session")
+    authenticator.present(False)
+    page.goto(f"{address}/sign-in")
+    sign_in(page, address, offered=False)
+    authenticator.present(True)
+    press(page, "Delete Wheel")
+    expect(page.get_by_role("button", name="Delete Wheel")).to_have_count(0)
     expect(page).to_have_url(f"{address}/")
 
 

@@ -13,11 +13,14 @@ from flask_talisman import Talisman
 from werkzeug.security import check_password_hash, generate_password_hash
 
 db, login_manager, talisman, sessions = SQLAlchemy(), LoginManager(), Talisman(), Session()
-passkey = Passkey(credentials=SQLCredentialRepository(session=db.session))
+passkey = Passkey(credentials=SQLCredentialRepository(session=db.session), pages=True)
+passkey.other_sign_in_methods(lambda user: True)  # everybody has a password
+passkey.check_password(lambda user, password: check_password_hash(user.password, password))
 login_manager.login_view = "pages.sign_in"
 pages = Blueprint("pages", __name__)
 
 
+@delete_with
 class User(UserMixin, db.Model):
     id = db.Column(db.Integer, primary_key=True)
     name = db.Column(db.String(80), unique=True, nullable=False)
@@ -32,8 +35,6 @@ class Project(db.Model):
 
 
 login_manager.user_loader(lambda user_id: db.session.get(User, int(user_id)))
-passkey.other_sign_in_methods(lambda user: True)  # everybody has a password
-delete_with(User)
 
 
 def create_app(config=None):
@@ -42,7 +43,7 @@ def create_app(config=None):
     folder.mkdir(exist_ok=True)
     app.config.update(SECRET_KEY="change me", SQLALCHEMY_DATABASE_URI="sqlite:///projects.sqlite3", HTTPS=False)
     app.config.update(SESSION_TYPE="cachelib", SESSION_CACHELIB=FileSystemCache(str(folder / "sessions"), threshold=0))
-    app.config.update(PASSKEY_RP_ID="localhost")
+    app.config.update(PASSKEY_RP_ID="localhost", PASSKEY_BASE_TEMPLATE="base.html")
     app.config.from_prefixed_env()
     app.config.update(config or {})
     db.init_app(app)
@@ -83,7 +84,7 @@ class OneProject(MethodView):
 @pages.get("/")
 @login_required
 def index():
-    return render_template("index.html", offer=passkey.passkey_offered())
+    return render_template("index.html")
 
 
 @pages.route("/sign-up", methods=["GET", "POST"])
@@ -104,8 +105,7 @@ def sign_in():
         user = db.session.scalar(db.select(User).filter_by(name=request.form["name"]))
         if user and check_password_hash(user.password, request.form["password"]):
             login_user(user)
-            passkey.offer_passkey()
-            return redirect(url_for("pages.index"))
+            return redirect(passkey.offer_passkey(next=url_for("pages.index")))
         flash("Wrong name or password.")
     return render_template("sign-in.html")
 
@@ -114,22 +114,6 @@ def sign_in():
 def sign_out():
     logout_user()
     return redirect(url_for("pages.sign_in"))
-
-
-@pages.get("/passkeys")
-@login_required
-def passkeys():
-    return render_template("passkeys.html", passkeys=passkey.list_passkeys())
-
-
-@pages.post("/passkeys/confirm")  # for those who lost their passkey, or have none
-@login_required
-def confirm():
-    if check_password_hash(current_user.password, request.form["password"]):
-        passkey.confirm_user()
-    else:
-        flash("Wrong password.")
-    return redirect(url_for("pages.passkeys"))
 
 
 @pages.post("/delete-account")

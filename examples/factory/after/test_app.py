@@ -64,10 +64,11 @@ def authenticator():
 
 
 def test_a_passkey_signs_in(client, app, authenticator):
-    assert "data-passkey-offer" in client.get("/").text
+    assert client.post("/sign-in", data=ADA).location == "/passkeys/offer?next=/"
     add_passkey(client, authenticator, passkey_name="Blue key")
-    assert "data-passkey-offer" not in client.get("/").text
+    assert client.post("/sign-in", data=ADA).location == "/"
     browser = app.test_client()
+    assert 'autocomplete="username webauthn"' in browser.get("/sign-in").text
     assert sign_in(browser, authenticator)["user"]["name"] == "ada"
     assert "Blue key" in browser.get("/passkeys").text
 
@@ -84,7 +85,7 @@ def test_the_password_is_the_way_back(client, authenticator):
     add_passkey(client, authenticator)
     with pytest.raises(Refused):
         add_passkey(client, VirtualAuthenticator("http://localhost"))
-    assert "Wrong password" in client.post("/passkeys/confirm", data={"password": "x"}, follow_redirects=True).text
+    assert "not your password" in client.post("/passkeys/confirm", data={"password": "x"}, follow_redirects=True).text
     client.post("/passkeys/confirm", data=ADA)
     add_passkey(client, VirtualAuthenticator("http://localhost"))
 

@@ -13,26 +13,21 @@ from flask_wtf import CSRFProtect
 from werkzeug.security import check_password_hash, generate_password_hash
 
 db = SQLAlchemy()
-passkey = Passkey(credentials=SQLCredentialRepository(session=db.session))
 add_tables_to(db.metadata)
+passkey = Passkey(credentials=SQLCredentialRepository(session=db.session), pages=True)
+passkey.other_sign_in_methods(lambda user: True)  # everybody has a password
+passkey.check_password(lambda user, password: check_password_hash(user.password, password))
 login_manager = LoginManager()
 login_manager.login_view = "sign_in"
 login_manager.login_message = lazy_gettext("Please sign in.")
 
 
+@delete_with
 class User(UserMixin, db.Model):
     id = db.Column(db.Integer, primary_key=True)
     email = db.Column(db.String(255), unique=True, nullable=False)
     password = db.Column(db.String(255), nullable=False)
     since = db.Column(db.DateTime, nullable=False, default=lambda: datetime.now(UTC))
-
-
-delete_with(User)
-
-
-@passkey.other_sign_in_methods
-def has_password(user):
-    return True
 
 
 @login_manager.user_loader
@@ -44,7 +39,7 @@ def create_app(config=None):
     app = Flask(__name__)
     Path(app.instance_path).mkdir(exist_ok=True)
     app.config.update(SECRET_KEY="change me", SQLALCHEMY_DATABASE_URI="sqlite:///members.sqlite3")
-    app.config.update(PASSKEY_RP_ID="localhost", PASSKEY_CEREMONY_STORE="database")
+    app.config.update(PASSKEY_RP_ID="localhost", PASSKEY_CEREMONY_STORE="database", PASSKEY_BASE_TEMPLATE="base.html")
     app.config.from_prefixed_env()
     app.config.update(config or {})
     db.init_app(app)
@@ -61,7 +56,7 @@ def add_pages(app):
     @app.get("/")
     @login_required
     def index():
-        return render_template("index.html", offer=passkey.passkey_offered())
+        return render_template("index.html")
 
     @app.route("/sign-up", methods=["GET", "POST"])
     def sign_up():
@@ -80,8 +75,7 @@ def add_pages(app):
             user = db.session.scalar(db.select(User).filter_by(email=request.form["email"]))
             if user and check_password_hash(user.password, request.form["password"]):
                 login_user(user)
-                passkey.offer_passkey()
-                return redirect(url_for("index"))
+                return redirect(passkey.offer_passkey(next=url_for("index")))
             flash("Wrong address or password.")
         return render_template("sign-in.html")
 
@@ -89,20 +83,6 @@ def add_pages(app):
     def sign_out():
         logout_user()
         return redirect(url_for("sign_in"))
-
-    @app.get("/passkeys")
-    @login_required
-    def passkeys():
-        return render_template("passkeys.html", passkeys=passkey.list_passkeys())
-
-    @app.post("/passkeys/confirm")  # for those who lost their passkey
-    @login_required
-    def confirm():
-        if check_password_hash(current_user.password, request.form["password"]):
-            passkey.confirm_user()
-        else:
-            flash("Wrong password.")
-        return redirect(url_for("passkeys"))
 
     @app.post("/delete-account")
     @login_required

@@ -21,7 +21,7 @@ def app(tmp_path):
 
 
 def post(client, form, path, follow_redirects=False, **data):
-    token = re.search(r'name="csrf_token" type="hidden" value="(.+?)"', client.get(form).text)[1]
+    token = re.search(r'name="csrf_token".*? value="(.+?)"', client.get(form).text)[1]
     return client.post(path, data={"csrf_token": token, **data}, follow_redirects=follow_redirects)
 
 
@@ -81,10 +81,11 @@ def authenticator():
 
 
 def test_a_passkey_signs_in(client, app, authenticator):
-    assert "data-passkey-offer" in client.get("/").text
+    assert post(client, "/sign-in", "/sign-in", **ADA).location == "/passkeys/offer?next=/"
     add_passkey(client, authenticator, passkey_name="Blue key")
-    assert "data-passkey-offer" not in client.get("/").text
+    assert post(client, "/sign-in", "/sign-in", **ADA).location == "/"
     browser = app.test_client()
+    assert 'autocomplete="username webauthn"' in browser.get("/sign-in").text
     assert sign_in(browser, authenticator)["user"]["name"] == "ada@example.com"
     assert "Blue key" in browser.get("/passkeys").text
 
@@ -93,9 +94,9 @@ def test_the_password_is_the_way_back(client, authenticator):
     add_passkey(client, authenticator)
     with pytest.raises(Refused):
         add_passkey(client, VirtualAuthenticator("http://localhost"))
-    wrong = post(client, "/passkeys", "/passkeys/confirm", follow_redirects=True, password="wrong")
-    assert "Wrong password" in wrong.text
-    post(client, "/passkeys", "/passkeys/confirm", password=ADA["password"])
+    wrong = post(client, "/passkeys/confirm", "/passkeys/confirm", follow_redirects=True, password="wrong")
+    assert "not your password" in wrong.text
+    post(client, "/passkeys/confirm", "/passkeys/confirm", password=ADA["password"])
     add_passkey(client, VirtualAuthenticator("http://localhost"))
 
 

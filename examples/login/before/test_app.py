@@ -20,7 +20,7 @@ def app(tmp_path):
 
 
 def post(client, form, path, follow_redirects=False, **data):
-    token = re.search(r'name="csrf_token" type="hidden" value="(.+?)"', client.get(form).text)[1]
+    token = re.search(r'name="csrf_token".*? value="(.+?)"', client.get(form).text)[1]
     return client.post(path, data={"csrf_token": token, **data}, follow_redirects=follow_redirects)
 
 

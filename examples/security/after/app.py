@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from flask import Flask, flash, redirect, render_template, request
+from flask import Flask, redirect, render_template
 from flask_passkey import Passkey, SQLCredentialRepository, delete_with
-from flask_security import Security, SQLAlchemyUserDatastore, auth_required, current_user, login_user, logout_user
+from flask_security import Security, SQLAlchemyUserDatastore, auth_required, current_user, logout_user
 from flask_security.models import fsqla_v3 as fsqla
-from flask_security.signals import user_authenticated
 from flask_sqlalchemy import SQLAlchemy
 
 db = SQLAlchemy()
+passkey = Passkey(credentials=SQLCredentialRepository(session=db.session), pages=True)
+passkey.other_sign_in_methods(lambda user: user.password is not None)
+passkey.check_password(lambda user, password: user.verify_and_update_password(password))
 fsqla.FsModels.set_db_info(db)
 
 
@@ -17,24 +19,12 @@ class Role(db.Model, fsqla.FsRoleMixin):
     pass
 
 
+@delete_with
 class User(db.Model, fsqla.FsUserMixin):
     webauthn = None  # the mixin has it where the package webauthn is, and wants a model
 
 
 users = SQLAlchemyUserDatastore(db, User, Role)
-passkey = Passkey(credentials=SQLCredentialRepository(session=db.session))
-delete_with(User)
-
-
-@passkey.login_user
-def sign_in(user):
-    login_user(user, authn_via=["passkey"])
-    users.commit()  # it counts visits
-
-
-@passkey.other_sign_in_methods
-def has_password(user):
-    return user.password is not None
 
 
 def create_app(config=None):
@@ -53,10 +43,9 @@ def create_app(config=None):
         SECURITY_LOGOUT_URL="/sign-out",
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_POST_LOGOUT_VIEW="/sign-in",
-        SECURITY_LOGIN_USER_TEMPLATE="sign-in.html",
-        PASSKEY_RP_ID="localhost",
-        PASSKEY_CEREMONY_STORE="database",
     )
+    app.config.update(PASSKEY_RP_ID="localhost", PASSKEY_CEREMONY_STORE="database", PASSKEY_BASE_TEMPLATE="base.html")
+    app.config.update(SECURITY_POST_LOGIN_VIEW="/passkeys/offer?next=/", SECURITY_LOGIN_USER_TEMPLATE="sign-in.html")
     app.config.from_prefixed_env()
     app.config.update(config or {})
     db.init_app(app)
@@ -72,27 +61,7 @@ def add_pages(app):
     @app.get("/")
     @auth_required("session")
     def index():
-        return render_template("index.html", offer=passkey.passkey_offered())
-
-    @app.get("/passkeys")
-    @auth_required("session")
-    def passkeys():
-        return render_template("passkeys.html", passkeys=passkey.list_passkeys())
-
-    @app.post("/passkeys/confirm")  # for those who lost their passkey
-    @auth_required("session")
-    def confirm():
-        if current_user.verify_and_update_password(request.form["password"]):
-            users.commit()
-            passkey.confirm_user()
-        else:
-            flash("Wrong password.")
-        return redirect("/passkeys")
-
-    @user_authenticated.connect_via(app)
-    def offer_passkey(app, user, authn_via, **extra):
-        if authn_via == ["password"]:
-            passkey.offer_passkey()
+        return render_template("index.html")
 
     @app.post("/delete-account")
     @auth_required("session")

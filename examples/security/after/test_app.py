@@ -50,13 +50,15 @@ def authenticator():
 
 
 def test_a_passkey_signs_in(client, app, authenticator):
-    assert "data-passkey-offer" in client.get("/").text
+    client.post("/sign-out")
+    assert client.post("/sign-in", data=ADA).location == "/passkeys/offer?next=/"
+    assert "Create a passkey for ada" in client.get("/passkeys/offer?next=/").text
     add_passkey(client, authenticator, passkey_name="Blue key")
-    assert "data-passkey-offer" not in client.get("/").text
+    assert client.get("/passkeys/offer?next=/").location == "/"
     browser = app.test_client()
     assert 'autocomplete="username webauthn"' in browser.get("/sign-in").text
     assert sign_in(browser, authenticator)["user"]["name"] == "ada@example.com"
-    assert "You were here 3 times" in browser.get("/").text
+    assert "You were here 4 times" in browser.get("/").text
     assert "Blue key" in browser.get("/passkeys").text
 
 
@@ -64,7 +66,7 @@ def test_the_password_is_the_way_back(client, authenticator):
     add_passkey(client, authenticator)
     with pytest.raises(Refused):
         add_passkey(client, VirtualAuthenticator("http://localhost"))
-    assert "Wrong password" in client.post("/passkeys/confirm", data={"password": "x"}, follow_redirects=True).text
+    assert "not your password" in client.post("/passkeys/confirm", data={"password": "x"}, follow_redirects=True).text
     client.post("/passkeys/confirm", data=ADA)
     add_passkey(client, VirtualAuthenticator("http://localhost"))
 

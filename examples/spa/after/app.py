@@ -13,6 +13,7 @@ db, login_manager = SQLAlchemy(), LoginManager()
 passkey = Passkey(credentials=SQLCredentialRepository(session=db.session))
 
 
+@delete_with
 class User(UserMixin, db.Model):
     id = db.Column(db.Integer, primary_key=True)
     name = db.Column(db.String(80), unique=True, nullable=False)
@@ -21,7 +22,6 @@ class User(UserMixin, db.Model):
 
 login_manager.user_loader(lambda user_id: db.session.get(User, int(user_id)))
 passkey.other_sign_in_methods(lambda user: True)  # everybody has a password
-delete_with(User)
 
 
 def create_app(config=None):

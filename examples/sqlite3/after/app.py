@@ -5,7 +5,7 @@ from functools import wraps
 from pathlib import Path
 
 from flask import Blueprint, Flask, current_app, flash, g, redirect, render_template, request, session, url_for
-from flask_passkey import Passkey, UserInfo
+from flask_passkey import Passkey
 from werkzeug.security import check_password_hash, generate_password_hash
 
 SCHEMA = """
@@ -14,17 +14,20 @@ CREATE TABLE IF NOT EXISTS note (user_id INTEGER NOT NULL REFERENCES user (id) O
 """
 
 pages = Blueprint("pages", __name__)
-passkey = Passkey()
+passkey = Passkey(pages=True)
+passkey.load_user(lambda user_id: find_user("id", user_id))
+passkey.other_sign_in_methods(lambda user: True)  # everybody has a password
+passkey.check_password(lambda user, password: check_password_hash(user["password"], password))
 
 
 def create_app(config=None):
     app = Flask(__name__)
     Path(app.instance_path).mkdir(exist_ok=True)
     app.config.update(SECRET_KEY="change me", DATABASE=str(Path(app.instance_path, "notes.sqlite3")))
-    app.config.update(PASSKEY_RP_ID="localhost", PASSKEY_CEREMONY_STORE="database")
+    app.config.update(PASSKEY_RP_ID="localhost", PASSKEY_CEREMONY_STORE="database", PASSKEY_BASE_TEMPLATE="base.html")
     app.config.from_prefixed_env()
     app.config.update(config or {})
-    app.config.setdefault("PASSKEY_DATABASE_URI", f"sqlite:///{app.config['DATABASE']}")
+    app.config.update(PASSKEY_USER_SESSION_KEY="user_id", PASSKEY_DATABASE_URI=f"sqlite:///{app.config['DATABASE']}")
     passkey.init_app(app)
     app.register_blueprint(pages)
     app.teardown_appcontext(close)
@@ -68,36 +71,11 @@ def signed_in(view):
     return guarded
 
 
-@passkey.get_current_user
-def get_current_user():
-    return find_user("id", session.get("user_id"))  # g.user is older than a sign-in in this request
-
-
-@passkey.load_user
-def load_user(user_id):
-    return find_user("id", user_id)
-
-
-@passkey.login_user
-def login_user(user):
-    session["user_id"] = user["id"]
-
-
-@passkey.describe_user
-def describe_user(user):
-    return UserInfo(str(user["id"]), user["name"], "")
-
-
-@passkey.other_sign_in_methods
-def has_password(user):
-    return True
-
-
 @pages.get("/")
 @signed_in
 def index():
     notes = run("SELECT text FROM note WHERE user_id = ?", g.user["id"])
-    return render_template("index.html", notes=notes, offer=passkey.passkey_offered())
+    return render_template("index.html", notes=notes)
 
 
 @pages.post("/notes")
@@ -126,8 +104,7 @@ def sign_in():
         if user and check_password_hash(user["password"], request.form["password"]):
             session.clear()
             session["user_id"] = user["id"]
-            passkey.offer_passkey()
-            return redirect(url_for("pages.index"))
+            return redirect(passkey.offer_passkey(next=url_for("pages.index")))
         flash("Wrong name or password.")
     return render_template("sign-in.html")
 
@@ -135,24 +112,7 @@ def sign_in():
 @pages.post("/sign-out")
 def sign_out():
     session.clear()
-    passkey.signed_out()
     return redirect(url_for("pages.sign_in"))
-
-
-@pages.get("/passkeys")
-@signed_in
-def passkeys():
-    return render_template("passkeys.html", passkeys=passkey.list_passkeys())
-
-
-@pages.post("/passkeys/confirm")  # for those who lost their passkey
-@signed_in
-def confirm():
-    if check_password_hash(g.user["password"], request.form["password"]):
-        passkey.confirm_user()
-    else:
-        flash("Wrong password.")
-    return redirect(url_for("pages.passkeys"))
 
 
 @pages.post("/delete-account")

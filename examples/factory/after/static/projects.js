@@ -2,17 +2,10 @@ import { passkey } from "/passkey/static/passkey.js";
 
 async function send(method, path, data) {
   const headers = { "Content-Type": "application/json" };
-  const call = () => fetch(path, { method, headers, body: data && JSON.stringify(data) });
-  let answer = await call();
-  if (answer.status === 403 && (await answer.json()).code === 40091) {
-    try {
-      await passkey.stepUp();
-    } catch {
-      return location.assign("/passkeys"); // to confirm with the password
-    }
-    answer = await call();
-  }
+  const body = data && JSON.stringify(data);
+  const answer = await passkey.fetch(path, { method, headers, body }).catch(() => ({ status: 403 }));
   if (answer.ok) location.reload();
+  else if (answer.status === 403) location.assign("/passkeys/confirm?next=/"); // by another way
   else document.querySelector("[role=alert]").textContent = `That did not work (${answer.status}).`;
 }
 
