@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "tutorials" / "examples.md"
 TESTS = "test_app.py"
 
 #: Every example, in the order of the page, with an estimate of the minutes it takes.
-MINUTES = {"sqlite3": 20, "login": 15, "factory": 20, "security": 25, "spa": 30}
+MINUTES = {"sqlite3": 10, "login": 10, "factory": 15, "security": 15, "spa": 30}
 
 INTRODUCTION = """\
 # Into an app that exists
@@ -33,7 +33,7 @@ Try one: `cd examples/sqlite3/after && flask run`, and open http://localhost:500
 """
 AFTER_TABLE = """
 The lines are counted: all that are new or changed, also empty ones. The minutes are an estimate by those who wrote
-them, for somebody who knows the app, has read the README and copies the page with the list from here. Nobody was timed.
+them, for somebody who knows the app and has read the README and the page about ready pages. Nobody was timed.
 
 """
 

@@ -163,8 +163,9 @@ def test_every_page_of_an_example_has_one_heading(
     authenticator.present(False)
     sign_up(page, address)
     sign_in(page, address)
-    for path in ("/passkeys/offer", "/passkeys", "/passkeys/confirm", "/passkeys/new", "/"):
-        page.goto(f"{address}{path}")
+    for path in ("", "/passkeys", "/passkeys/confirm", "/passkeys/new", "/"):
+        if path:  # the offer, where it is now, is good for one try
+            page.goto(f"{address}{path}")
         expect(page.get_by_role("heading", level=1)).to_have_count(1)
         expect(page.get_by_role("link", name="Home")).to_be_visible()
 

@@ -220,6 +220,30 @@ def test_offer_and_empty_list(page: Page, ready: Site, authenticator: Authentica
     assert_fine(page, npm)
 
 
+def test_the_question_for_a_password(page: Page, ready: Site, authenticator: Authenticator, npm: Path) -> None:
+    """So does the question with the app's password below it, with a passkey and without, and after a wrong one."""
+    passkey = ready.app.extensions["passkey"]
+    passkey.other_sign_in_methods(lambda user: True)
+    passkey.check_password(lambda user, password: password == "correct")
+    authenticator.present(False)
+    page.goto(f"{ready.url}/password/bob")
+    page.goto(f"{ready.url}/passkeys/confirm?next=/home")
+    page.get_by_label("Your password").fill("wrong")
+    page.get_by_role("button", name="Confirm with your password").click()
+    expect(page.get_by_role("alert")).to_have_text("That is not your password.")
+    assert_fine(page, npm)
+    authenticator.present(True)
+    page.goto(f"{ready.url}/passkeys")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("link", name="No passkey at hand?")).to_be_visible()
+    assert_fine(page, npm)
+    page.goto(f"{ready.url}/passkeys/confirm?next=/home")
+    assert_fine(page, npm)
+    page.get_by_label("No passkey at hand?").fill("correct")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+
+
 #: The controls and messages that have no edge in a system's own colours.
 FLAT = """() => [...document.querySelectorAll("button, summary.passkey-button, input, .passkey-message:not(:empty)")]
   .filter((element) => element.checkVisibility())
