@@ -22,8 +22,8 @@ INTRODUCTION = """\
 
 Small apps as people have them, each before and after it got passkeys. All keep their passwords. After a sign-in with
 one a passkey is offered, the name field suggests passkeys, a page lists them, whoever lost theirs confirms with the
-password, and the deletion of an account takes them along. Four apps have the [ready pages](../howto/pages.md), in their own base
-template; the last one has pages of its own, in JavaScript.
+password, and the deletion of an account takes them along. Four apps have the [ready pages](../howto/pages.md), in their
+own base template; the last one has pages of its own, in JavaScript.
 
 This page is made from the folder [examples](../../examples) by `python docs/make_examples.py`. Each app has tests.
 Those of *before* pass in *after*, too, which has more, with a virtual authenticator; and each *after* is used in
