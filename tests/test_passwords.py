@@ -188,6 +188,13 @@ def test_who_has_no_passkey_confirms_with_the_password(site: App) -> None:
     assert is_fresh(client)
 
 
+def test_who_has_no_code_is_told_of_the_password(site: App) -> None:
+    """The page for links and codes tells of the password, in an app that takes it."""
+    told = "Do you have a password here?"
+    assert told in site.app.test_client().get("/passkeys/new").text
+    assert told not in make_app(pages=True).app.test_client().get("/passkeys/new").text
+
+
 def test_the_list_leads_to_the_form(client: FlaskClient) -> None:
     """Who lost the passkey finds in the list where to confirm, and is back there afterwards."""
     page = client.get("/passkeys").text

@@ -89,6 +89,11 @@ class Ui:
         return current().relying_party.grants.are_kept
 
     @property
+    def has_passwords(self) -> bool:
+        """Does the app check passwords for us?"""
+        return current().accounts.has_hook("check_password")
+
+    @property
     def takes_password(self) -> bool:
         """Is the user's password enough to confirm who they are? Not where PIN, finger or face were asked for."""
         visitor = sessions.visitor()
