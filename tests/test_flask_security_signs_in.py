@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -43,7 +43,10 @@ class Club:
 
         self.users = security.SQLAlchemyUserDatastore(db, User, Role)
         self.passkey = Passkey(credentials=SQLCredentialRepository(session=db.session))
-        set_up = [lambda: security.Security(app, self.users), lambda: self.passkey.init_app(app)]
+        set_up: list[Callable[[], object]] = [
+            lambda: security.Security(app, self.users),
+            lambda: self.passkey.init_app(app),
+        ]
         for step in reversed(set_up) if passkey_first else set_up:
             step()
         app.add_url_rule("/", "index", lambda: str(self.passkey.passkey_offered()))
