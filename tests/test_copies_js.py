@@ -35,14 +35,14 @@ def test_one_ceremony_in_a_page() -> None:
 
 
 def test_the_page_comes_alive_once() -> None:
-    """The attributes are of the copy that came first; the other one listens to nothing."""
+    """The attributes are of the copy that came first; the other one listens to nothing, and has the same client."""
     found = run(
         """const added = []; const listen = EventTarget.prototype.addEventListener;
         EventTarget.prototype.addEventListener = function (...what) { added.push(what[0]); listen.apply(this, what); };
         const o = await other();
-        return [added, o.attach === m.attach, o.attach() === m.attach()];"""
+        return [added, o.attach === m.attach, o.attach() === m.attach(), o.passkey === m.passkey];"""
     )
-    assert found == [[], False, True]
+    assert found == [[], False, True, True]
 
 
 @pytest.mark.parametrize("module", ["passkey-core.js", "passkey.js"])

@@ -90,8 +90,8 @@ const ACTIONS = {
 /** Shown politely, not as an alert. */
 const CALM = ["cancelled", "duplicate"];
 
-/** The client of the data-passkey attributes. */
-export const passkey = globalThis.document && new PasskeyClient();
+/** The client of the data-passkey attributes, which is the same in all copies of this module. */
+export const passkey = globalThis.document && (page().client ??= new PasskeyClient());
 
 const REGIONS = "[data-passkey-status], [data-passkey-alert]";
 
