@@ -42,6 +42,38 @@ export interface AuthenticationResponseJSON {
   };
 }
 
+/** `PublicKeyCredentialDescriptorJSON`, which older DOM libraries do not have; likewise the others. */
+export interface DescriptorJSON {
+  id: string;
+  type: string;
+  transports?: string[];
+}
+
+/** Options for `create()`. All binary values are base64url text. */
+export interface CreationOptionsJSON {
+  rp: { id?: string; name: string };
+  user: { id: string; name: string; displayName: string };
+  challenge: string;
+  pubKeyCredParams: { type: string; alg: number }[];
+  timeout?: number;
+  excludeCredentials?: DescriptorJSON[];
+  authenticatorSelection?: AuthenticatorSelectionCriteria;
+  hints?: string[];
+  attestation?: string;
+  extensions?: Record<string, any>;
+}
+
+/** Options for `get()`. All binary values are base64url text. */
+export interface RequestOptionsJSON {
+  challenge: string;
+  timeout?: number;
+  rpId?: string;
+  allowCredentials?: DescriptorJSON[];
+  userVerification?: string;
+  hints?: string[];
+  extensions?: Record<string, any>;
+}
+
 /** Options as the server sends them, with or without `publicKey` around them. */
 export type Wrapped<Options> = Options | { publicKey: Options };
 
@@ -51,7 +83,7 @@ export type Wrapped<Options> = Options | { publicKey: Options };
  * @throws {PasskeyError}
  */
 export function startRegistration(options: {
-  optionsJSON: Wrapped<PublicKeyCredentialCreationOptionsJSON>;
+  optionsJSON: Wrapped<CreationOptionsJSON>;
   useAutoRegister?: boolean;
   signal?: AbortSignal;
 }): Promise<RegistrationResponseJSON>;
@@ -63,7 +95,7 @@ export function startRegistration(options: {
  * @throws {PasskeyError}
  */
 export function startAuthentication(options: {
-  optionsJSON: Wrapped<PublicKeyCredentialRequestOptionsJSON>;
+  optionsJSON: Wrapped<RequestOptionsJSON>;
   useBrowserAutofill?: boolean;
   verifyBrowserAutofillInput?: boolean;
   signal?: AbortSignal;
@@ -97,10 +129,10 @@ export const WebAuthnAbortService: {
 
 /** The same as the browser's parser makes, without calling it; tolerates nulls, and base64 of both kinds. */
 export function parseCreationOptionsFromJSON(
-  json: Wrapped<PublicKeyCredentialCreationOptionsJSON>,
+  json: Wrapped<CreationOptionsJSON>,
 ): PublicKeyCredentialCreationOptions;
 export function parseRequestOptionsFromJSON(
-  json: Wrapped<PublicKeyCredentialRequestOptionsJSON>,
+  json: Wrapped<RequestOptionsJSON>,
 ): PublicKeyCredentialRequestOptions;
 
 /**
@@ -280,7 +312,7 @@ export interface PasskeyClientOptions {
 }
 
 /** Options of both kinds, as the server sends them. */
-export type OptionsJSON = Partial<PublicKeyCredentialCreationOptionsJSON & PublicKeyCredentialRequestOptionsJSON> &
+export type OptionsJSON = Partial<CreationOptionsJSON & RequestOptionsJSON> &
   Record<string, any>;
 
 /** Ends what a method does; it then rejects as `aborted`, or as `expired` after `AbortSignal.timeout()`. */

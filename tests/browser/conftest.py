@@ -16,7 +16,7 @@ import pytest
 from browser.chromium import SPY, Authenticator, Site, Watch
 from browser.tls import Certificate, make_certificate
 from flask import Flask
-from minified import ESBUILD
+from minified import ESBUILD, STATIC
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
 from services import find
 from werkzeug.serving import make_server
@@ -36,7 +36,25 @@ FLAGS = [
     "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 #: Installed for the tests that want them, at the versions they were written with.
-PACKAGES = ("@simplewebauthn/browser@13.3.0", "axe-core@4.14.1", "typescript@5.9.3", ESBUILD)
+PACKAGES = (
+    "@simplewebauthn/browser@13.3.0",
+    "axe-core@4.14.1",
+    "typescript-5.4@npm:typescript@5.4.5",
+    "typescript-5.9@npm:typescript@5.9.3",
+    "typescript-7@npm:typescript@7.0.2",
+    ESBUILD,
+)
+#: Front ends and what bundles them, likewise.
+FRONT_ENDS = (
+    "@hotwired/turbo@8.0.23",
+    "htmx.org@4.0.1",
+    "react-dom@19.3.1",
+    "react@19.3.1",
+    "vite@8.3.8",
+    "webpack@5.112.2",
+    "webpack-cli@7.3.1",
+    ESBUILD,
+)
 #: Domains of tests over TLS.
 HOSTS = ("rp.test", "brand.test", "stranger.test", "shop.test")
 HERE = Path(__file__).parent
@@ -94,9 +112,19 @@ def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages from the npm registry; they are never part of the repository."""
-    program, folder = find("npm"), tmp_path_factory.mktemp("npm")
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
-    done = subprocess.run([program, "install", *options, *PACKAGES], capture_output=True, text=True, timeout=120)
+    return npm_install(tmp_path_factory.mktemp("npm"), PACKAGES)
+
+
+@pytest.fixture(scope="session")
+def bundlers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the front ends from the npm registry, and our package as npm packs it."""
+    return npm_install(tmp_path_factory.mktemp("frontends"), (*FRONT_ENDS, str(STATIC)))
+
+
+def npm_install(folder: Path, packages: Sequence[str]) -> Path:
+    """Install packages into a folder, and return it; a folder is installed as if it had been published."""
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--install-links", "--prefix", str(folder)]
+    done = subprocess.run([find("npm"), "install", *options, *packages], capture_output=True, text=True, timeout=180)
     if done.returncode and os.environ.get("PASSKEY_TEST_REQUIRE_SERVICES") != "1":
         pytest.skip("the npm registry cannot be reached")
     assert done.returncode == 0, done.stderr

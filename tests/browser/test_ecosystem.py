@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser.chromium import CORE, MODULE, Authenticator, Site
 from flask import Flask, send_from_directory
 from playwright.sync_api import Page
@@ -19,10 +20,11 @@ PHASES = {"preparing", "waiting", "confirming", "finishing"}
 INNER = {"FIELD", "dispatch", "filled", "page", "read", "sentence", "toPasskeyError"}
 HEAD = """
 import { PasskeyClient, PasskeyError, passkey, startAuthentication, type PasskeyCredential } from "./passkey.js";
+import type { RequestOptionsJSON } from "./passkey.js";
 import * as all from "./passkey.js";
 """
 SAMPLE = """
-export async function sample(json: PublicKeyCredentialRequestOptionsJSON): Promise<unknown> {
+export async function sample(json: RequestOptionsJSON): Promise<unknown> {
   const { response } = await startAuthentication({ optionsJSON: { publicKey: json }, useBrowserAutofill: true });
   const client = new PasskeyClient({ base: "/api", csrf: () => "token", messages: { cancelled: "Nichts passiert." } });
   try {
@@ -90,17 +92,32 @@ def test_simplewebauthn_signs_up_and_in(
     assert page.url == f"{site.url}/passkeys"
 
 
-def test_typescript_accepts_the_declarations(npm: Path) -> None:
-    """TypeScript finds no fault in the declarations, nor in a program that uses them."""
-    folder = npm / "sample"
-    folder.mkdir()
+#: For DOM libraries that have the types.
+NATIVE = """
+import { startAuthentication, startRegistration } from "./passkey.js";
+declare const creation: PublicKeyCredentialCreationOptionsJSON;
+declare const request: PublicKeyCredentialRequestOptionsJSON;
+startRegistration({ optionsJSON: creation });
+startAuthentication({ optionsJSON: { publicKey: request } });
+"""
+
+
+@pytest.mark.parametrize("version", ["5.4", "5.9", "7"])
+def test_typescript_accepts_the_declarations(npm: Path, tmp_path: Path, version: str) -> None:
+    """TypeScript, old and new, finds no fault in the declarations, nor in a program that uses them."""
     for module in (CORE, MODULE):
-        shutil.copy(module.with_suffix(".d.ts"), folder)
-    (folder / "sample.ts").write_text(HEAD + SAMPLE + "".join(f"all.{name};\n" for name in sorted(declared())))
-    options = ["--strict", "--noEmit", "--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"]
-    options += ["--skipDefaultLibCheck"]
-    compiler = npm / "node_modules" / "typescript" / "bin" / "tsc"
-    command = [find("node"), str(compiler), *options, "sample.ts"]
+        shutil.copy(module.with_suffix(".d.ts"), tmp_path)
+    (tmp_path / "sample.ts").write_text(HEAD + SAMPLE + "".join(f"all.{name};\n" for name in sorted(declared())))
+    (tmp_path / "native.ts").write_text(NATIVE)
+    files = ["sample.ts"] if version == "5.4" else ["sample.ts", "native.ts"]
+    compile_types(npm, version, "es2022", "bundler", folder=tmp_path, files=files)
+
+
+def compile_types(npm: Path, version: str, module: str, resolution: str, *, folder: Path, files: list[str]) -> None:
+    """Check programs in a folder, with a version of TypeScript."""
+    options = ["--strict", "--noEmit", "--target", "es2022", "--module", module, "--moduleResolution", resolution]
+    compiler = npm / "node_modules" / f"typescript-{version}" / "bin" / "tsc"
+    command = [find("node"), str(compiler), *options, "--skipDefaultLibCheck", *files]
     checked = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert checked.stdout == ""
     assert checked.returncode == 0

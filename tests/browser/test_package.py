@@ -1,0 +1,90 @@
+"""What npm and bundlers take from the folder of our files: the package ``flask-passkey``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser.chromium import Site
+from browser.test_ecosystem import HEAD, SAMPLE, compile_types
+from browser.test_frontends import bundle, serve_folder
+from flask import Flask
+from minified import STATIC
+from playwright.sync_api import Page, expect
+
+import flask_passkey
+
+PACKAGE: dict[str, Any] = json.loads((STATIC / "package.json").read_text("utf-8"))
+PAGE = """<!doctype html><html lang="en"><title>Page</title><link rel="icon" href="/static/icon.svg">
+<script type="module" src="/front/main.js"></script>
+<p data-passkey-if="available" hidden>Here are passkeys.</p>"""
+TREES = ["esbuild, module", "webpack", "vite"]
+
+
+def test_version() -> None:
+    """The package has the version of the Python package."""
+    assert PACKAGE["version"] == flask_passkey.__version__
+
+
+def test_all_that_it_names_is_there(bundlers: Path) -> None:
+    """npm packs the modules and their types, and what the package names is in it."""
+    packed = bundlers / "node_modules" / "flask-passkey"
+    named = [PACKAGE["main"], PACKAGE["types"], *PACKAGE["sideEffects"]]
+    named += [path for way in (".", "./core") for path in PACKAGE["exports"][way].values()]
+    assert [path for path in named if not (packed / path).is_file()] == []
+    assert {path.name for path in packed.iterdir()} == {path.name for path in STATIC.iterdir()}
+
+
+@pytest.mark.parametrize("bundler", TREES)
+def test_the_page_comes_alive(
+    bundler: str, page: Page, serve: Callable[..., Site], bundlers: Path, tmp_path: Path
+) -> None:
+    """A bundle that imports the package for its effects, and takes nothing from it, has the attributes."""
+    out = bundle(bundler, 'import "flask-passkey";', bundlers, tmp_path / "front")
+
+    def add_page(app: Flask) -> None:
+        serve_folder(out)(app)
+        app.add_url_rule("/front", "page", lambda: PAGE)
+
+    page.goto(f"{serve(prepare=add_page).url}/front")
+    expect(page.get_by_text("Here are passkeys.")).to_be_visible()
+
+
+@pytest.mark.parametrize("bundler", TREES)
+def test_what_is_not_used_is_left_out(bundler: str, bundlers: Path, tmp_path: Path) -> None:
+    """Of the core a bundle has what it uses: nothing, one question, or the ceremonies."""
+    used = ("", "whyUnavailable", "startRegistration, startAuthentication", "PasskeyClient")
+    sizes = []
+    for number, names in enumerate(used):
+        entry = f'import {{ {names} }} from "flask-passkey/core"; globalThis.used = [{names}];'
+        sizes.append((bundle(bundler, entry, bundlers, tmp_path / str(number)) / "main.js").stat().st_size)
+    assert sizes[0] < 200
+    assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
+    assert sizes[1] < 4_500
+    assert sizes[2] < 10_000
+
+
+@pytest.mark.parametrize(
+    ("version", "module", "resolution"),
+    [
+        ("5.4", "es2022", "bundler"),
+        ("5.4", "nodenext", "nodenext"),
+        ("5.4", "es2022", "node10"),
+        ("7", "es2022", "bundler"),
+        ("7", "nodenext", "nodenext"),
+    ],
+)
+def test_typescript_finds_the_types(
+    npm: Path, bundlers: Path, tmp_path: Path, version: str, module: str, resolution: str
+) -> None:
+    """In every way of looking for packages, TypeScript finds the types of both modules; in the oldest of the first."""
+    (tmp_path / "node_modules").mkdir()  # with no types of others
+    (tmp_path / "node_modules" / "flask-passkey").symlink_to(bundlers / "node_modules" / "flask-passkey")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    head = HEAD.replace("./passkey.js", "flask-passkey")
+    core = "" if resolution == "node10" else 'import { sendSignal } from "flask-passkey/core";\nsendSignal.name;\n'
+    (tmp_path / "sample.ts").write_text(head + core + SAMPLE)
+    compile_types(npm, version, module, resolution, folder=tmp_path, files=["sample.ts"])
