@@ -9,7 +9,7 @@ from minified import MODULES, STATIC
 from scripts import run_script
 
 #: The most bytes of each on the wire, compressed with Brotli; docs/reference/javascript.md says what takes them.
-LIMITS = {"passkey-core": 7_200, "passkey": 9_200}
+LIMITS = {"passkey-core": 7_200, "passkey": 9_500}
 COMPRESS = """
 const { brotliCompressSync } = await import("node:zlib");
 const { readFile } = await import("node:fs/promises");

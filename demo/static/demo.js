@@ -57,8 +57,6 @@ function onError(event) {
   const { name, grant } = event.target.elements ?? {};
   const field = name ?? (grant?.disabled ? null : grant);
   if (field && ["name_taken", "invalid", "grant_not_found"].includes(code)) {
-    field.setAttribute("aria-invalid", "true");
-    field.addEventListener("input", () => field.removeAttribute("aria-invalid"), { once: true });
     field.select();
   } else if (code === "sign_in_required") {
     event.preventDefault();

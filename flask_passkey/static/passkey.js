@@ -111,7 +111,7 @@ function hush(root) {
   for (const region of root.querySelectorAll?.(REGIONS) ?? []) if (region.dataset.passkeyCode) write(region);
 }
 
-/** Show a text in the live region nearest to the element; data-passkey-code is for the page's style. */
+/** Show a text in the live region nearest to the element, and return that; data-passkey-code is for the page's style. */
 function tell(element, text = "", code = "", isAlert = false) {
   const scope = scopeOf(element);
   const status = scope.querySelector("[data-passkey-status]");
@@ -119,6 +119,36 @@ function tell(element, text = "", code = "", isAlert = false) {
   for (const region of [status, alert]) if (region) write(region);
   const region = isAlert ? alert : status;
   if (region) write(region, text, code);
+  return region;
+}
+
+/** Which field of its form an error is about; of what is invalid the server says the name. */
+function fieldOf({ elements }, { code, envelope }) {
+  const [, invalid] = /(\w+)\W*$/.exec(envelope?.msg) ?? []; // "The request is malformed: fields.mail."
+  const name = { name_missing: "name", name_taken: "name", grant_not_found: "grant", invalid }[code];
+  const field = name && elements?.namedItem(name);
+  return field?.setAttribute && field;
+}
+
+let regions = 0; // that got an id
+
+/** Mark a field as wrong, and tie the message to it, until somebody changes it or tries again. */
+function blame(field, region) {
+  const before = field.getAttribute("aria-describedby");
+  field.setAttribute("aria-invalid", "true");
+  if (region?.getRootNode() === field.getRootNode()) {
+    region.id ||= `passkey-said-${++regions}`;
+    const ids = before?.split(/\s+/) ?? [];
+    if (!ids.includes(region.id)) field.setAttribute("aria-describedby", [...ids, region.id].join(" "));
+  }
+  const forgive = () => {
+    field.removeAttribute("aria-invalid");
+    if (before === null) field.removeAttribute("aria-describedby");
+    else field.setAttribute("aria-describedby", before);
+    for (const [target, type] of ends) target.removeEventListener(type, forgive);
+  };
+  const ends = [[field, "input"], [field.form, "submit"]];
+  for (const [target, type] of ends) target.addEventListener(type, forgive);
 }
 
 const NOTICE = "passkey:notice"; // in the browser's storage for this tab
@@ -167,7 +197,9 @@ function fail(element, problem) {
   if (code === "aborted") return;
   tell(element);
   if (!dispatch(element, "error", error)) return;
-  tell(element, sentence(passkey.messages, action, code), code, !CALM.includes(code));
+  const region = tell(element, sentence(passkey.messages, action, code), code, !CALM.includes(code));
+  const field = fieldOf(element, error);
+  if (field) blame(field, region);
   if (code !== "cancelled" || !("passkeyImmediate" in element.dataset)) return;
   delete element.dataset.passkeyImmediate; // the next press also asks for passkeys on other devices
   (element.getRootNode().querySelector?.(FIELD) ?? document.querySelector(FIELD))?.focus();
