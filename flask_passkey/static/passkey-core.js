@@ -441,7 +441,7 @@ export async function sendSignal({ signalName, rpID: rpId, userID: userId, crede
   await tellManager(method, told);
 }
 
-/** Is it certain that the passkey is not stored? Then it is deleted forever: docs/browser.md has the reasons. */
+/** Is it certain that the passkey is not stored? Then it is deleted forever: docs/proof/browser.md has the reasons. */
 function isOrphan(action, code, { rp, excludeCredentials }, id) {
   if (!rp) return code === 40090;
   if (excludeCredentials?.some((known) => known.id === id)) return false;
