@@ -318,7 +318,14 @@ def test_code_beside_flask_security() -> None:
     names |= {"fsqla": fsqla, "passkey": Passkey(names["app"], credentials=MemoryCredentialRepository())}
     models: Any = fsqla
     models.FsModels.set_db_info(names["db"])
-    assert run("docs/howto/flask-security.md", names)["has_password"](SimpleNamespace(password=None)) is False
+    told: dict[str, Any] = {}
+    hooks = SimpleNamespace(
+        other_sign_in_methods=lambda hook: told.update(other=hook), check_password=lambda hook: told.update(check=hook)
+    )
+    run("docs/howto/flask-security.md", names | {"passkey": hooks})
+    ada = SimpleNamespace(password=None, verify_and_update_password=lambda password: password == "right")
+    assert told["other"](ada) is False
+    assert told["check"](ada, "right") and not told["check"](ada, "wrong")
 
 
 def test_the_tutorial_is_an_app(tmp_path: Path) -> None:
