@@ -71,7 +71,7 @@ LIBRARIES = {
     "flask_security": {"web"},
     "flask_babel": {"web"},
     "opentelemetry": {"telemetry"},
-    "pytest": {"contracts"},
+    "pytest": {"contracts", "testing"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
 OPTIONAL = {

@@ -13,6 +13,7 @@ never register one of these credentials at a real site.
 
 from __future__ import annotations
 
+from .attack import AttackFinding, AttackReport, attack, attack_cases
 from .attestation import AttestationAuthority
 from .authenticator import VirtualAuthenticator
 from .browser import (
@@ -31,13 +32,15 @@ from .ceremony import (
     RegistrationBends,
     RegistrationCeremony,
 )
-from .client import Refused, add_passkey, as_json_text, enrol, sign_in, sign_up, step_up
+from .client import Refused, add_passkey, as_json_text, client_at, enrol, sign_in, sign_up, step_up
 from .credential import VirtualCredential
 from .encoding import b64url_decode, b64url_encode, encode_cbor
 from .keys import ALGORITHMS, cose_map, generate_key
 
 __all__ = [
     "ALGORITHMS",
+    "AttackFinding",
+    "AttackReport",
     "AttestationAuthority",
     "AuthenticationBends",
     "AuthenticationCeremony",
@@ -56,8 +59,11 @@ __all__ = [
     "VirtualCredential",
     "add_passkey",
     "as_json_text",
+    "attack",
+    "attack_cases",
     "b64url_decode",
     "b64url_encode",
+    "client_at",
     "cose_map",
     "encode_cbor",
     "enrol",

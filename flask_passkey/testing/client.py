@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from .authenticator import VirtualAuthenticator
 from .ceremony import AuthenticationBends, RegistrationBends
 from .credential import VirtualCredential
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
 
 
 class Answer(Protocol):
@@ -28,6 +32,24 @@ class Client(Protocol):
     def put(self, path: str, /, **kwargs: Any) -> Answer: ...
 
     def post(self, path: str, /, **kwargs: Any) -> Answer: ...
+
+
+def client_at(app: Flask, base_url: str) -> FlaskClient:
+    """Return a test client whose requests go to a site's address, unless they say where to.
+
+    :param app: the app.
+    :param base_url: with scheme and port: ``https://example.com``.
+    """
+    client = app.test_client()
+    send = client.open
+
+    def send_there(*args: Any, **kwargs: Any) -> Any:
+        if "path" in kwargs or isinstance(next(iter(args), None), str):
+            kwargs.setdefault("base_url", base_url)
+        return send(*args, **kwargs)
+
+    vars(client)["open"] = send_there
+    return client
 
 
 class Refused(AssertionError):
