@@ -112,7 +112,7 @@ def test_every_fixture_is_documented() -> None:
 
 def test_nobody_pays_who_does_not_use_it() -> None:
     """The kit imports neither pytest nor Playwright; the plugin is loaded by nobody's pytest by itself."""
-    code = "import sys, flask_passkey.testing; "
+    code = "import sys, flask_passkey.testing, flask_passkey.testing.playwright as p; "
     code += "assert not {'pytest', 'playwright'} & set(sys.modules), sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
     assert "pytest11" not in (ROOT / "setup.cfg").read_text("utf-8")
