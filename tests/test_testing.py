@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from response_tools import (
     verify_authentication,
     verify_registration,
 )
+from test_house import running_nodes
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.exceptions import InvalidRegistrationResponse
 
@@ -317,15 +319,23 @@ def test_first_offered_algorithm_is_taken(offered: tuple[int, ...], expected: in
     assert authenticator.credentials[0].algorithm == expected
 
 
+def imports_of(path: Path, folder: Path) -> Iterator[str]:
+    """Yield what a module of the kit imports when it runs: libraries, and ``..`` for what is beside the kit."""
+    for node in running_nodes(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield ".." if node.level > len(path.relative_to(folder).parts) else "."
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
 def test_nothing_is_shared_with_the_server() -> None:
-    """No module of the kit imports the server's libraries, Flask, pytest, or another part of this package."""
+    """No module of the kit imports the server's libraries, Flask, or a part beside it; one imports pytest."""
     folder = Path(inspect.getfile(flask_passkey.testing)).parent
-    imported = set()
-    for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add("." * node.level if node.level else (node.module or "").partition(".")[0])
-    assert imported.isdisjoint({"webauthn", "cbor2", "flask", "flask_passkey", "werkzeug", "pytest", ".."})
-    assert imported > {"cryptography", "."}
+    imported = {path.relative_to(folder).as_posix(): {*imports_of(path, folder)} for path in folder.rglob("*.py")}
+    assert "pytest" in imported.pop("plugin.py")
+    everywhere = {name for names in imported.values() for name in names}
+    assert "." in everywhere and "attack/site.py" in imported
+    assert everywhere.isdisjoint({"webauthn", "cbor2", "flask", "flask_passkey", "werkzeug", "pytest", ".."})
+    assert everywhere > {"cryptography", "."}
