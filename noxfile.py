@@ -85,15 +85,16 @@ def links(session: nox.Session) -> None:
 
 @nox.session
 def translations(session: nox.Session) -> None:
-    """Bring the demo's German catalog up to date with its texts; what is then empty or fuzzy is for a person."""
+    """Bring the catalogs of package and demo up to date; what is then empty or fuzzy is for a person."""
     _install(session, ".[demo]")
-    session.chdir("demo")
-    mapping, template, folder = "translations/babel.cfg", "translations/messages.pot", "translations"
-    options = ["--keyword=lazy_gettext", "--omit-header", "--no-wrap", "--add-location=file", "--sort-by-file"]
-    stable = ["--ignore-obsolete", "--ignore-pot-creation-date"]
-    session.run("pybabel", "extract", "-F", mapping, *options, "-o", template, ".")
-    session.run("pybabel", "update", "-i", template, "-d", folder, "--no-wrap", *stable)
-    session.run("pybabel", "compile", "-d", folder)
+    options = ["--omit-header", "--no-wrap", "--add-location=file", "--sort-by-file"]
+    stable = ["--no-wrap", "--ignore-obsolete", "--ignore-pot-creation-date"]
+    for package, domain, keyword in (("flask_passkey", "flask_passkey", "N_"), ("demo", "messages", "lazy_gettext")):
+        folder, template, mark = "translations", f"translations/{domain}.pot", f"--keyword={keyword}"
+        with session.chdir(package):
+            session.run("pybabel", "extract", "-F", f"{folder}/babel.cfg", mark, *options, "-o", template, ".")
+            session.run("pybabel", "update", "-D", domain, "-i", template, "-d", folder, *stable)
+            session.run("pybabel", "compile", "-D", domain, "-d", folder)
 
 
 @nox.session

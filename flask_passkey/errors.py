@@ -37,10 +37,14 @@ and the signal, and into the answer only when ``app.debug`` is on. A traceback s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from .logs import one_line
+from .words import N_
+
+#: What a request is called that has not the shape of the contract.
+_MALFORMED = N_("The request is malformed: %(field)s.")
 
 #: Code of a batch of which some could not be done, with the status 207. Each failure has its own code.
 PARTLY_DONE = 40081
@@ -78,6 +82,13 @@ class Refusal(PasskeyError):
     def __str__(self) -> str:
         return self.message
 
+    def translated(self, gettext: Callable[..., str]) -> str:
+        """Return :attr:`message` in another language.
+
+        :param gettext: returns a text in that language, with values in place of ``%(name)s``.
+        """
+        return gettext(self.message)
+
 
 class MalformedRequest(Refusal):
     """The request does not have the shape of the contract.
@@ -89,9 +100,13 @@ class MalformedRequest(Refusal):
     status = 400
 
     def __init__(self, field: str, reason: str = "") -> None:
-        self.message = f"The request is malformed: {field}."
+        self.message = _MALFORMED % {"field": field}
         self.field = field
         super().__init__(reason)
+
+    def translated(self, gettext: Callable[..., str]) -> str:
+        """Return the sentence in another language; the field's name is the contract's in all."""
+        return gettext(_MALFORMED, field=self.field)
 
 
 class MethodNotAllowed(Refusal):
@@ -102,11 +117,15 @@ class MethodNotAllowed(Refusal):
 
     code = 40001
     status = 405
-    message = "The request is malformed: method."
+    message = _MALFORMED % {"field": "method"}
 
     def __init__(self, reason: str = "", *, allowed: Iterable[str] = ()) -> None:
         self.allowed = sorted(allowed)
         super().__init__(reason)
+
+    def translated(self, gettext: Callable[..., str]) -> str:
+        """Return the sentence in another language."""
+        return gettext(_MALFORMED, field="method")
 
 
 class SignInRequired(Refusal):
@@ -114,7 +133,7 @@ class SignInRequired(Refusal):
 
     code = 401
     status = 401
-    message = "Please sign in first."
+    message = N_("Please sign in first.")
 
 
 class CrossSiteRequest(Refusal):
@@ -122,7 +141,7 @@ class CrossSiteRequest(Refusal):
 
     code = 403
     status = 403
-    message = "This request is not allowed."
+    message = N_("This request is not allowed.")
 
 
 class AccountRefused(Refusal):
@@ -130,7 +149,7 @@ class AccountRefused(Refusal):
 
     code = 403
     status = 403
-    message = "This request is not allowed."
+    message = N_("This request is not allowed.")
 
 
 class CeremonyNotFound(Refusal):
@@ -138,7 +157,7 @@ class CeremonyNotFound(Refusal):
 
     code = 404
     status = 404
-    message = "This was not found; it may have expired or been used already."
+    message = N_("This was not found; it may have expired or been used already.")
 
 
 class CredentialNotFound(Refusal):
@@ -154,7 +173,7 @@ class CredentialExists(Refusal):
 
     code = 409
     status = 409
-    message = "This conflicts with what is already there."
+    message = N_("This conflicts with what is already there.")
 
 
 class NameTaken(Refusal):
@@ -178,7 +197,7 @@ class BodyTooLarge(Refusal):
 
     code = 413
     status = 413
-    message = "The request is too large."
+    message = N_("The request is too large.")
 
 
 class NotJSON(Refusal):
@@ -186,7 +205,7 @@ class NotJSON(Refusal):
 
     code = 415
     status = 415
-    message = "The request body must be JSON."
+    message = N_("The request body must be JSON.")
 
 
 class TooManyRequests(Refusal):
@@ -194,7 +213,7 @@ class TooManyRequests(Refusal):
 
     code = 429
     status = 429
-    message = "Too many requests; please wait a moment."
+    message = N_("Too many requests; please wait a moment.")
 
 
 class FeatureOff(Refusal):
@@ -202,7 +221,7 @@ class FeatureOff(Refusal):
 
     code = 40019
     status = 403
-    message = "This feature is switched off."
+    message = N_("This feature is switched off.")
 
 
 class ResponseRejected(Refusal):
@@ -210,7 +229,7 @@ class ResponseRejected(Refusal):
 
     code = 40025
     status = 401
-    message = "The passkey could not be verified."
+    message = N_("The passkey could not be verified.")
 
 
 class RegistrationRejected(ResponseRejected):
@@ -224,7 +243,7 @@ class UnknownCredential(Refusal):
 
     code = 40090
     status = 401
-    message = "This passkey is not registered here."
+    message = N_("This passkey is not registered here.")
 
 
 class StepUpRequired(Refusal):
@@ -232,7 +251,7 @@ class StepUpRequired(Refusal):
 
     code = 40091
     status = 403
-    message = "Please sign in with a passkey again, then repeat."
+    message = N_("Please sign in with a passkey again, then repeat.")
 
 
 class SignedInAlready(Refusal):
@@ -240,7 +259,7 @@ class SignedInAlready(Refusal):
 
     code = 40092
     status = 409
-    message = "Somebody is signed in already; please sign out first."
+    message = N_("Somebody is signed in already; please sign out first.")
 
 
 class TooManyCredentials(Refusal):
@@ -248,7 +267,7 @@ class TooManyCredentials(Refusal):
 
     code = 40093
     status = 409
-    message = "This account has as many passkeys as it can have; please delete one first."
+    message = N_("This account has as many passkeys as it can have; please delete one first.")
 
 
 class GrantNotFound(Refusal):
@@ -256,7 +275,7 @@ class GrantNotFound(Refusal):
 
     code = 40094
     status = 404
-    message = "This link or code cannot be used; it may have expired or been used already."
+    message = N_("This link or code cannot be used; it may have expired or been used already.")
 
 
 class CredentialStoreUnavailable(Refusal):
@@ -264,7 +283,7 @@ class CredentialStoreUnavailable(Refusal):
 
     code = 50001
     status = 503
-    message = "The service is unavailable for the moment; please try again."
+    message = N_("The service is unavailable for the moment; please try again.")
 
 
 class Misconfigured(Refusal):
@@ -272,7 +291,7 @@ class Misconfigured(Refusal):
 
     code = 50005
     status = 500
-    message = "The service is not set up correctly."
+    message = N_("The service is not set up correctly.")
 
 
 class CeremonyStoreUnavailable(Refusal):

@@ -27,7 +27,19 @@ from .pending.ceremonies import PendingCeremonies
 from .relying_party import RelyingParty
 from .state import State, common, current, keep
 from .visitor import Visitor
-from .web import files, flask_login, http, offers, routing, rows, schemas, session_users, sessions
+from .web import (
+    files,
+    flask_login,
+    http,
+    offers,
+    routing,
+    rows,
+    schemas,
+    sentences,
+    session_users,
+    sessions,
+    words,
+)
 from .web.routing import Place
 from .web.rows import PasskeyRow
 from .web.ui import Ui
@@ -140,6 +152,7 @@ class Passkey(HookDecorators):
                 trust=trust,
                 secret=secret,
                 sender=app,
+                gettext=words.gettext,
             )
             return State(config, accounts, party, blueprint_name, warned, others)
 
@@ -350,6 +363,17 @@ class Passkey(HookDecorators):
         """
         self._check_app()
         return files.script_tag(nonce)
+
+    def messages(self) -> dict[str, str]:
+        """Return the sentences of ``passkey.js`` in the visitor's language, by the keys of its ``MESSAGES``.
+
+        The language is the one that Flask-Babel has chosen. Empty in English, which the module has itself. Pages with
+        :meth:`script_tag` have them; for others they are the JSON of
+        ``<script type="application/json" data-passkey-translation>``, or the ``messages`` of
+        ``new PasskeyClient({ messages })``.
+        """
+        self._state()
+        return sentences.translated()
 
     # Enrolment grants, and what administrators do
 

@@ -6,14 +6,14 @@ known. They help people to recognise their passkeys, and prove nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import count
 from typing import Any
 
-from .words import BROWSER_ON_SYSTEM, PASSKEY
+from .words import BROWSER_ON_SYSTEM, PASSKEY, english
 
 #: Authenticators of systems and browsers: what they keep and is not backed up is on one device only.
 PLATFORM_AAGUIDS = frozenset(
@@ -92,20 +92,23 @@ def _table() -> dict[str, Any]:
     return table
 
 
-def automatic_label(aaguid: str, user_agent: str, *, taken: Collection[str] = ()) -> str:
+def automatic_label(
+    aaguid: str, user_agent: str, *, taken: Collection[str] = (), gettext: Callable[..., str] = english
+) -> str:
     """Return a label for a passkey whose user gave none: its provider's name, or browser and system.
 
     :param aaguid: lower case with dashes.
     :param user_agent: of the browser that made it.
     :param taken: labels of the account's other passkeys; a label among them gets a number.
+    :param gettext: returns a text in the user's language, with values in place of ``%(name)s``.
     """
     known = provider_of(aaguid)
-    label = known.name[:60] if known else _browser_and_system(user_agent) or PASSKEY
+    label = known.name[:60] if known else _browser_and_system(user_agent, gettext) or gettext(PASSKEY)
     numbered = (f"{label} {number}" for number in count(2))
     return label if label not in taken else next(other for other in numbered if other not in taken)
 
 
-def _browser_and_system(user_agent: str) -> str:
+def _browser_and_system(user_agent: str, gettext: Callable[..., str]) -> str:
     browser = next((name for token, name in _BROWSERS.items() if token in user_agent), "")
     system = next((name for token, name in _SYSTEMS.items() if token in user_agent), "")
-    return BROWSER_ON_SYSTEM % {"browser": browser, "system": system} if browser and system else ""
+    return gettext(BROWSER_ON_SYSTEM, browser=browser, system=system) if browser and system else ""

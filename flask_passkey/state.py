@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from .relying_party import RelyingParty
 _KEY = "passkey_state"
 # In the environment of a request: the RP ID that the app has chosen for it, with the app's number.
 _CHOSEN = "passkey.rp_id."
+# Seconds between two warnings about one setting.
+_WARN_EVERY = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,14 @@ class State:
     def find(self, rp_id: str) -> State | None:
         """Return the state for an RP ID of the app, ``None`` if it has no such."""
         return self if rp_id == self.config.rp_id else self.others.get(rp_id)
+
+    def may_warn_of(self, setting: str) -> bool:
+        """Tell whether the log may warn of a setting now, which it then does: once a minute."""
+        now = time.monotonic()
+        if now < self.warned.get(setting, now):
+            return False
+        self.warned[setting] = now + _WARN_EVERY
+        return True
 
     def route_of(self, endpoint: str | None) -> str | None:
         """Return which of our routes an endpoint is, without the blueprint's name; ``None`` for one of others."""

@@ -1,4 +1,4 @@
-"""Words that become part of what is kept, marked for translation; those of pages stand in their templates."""
+"""Texts to translate, and those of them that become part of what is kept; others stand where they are used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from __future__ import annotations
 def N_(text: str) -> str:
     """Mark a text for translation, and leave it as it is."""
     return text
+
+
+def english(text: str, **values: object) -> str:
+    """Return a text as it is, with values in place of ``%(name)s``: what translates where nothing else does."""
+    return text % values if values else text
 
 
 #: What a passkey is called of which nothing is known.

@@ -12,7 +12,7 @@ from flask_passkey import PasskeyConfig
 
 ROOT = Path(__file__).parent.parent
 #: Variables of the tests, and an argument of commands, that begin like settings.
-NO_SETTINGS = {"TEST_REQUIRE_SERVICES", "TEST_VECTORS", "ID"}
+NO_SETTINGS = {"TEST_PICTURES", "TEST_REQUIRE_SERVICES", "TEST_VECTORS", "ID"}
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 #: Beside these: the site shows the first two.
 OTHERS = [ROOT / "CHANGES.md", ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"]

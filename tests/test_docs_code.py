@@ -260,6 +260,14 @@ def settings(names: dict[str, Any]) -> None:
     PasskeyConfig.from_mapping({"PASSKEY_RP_ID": "example.com"} | names["app"].config)
 
 
+def translations(names: dict[str, Any]) -> None:
+    """A German browser gets German sentences for the script, and a German answer."""
+    client = names["app"].test_client()
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de-AT,de;q=0.9,en;q=0.8"
+    assert client.get("/messages").get_json()["done"] == "Fertig."
+    assert client.get("/user/authn").get_json()["msg"] == "Bitte melden Sie sich zuerst an."
+
+
 def runs(names: dict[str, Any]) -> None:
     """The app still signs up."""
     signed_up(names)
@@ -290,6 +298,7 @@ DOES: dict[str, Callable[[dict[str, Any]], None]] = {
     "docs/howto/frames.md": settings,
     "docs/howto/https.md": settings,
     "docs/howto/remember-me.md": remembers,
+    "docs/howto/translations.md": translations,
     "docs/reference/signals.md": runs,
     "docs/reference/errors.md": errors,
     "docs/operate/audit-log.md": audit,

@@ -71,6 +71,7 @@ LIBRARIES = {
     "flask_security": {"web"},
     "flask_babel": {"web"},
     "opentelemetry": {"telemetry"},
+    "babel": {"web"},
     "pytest": {"contracts", "testing"},
 }
 #: Imported only where the app uses it or has the extra, so not among the package's own requirements.
@@ -82,6 +83,7 @@ OPTIONAL = {
     "pylibmc",
     "pymongo",
     "botocore",
+    "babel",
     "fido2",
     "flask_babel",
     "flask_login",

@@ -76,7 +76,7 @@ def test_the_warning_comes_again_after_a_minute(
     """A cause is warned of once a minute, each for itself."""
     site = make_app({"PASSKEY_RP_ID": "example.com"})
     now = [1000.0]
-    monkeypatch.setattr("flask_passkey.web.http.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("flask_passkey.state.time.monotonic", lambda: now[0])
     for now[0], count in ((1000, 1), (1059, 1), (1060, 2), (1061, 2)):
         site.app.test_client().put("/session/authn", headers={"Origin": "https://www.example.com"})
         assert len(warnings_in(caplog)) == count

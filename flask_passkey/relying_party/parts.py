@@ -23,6 +23,7 @@ from ..pending import CeremonyStore
 from ..pending.ceremonies import PendingCeremonies
 from ..progress import CREDENTIALS, FINISH, STORE, timed
 from ..visitor import Visitor
+from ..words import english
 
 
 def _utc_now() -> datetime:
@@ -37,6 +38,7 @@ class Parts:
     :param secret: makes decoys; the app's, the same on all its machines.
     :param sender: the sender of signals.
     :param clock: the time, aware.
+    :param gettext: returns a text in the user's language, with values in place of ``%(name)s``.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Parts:
         secret: bytes = b"",
         sender: object = None,
         clock: Callable[[], datetime] = _utc_now,
+        gettext: Callable[..., str] = english,
     ) -> None:
         self.config = config
         self.accounts = accounts
@@ -59,6 +62,7 @@ class Parts:
         self._secret = secret
         self._sender = sender
         self._clock = clock
+        self._gettext = gettext
         #: Enrolment grants: ways to a passkey for people who cannot sign in.
         self.grants = Grants(
             accounts=accounts,

@@ -222,7 +222,8 @@ class Registration(Parts):
         return allowed, self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
 
     def _label_for(self, record: CredentialRecord, user_agent: str, others: Sequence[CredentialRecord]) -> str:
-        label = automatic_label(record.aaguid, user_agent, taken={other.label for other in others})
+        taken = {other.label for other in others}
+        label = automatic_label(record.aaguid, user_agent, taken=taken, gettext=self._gettext)
         return self.accounts.name_passkey(replace(record, label=label))
 
     def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:

@@ -490,14 +490,14 @@ async function wantsStepUp(answer) {
   return attempt(async () => (await answer.clone().json()).code === 40091, false);
 }
 
-/** The page's sentences: of every <script type="application/json" data-passkey-messages>; later ones win. */
-function pageMessages() {
+/** Sentences of the page, from every <script type="application/json"> with this attribute; later ones win. */
+function pageMessages(attribute) {
   const found = {};
-  for (const { textContent } of globalThis.document?.querySelectorAll("script[data-passkey-messages]") ?? []) {
+  for (const { textContent } of globalThis.document?.querySelectorAll(`script[${attribute}]`) ?? []) {
     try {
       Object.assign(found, JSON.parse(textContent));
     } catch (error) {
-      console.warn("Flask-Passkey: data-passkey-messages is not JSON.", error);
+      console.warn(`Flask-Passkey: ${attribute} is not JSON.`, error);
     }
   }
   return found;
@@ -518,7 +518,8 @@ export class PasskeyClient {
     this.base = base ?? defaultBase();
     this.csrf = csrf ?? (() => globalThis.document?.querySelector("meta[name='csrf-token']")?.content);
     this.csrfHeader = csrfHeader;
-    this.messages = { ...MESSAGES, ...pageMessages(), ...messages };
+    const translation = pageMessages("data-passkey-translation");
+    this.messages = { ...MESSAGES, ...translation, ...pageMessages("data-passkey-messages"), ...messages };
     this.options = options ?? ((publicKey) => publicKey);
     this.transport = fetch ?? ((...request) => globalThis.fetch(...request));
   }

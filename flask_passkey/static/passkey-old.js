@@ -5,13 +5,15 @@
     for (var index = 0; index < found.length; index++) change(found[index]);
   }
   var why = "This browser cannot use passkeys here. Please use a current version of Chrome, Edge, Firefox or Safari.";
-  each("script[data-passkey-messages]", function (element) {
+  function read(element) {
     try {
       why = JSON.parse(element.innerHTML).unsupported || why;
     } catch (error) {
       // the module says so, in browsers that developers use
     }
-  });
+  }
+  each("script[data-passkey-translation]", read);
+  each("script[data-passkey-messages]", read);
   each("[data-passkey-if='unavailable']", function (element) {
     element.removeAttribute("hidden");
   });

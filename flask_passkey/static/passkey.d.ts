@@ -32,6 +32,7 @@ export * from "./passkey-core.js";
  *   data-passkey-sync       bring the password manager up to date on this page, for example after a change of the name
  *   data-passkey-offer      call conditionalCreate(): see passkey.passkey_offered() on the server
  *   data-passkey-messages   on <script type="application/json">: your sentences; several add up, later ones win
+ *   data-passkey-translation  on another: those of passkey_ui.messages(), in the visitor's language; yours win
  *   data-passkey-base       on <html>: what is in front of /session/authn, if this module is bundled or served from elsewhere
  */
 

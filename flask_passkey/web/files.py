@@ -9,12 +9,13 @@ from hashlib import sha384
 from pathlib import Path
 from typing import Any
 
-from flask import Response, request, send_from_directory, url_for
+from flask import Response, current_app, request, send_from_directory, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
 
 from ..state import common
+from .sentences import translated
 
 FOLDER = str(Path(__file__).parent.parent / "static")
 #: The member of an address that says what is in the file.
@@ -59,12 +60,20 @@ def url_of(filename: str) -> str:
 
 
 def script_tag(nonce: str | None = None) -> Markup:
-    """Return what loads ``passkey.js`` into a page."""
+    """Return what loads ``passkey.js`` into a page, with its sentences where the page is not in English."""
     rest = "" if nonce is None else Markup(' nonce="{}"').format(nonce)
     module = Markup('<script type="module" src="{}" integrity="{}"{}></script>')
     old = Markup('<script nomodule defer src="{}" integrity="{}"{}></script>')
     tags = ((module, SCRIPT), (old, OLD_SCRIPT))
-    return Markup("\n").join(tag.format(url_of(name), integrity_of(name), rest) for tag, name in tags)
+    lines = [tag.format(url_of(name), integrity_of(name), rest) for tag, name in tags]
+    return Markup("\n").join([*_translation(), *lines])
+
+
+def _translation() -> list[Markup]:
+    """Return the sentences in the visitor's language: data, which no policy keeps out."""
+    tag = Markup('<script type="application/json" data-passkey-translation>{}</script>')
+    sentences = translated()
+    return [tag.format(current_app.jinja_env.call_filter("tojson", sentences))] if sentences else []
 
 
 def _digest_of(filename: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +18,9 @@ from ..encoding import parse_json
 from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, MethodNotAllowed, NotJSON, Refusal
 from ..logs import loggable
 from ..state import common
-from . import schemas
+from . import schemas, words
 
 log = logging.getLogger(__name__)
-
-#: Seconds between two warnings about one setting.
-_WARN_EVERY = 60
 
 
 def refuse_cross_site(config: PasskeyConfig) -> None:
@@ -127,7 +123,8 @@ def partly_done(data: dict[str, Any], refused: dict[str, Refusal]) -> Response:
     correlation_id = str(uuid.uuid4())
     failures = {text: _failure(refusal, refusal.status) for text, refusal in refused.items()}
     log.info("Deleted %s, refused %s [%s]", len(data["deleted"]), len(refused), correlation_id)
-    return answer(schemas.partly_done(data, failures, correlation_id=correlation_id), _status(207))
+    members = schemas.partly_done(data, failures, correlation_id=correlation_id, gettext=words.gettext)
+    return answer(members, _status(207))
 
 
 def _status(status: int) -> int:
@@ -143,15 +140,11 @@ def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     audit = {"action": common().route_of(request.endpoint) or request.endpoint or ""}
     signals.send(signals.refused, app, audit=audit, error=refusal, correlation_id=correlation_id)
-    return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug)
+    return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug, gettext=words.gettext)
 
 
 def _level(refusal: Refusal, status: int) -> int:
     """Warn of a setting that is probably wrong, once a minute, as anybody can ask again and again."""
     if status >= 500:
         return logging.ERROR
-    warned, now = common().warned, time.monotonic()
-    if not refusal.setting or now < warned.get(refusal.setting, now):
-        return logging.INFO
-    warned[refusal.setting] = now + _WARN_EVERY
-    return logging.WARNING
+    return logging.WARNING if refusal.setting and common().may_warn_of(refusal.setting) else logging.INFO

@@ -28,6 +28,7 @@ from ..names import (
 )
 from ..outcomes import AccountState, Begun, CredentialList, Deleted, SignedIn
 from ..providers import provider_of
+from ..words import english
 
 #: Gives the address of a provider's icon by AAGUID and theme.
 IconURL = Callable[[str, str], str]
@@ -251,24 +252,35 @@ def success(data: Mapping[str, Any]) -> dict[str, Any]:
     return _success | {"data": data}
 
 
-def failure(refusal: Refusal, *, correlation_id: str, debug: bool) -> dict[str, Any]:
+def failure(
+    refusal: Refusal, *, correlation_id: str, debug: bool, gettext: Callable[..., str] = english
+) -> dict[str, Any]:
     """Return the envelope of a refusal.
 
     :param debug: also tell the internal reason.
+    :param gettext: returns a text in the visitor's language.
     """
-    members = {"code": refusal.code, "msg": refusal.message, "data": None, "correlation_id": correlation_id}
+    sentence = refusal.translated(gettext)
+    members = {"code": refusal.code, "msg": sentence, "data": None, "correlation_id": correlation_id}
     if debug:
         members["error"] = refusal.reason
     return cast("dict[str, Any]", _failure.dump(members))
 
 
 def partly_done(
-    data: Mapping[str, Any], failures: Mapping[str, Mapping[str, Any]], *, correlation_id: str
+    data: Mapping[str, Any],
+    failures: Mapping[str, Mapping[str, Any]],
+    *,
+    correlation_id: str,
+    gettext: Callable[..., str] = english,
 ) -> dict[str, Any]:
-    """Return the envelope of a batch of which some failed."""
+    """Return the envelope of a batch of which some failed.
+
+    :param gettext: returns a text in the visitor's language.
+    """
     members = {
         "code": PARTLY_DONE,
-        "msg": "Some of it could not be done.",
+        "msg": gettext("Some of it could not be done."),
         "data": data,
         "correlation_id": correlation_id,
         "aggregated_error": failures,

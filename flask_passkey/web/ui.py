@@ -15,7 +15,7 @@ from ..accounts import UserInfo
 from ..credentials import INVITATION, RECOVERY_CODE
 from ..state import common, current
 from ..words import N_
-from . import files, offers, sessions, words
+from . import files, offers, sentences, sessions, words
 from .rows import PasskeyRow, list_passkeys
 
 #: The blueprint of the ready pages.
@@ -55,6 +55,7 @@ class Ui:
     ngettext: Callable[..., str] = staticmethod(words.ngettext)
     language: Callable[[], str] = staticmethod(words.language)
     day: Callable[[datetime], str] = staticmethod(words.day)
+    messages: Callable[[], dict[str, str]] = staticmethod(sentences.translated)
     script_tag: Callable[..., Markup] = staticmethod(files.script_tag)
     rows: Callable[[], list[PasskeyRow]] = staticmethod(list_passkeys)
 
