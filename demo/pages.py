@@ -16,7 +16,6 @@ from flask_passkey.errors import CredentialNotFound, LastCredential, MalformedRe
 from flask_passkey.names import clean_display_name
 
 from .accounts import Accounts
-from .words import sentences
 
 blueprint = Blueprint("pages", __name__)
 
@@ -32,7 +31,6 @@ WORDS: dict[type[Refusal], LazyString] = {
 def init_app(app: Flask) -> None:
     """Add the pages."""
     app.register_blueprint(blueprint)
-    app.jinja_env.globals["sentences"] = sentences
 
 
 @blueprint.get("/")
