@@ -141,8 +141,8 @@ class Accounts:
             raise AccountRefused("the app's account check refuses this user")
 
     def may_sign_in(self, user: Any) -> bool:
-        """Ask the app's account check, by default the user's ``is_active``."""
-        return bool(_told("check_account", (self._hooks.check_account or _is_active)(user)))
+        """Ask the app's account check, by default the user's ``is_active`` and what Flask-Security asks besides."""
+        return bool(_told("check_account", (self._hook("check_account") or _is_active)(user)))
 
     def login(self, user: Any, outcome: object = None) -> Mapping[str, Any]:
         """Sign the user in at the app; return what the app adds to the answer.
@@ -150,8 +150,8 @@ class Accounts:
         :param outcome: what came out of the ceremony, for a hook that wants to know.
         :raises AccountRefused: the hook returned ``False``, as Flask-Login's own function does.
         """
-        more = (outcome,) if "login_user" in self._hooks.take_more else ()
-        added = self._required("login_user")(user, *more)
+        hook, source = self._required("login_user"), self._source("login_user")
+        added = hook(user, outcome) if source and "login_user" in source.take_more else hook(user)
         if added is False:
             raise AccountRefused("the app's login_user hook refuses this user")
         if added is None or added is True:
@@ -212,10 +212,11 @@ class Accounts:
     def check_password(self, user: Any, password: str) -> bool:
         """Ask the app whether this is the user's password.
 
-        An empty one is nobody's: some directories say yes to it. Nor is one with a NUL, at which some hashes stop.
+        An empty one is nobody's: some directories say yes to it. Nor is one with a NUL, at which some hashes stop, nor
+        one that takes long to hash.
         """
         hook = self._hooks.check_password
-        if hook is None or password == "" or "\0" in password:
+        if hook is None or not 0 < len(password) <= MAX_PASSWORD or "\0" in password:
             return False
         answer = _told("check_password", hook(user, password))
         if answer is not None and not isinstance(answer, bool):  # (False, "Wrong password") would be a yes
@@ -253,12 +254,16 @@ class Accounts:
         return self._hook(name) is not None
 
     def _hook(self, name: str) -> Callable[..., Any] | None:
-        hook: Callable[..., Any] | None = getattr(self._hooks, name)
-        if hook is None and self._in_session is not None:
-            hook = getattr(self._in_session, name)
-        if hook is None and name in _FLASK_LOGIN and (manager := self._login_manager()) is not None:
-            hook = getattr(manager, name)
-        return hook
+        source = self._source(name)
+        return None if source is None else getattr(source, name)
+
+    def _source(self, name: str) -> Hooks | None:
+        """Return whose hook it is: the app's, or that of what the app has."""
+        for hooks in (self._hooks, self._in_session):
+            if hooks is not None and getattr(hooks, name) is not None:
+                return hooks
+        manager = self._login_manager() if name in (*_FLASK_LOGIN, "check_account") else None
+        return manager if manager is not None and getattr(manager, name) is not None else None
 
     def _required(self, name: str) -> Callable[..., Any]:
         hook = self._hook(name)
@@ -270,6 +275,8 @@ class Accounts:
         return hook
 
 
+#: Longest password that the app is asked about, in characters.
+MAX_PASSWORD = 1024
 _FLASK_LOGIN = ("get_current_user", "load_user", "login_user")
 _IN_SESSION = ("get_current_user", "login_user")
 _MISSING: Any = object()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -13,7 +14,7 @@ from flask.testing import FlaskClient
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_passkey import Passkey, SQLCredentialRepository
-from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in
 
 security = pytest.importorskip("flask_security", reason="pip install 'flask-security[common,fsqla]'")
 
@@ -39,7 +40,7 @@ class Club:
             pass
 
         class User(db.Model, fsqla.FsUserMixin):  # type: ignore[name-defined, misc]
-            webauthn = None
+            webauthn = ()
 
         self.users = security.SQLAlchemyUserDatastore(db, User, Role)
         self.passkey = Passkey(credentials=SQLCredentialRepository(session=db.session))
@@ -141,3 +142,65 @@ def test_who_is_remembered_is_our_setting(remember: bool) -> None:
     sign_in(browser, ada)
     assert (browser.get_cookie("remember_token") is not None) == remember
     club.close()
+
+
+def change(club: Club, **values: Any) -> None:
+    """Change the user's columns."""
+    with club.app.app_context():
+        user = club.users.find_user(email=ADA["email"])
+        for name, value in values.items():
+            setattr(user, name, value)
+        club.db.session.commit()
+
+
+def refused(club: Club, ada: VirtualAuthenticator) -> tuple[int, int | None]:
+    """Return status and code of a sign-in that is refused."""
+    with pytest.raises(Refused) as caught:
+        sign_in(club.app.test_client(), ada)
+    return caught.value.status, caught.value.code
+
+
+def test_whoever_is_not_active_stays_out(club: Club) -> None:
+    """An account check of the app's own cannot let in whom Flask-Security has switched off; no visit is counted."""
+    ada = VirtualAuthenticator(SITE)
+    add_passkey(club.client(), ada)
+    club.passkey.check_account(lambda user: True)
+    change(club, active=False)
+    assert refused(club, ada) == (403, 403)
+    assert club.visits() == 1
+
+
+def test_an_address_is_confirmed_first() -> None:
+    """Where Flask-Security wants addresses confirmed, a passkey is no way round."""
+    club = Club(passkey_first=False, SECURITY_CONFIRMABLE=True, SECURITY_SEND_CONFIRMATION_EMAIL=False)
+    change(club, confirmed_at=datetime(2026, 1, 1))
+    ada = VirtualAuthenticator(SITE)
+    add_passkey(club.client(), ada)
+    assert sign_in(club.app.test_client(), ada)["user"]["name"] == ADA["email"]
+    change(club, confirmed_at=None)
+    assert refused(club, ada) == (403, 403)
+    club.close()
+
+
+def test_a_touch_is_one_factor_only() -> None:
+    """Who has set up a second factor needs a passkey that verifies them; it is two factors by itself."""
+    two = {"SECURITY_TWO_FACTOR": True, "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["email"]}
+    two |= {"SECURITY_TOTP_SECRETS": {"1": "k" * 43}, "SECURITY_TOTP_ISSUER": "Club"}
+    two |= {"PASSKEY_USER_VERIFICATION": "preferred"}
+    club = Club(passkey_first=False, **two)
+    ada, touch = VirtualAuthenticator(SITE), VirtualAuthenticator(SITE, has_user_verification=False)
+    client = club.client()
+    add_passkey(client, ada)
+    sign_in(client, ada)
+    add_passkey(client, touch)
+    assert sign_in(club.app.test_client(), touch)["user"]["name"] == ADA["email"]
+    change(club, tf_totp_secret="x", tf_primary_method="email")
+    assert sign_in(club.app.test_client(), ada)["user"]["name"] == ADA["email"]
+    assert refused(club, touch) == (403, 403)
+    club.close()
+
+
+def test_a_password_works_where_we_do_not(club: Club) -> None:
+    """A mistake in our settings costs the offer, not the sign-in with a password."""
+    club.passkey.rp_id_for(lambda: "unknown.example")
+    assert club.app.test_client().post("/login", data=ADA).status_code == 302

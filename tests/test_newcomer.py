@@ -36,7 +36,7 @@ QUESTIONS = {
     "May an account have no password?": ("howto/existing-apps.md", "accounts-without-a-password", "NOT NULL"),
     "I have several models of users": ("howto/users.md", "what-an-id-may-be", "admin:1"),
     "Does it work with Flask-Login?": ("howto/remember-me.md", "remember-me", "PASSKEY_REMEMBER"),
-    "With Flask-Security?": ("howto/flask-security.md", "", "webauthn = None"),
+    "With Flask-Security?": ("howto/flask-security.md", "", "webauthn = ()"),
     "With Flask-WTF?": ("howto/csrf.md", "", "CSRFProtect"),
     "With Flask-Talisman and Flask-Limiter?": ("howto/neighbours.md", "flask-talisman", "Flask-Limiter"),
     "With Flask-Migrate?": ("howto/migrations.md", "", "add_tables_to"),

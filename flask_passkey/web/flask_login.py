@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -24,11 +23,11 @@ def hooks_of(app: Flask) -> Hooks | None:
         return None
     from flask_login import current_user
 
-    return Hooks(
-        get_current_user=current_user._get_current_object,
-        load_user=flask_security.loader_of(app, manager.user_callback),
-        login_user=partial(flask_security.login, app) if flask_security.is_used(app) else _login,
-    )
+    current = current_user._get_current_object
+    load = flask_security.loader_of(app, manager.user_callback)
+    if flask_security.is_used(app):
+        return flask_security.hooks_of(app, current, load)
+    return Hooks(get_current_user=current, load_user=load, login_user=_login)
 
 
 def _login(user: Any) -> Any:

@@ -21,7 +21,7 @@ class Role(db.Model, fsqla.FsRoleMixin):
 
 @delete_with
 class User(db.Model, fsqla.FsUserMixin):
-    webauthn = None  # the mixin has it where the package webauthn is, and wants a model
+    webauthn = ()  # the mixin has it where the package webauthn is, and wants a model
 
 
 users = SQLAlchemyUserDatastore(db, User, Role)
