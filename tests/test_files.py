@@ -217,3 +217,9 @@ def test_script_tag_of_another_app(site: App) -> None:
     other = Passkey(credentials=MemoryCredentialRepository())
     with site.app.test_request_context(), pytest.raises(RuntimeError, match="init_app"):
         other.script_tag()
+
+
+@pytest.mark.parametrize("path", [".", "./", "icons/..", "x/..", "%00", "..%2f__init__.py", "a" * 5000])
+def test_what_is_no_file_is_not_found(site: App, path: str) -> None:
+    """Folders, and what cannot be the name of a file, are not found, whoever asks."""
+    assert site.app.test_client().get(f"/passkey/static/{path}").status_code == 404

@@ -60,7 +60,8 @@ def _save_session(
         samesite = app.config["SESSION_COOKIE_SAMESITE"]
         flags = ("Secure", f"SameSite={samesite}", "Partitioned") if samesite else ("Secure", "Partitioned")
         add_attributes(response, app.config["SESSION_COOKIE_NAME"], *flags)
-    if response.cache_control.public and of(app).route_of(request.endpoint) is not None:
+    is_ours = "passkey" in app.extensions and of(app).route_of(request.endpoint) is not None
+    if is_ours and response.cache_control.public:
         _keep_from_shared_caches(response)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from base64 import b64encode
 from functools import lru_cache
 from hashlib import sha384
@@ -29,8 +30,9 @@ SCRIPT, OLD_SCRIPT = "passkey.min.js", "passkey-old.js"
 def send(filename: str, max_age: int | None) -> Response:
     """Answer with a file: kept for good at the address with its version, as the app's other files at the plain one.
 
-    At another version's address it is the file of today, which nobody may keep: so a page that another release made
-    works while nodes are replaced, and no cache holds the one release at the other's address.
+    At another version's address it is the file of today, which nobody may keep: so no cache holds the one release at
+    the other's address. A page that another release made refuses the file by its ``integrity``, and works when it is
+    loaded again.
 
     :param max_age: in seconds, for the plain address; ``None``: ask each time.
     """
@@ -82,6 +84,8 @@ def _digest_of(filename: str) -> bytes:
         known = os.stat(path or "")
     except (OSError, ValueError):
         raise NotFound from None
+    if not stat.S_ISREG(known.st_mode):
+        raise NotFound
     return _digest(str(path), known.st_mtime_ns, known.st_size)
 
 
