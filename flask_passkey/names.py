@@ -127,8 +127,8 @@ def _clean_value(text: object, field: str) -> str:
 
 
 def _without_isolates(text: str) -> str:
-    """Leave out isolates that are all closed again; others stay, to be refused."""
-    return text.translate(_WITHOUT_ISOLATES) if _is_balanced(text) else text
+    """Leave out isolates that are all closed again; others stay, to be refused, and so does what is too long."""
+    return text.translate(_WITHOUT_ISOLATES) if len(text) <= _MAX_TEXT and _is_balanced(text) else text
 
 
 def _is_balanced(text: str) -> bool:
