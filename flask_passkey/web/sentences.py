@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from gettext import NullTranslations
+
 from ..words import N_
-from .words import gettext
+from .words import catalog
 
 #: By their key in the module's ``MESSAGES``.
 SENTENCES = {
@@ -78,5 +81,10 @@ SENTENCES = {
 
 def translated() -> dict[str, str]:
     """Return the sentences in the visitor's language by key; not those that are the module's own."""
-    texts = {key: gettext(sentence) for key, sentence in SENTENCES.items()}
-    return {key: text for key, text in texts.items() if text != SENTENCES[key]}
+    return dict(_of(catalog()))
+
+
+@lru_cache(maxsize=32)
+def _of(texts: NullTranslations) -> dict[str, str]:
+    found = {key: texts.gettext(sentence) for key, sentence in SENTENCES.items()}
+    return {key: text for key, text in found.items() if text != SENTENCES[key]}

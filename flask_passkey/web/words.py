@@ -7,13 +7,14 @@ ours.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from gettext import NullTranslations, translation
+from gettext import GNUTranslations, NullTranslations, find
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
+from flask import current_app, g, has_request_context, request
 
 from ..state import common
 from ..words import english
@@ -26,16 +27,29 @@ FOLDER = Path(__file__).parent.parent / "translations"
 # Catalogs that people understand who have none for their own country.
 _NEXT_BEST = {"pt": "pt_BR", "zh": "zh_Hans"}
 _ENGLISH = NullTranslations()
+# In the environment of a request: what we remember for it, with the app's number.
+_REMEMBERED = "passkey.words."
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """What one request need not find out for each sentence again."""
+
+    #: The app's selectors that failed: they may be slow to fail.
+    failed: set[str] = field(default_factory=set)
+    #: The locale that the texts are for, which ``flask_babel.force_locale()`` changes within a request.
+    locale: Any = None
+    catalog: NullTranslations = _ENGLISH
 
 
 def gettext(text: str, **values: object) -> str:
     """Return a text in the visitor's language, with values in place of ``%(name)s``."""
-    return english(_catalog().gettext(text) if text else "", **values)  # a catalog's own header is called ""
+    return english(catalog().gettext(text) if text else "", **values)  # a catalog's own header is called ""
 
 
 def ngettext(singular: str, plural: str, number: int, **values: object) -> str:
     """Return a text in the visitor's language that depends on a number, which is ``%(num)s`` in it."""
-    return english(_catalog().ngettext(singular, plural, number), **{"num": number} | values)
+    return english(catalog().ngettext(singular, plural, number), **{"num": number} | values)
 
 
 def language() -> str:
@@ -44,24 +58,28 @@ def language() -> str:
 
 
 def day(moment: datetime) -> str:
-    """Return a day in words: ``25 November 2026``."""
-    if _spoken() is None:
+    """Return a day in words, ``25 November 2026``: that of the visitor's timezone where Flask-Babel knows it."""
+    locale = _spoken()
+    if locale is None:
         return f"{moment.day} {moment:%B %Y}"
-    from flask_babel import format_date
-
-    return str(format_date(moment, "long"))
+    return _local_day(moment) or _day_in_utc(moment, locale)
 
 
-def _catalog() -> NullTranslations:
+def catalog() -> NullTranslations:
     """Return the texts in the language that the app has chosen, the English ones where there are no others."""
     locale = _locale()
-    return _ENGLISH if locale is None else _load(str(locale), _folders())
+    if locale is None:
+        return _ENGLISH
+    known = _remembered()
+    if known.locale is not locale:
+        known.locale, known.catalog = locale, _load(str(locale), _folders())
+    return known.catalog
 
 
 def _spoken() -> Any:
     """Return the locale that the app has chosen, ``None`` where our texts are English all the same."""
     locale = _locale()
-    return locale if locale is not None and (locale.language == "en" or _catalog() is not _ENGLISH) else None
+    return locale if locale is not None and (locale.language == "en" or catalog() is not _ENGLISH) else None
 
 
 def _locale() -> Any:
@@ -70,12 +88,55 @@ def _locale() -> Any:
         return None
     from flask_babel import get_locale
 
+    if "locale_selector" in _remembered().failed and not _is_chosen():
+        return None
     try:
         return get_locale()
     except Exception:  # a selector may look at the visitor, whose data is out of reach, or at what anybody sends
-        if common().may_warn_of("locale_selector"):
-            log.warning("The app's locale selector failed, so texts are English", exc_info=True)
+        _note_failure("locale_selector", "The app's locale selector failed, so texts are English")
         return None
+
+
+def _is_chosen() -> bool:
+    """Tell whether Flask-Babel has a locale without asking the selector, such as one that the app forces."""
+    return getattr(g.get("_flask_babel"), "babel_locale", None) is not None
+
+
+def _local_day(moment: datetime) -> str:
+    """Return a day in the visitor's timezone, and as the app writes dates; ``""`` where that fails."""
+    from flask_babel import format_date, get_timezone
+
+    if "timezone_selector" in _remembered().failed:
+        return ""
+    try:
+        return str(format_date(moment.astimezone(get_timezone()), "long", rebase=False))
+    except Exception:  # as a locale selector; or it names a timezone that there is not
+        _note_failure("timezone_selector", "The app's timezone selector or date format failed, so days are in UTC")
+        return ""
+
+
+def _day_in_utc(moment: datetime, locale: Any) -> str:
+    from babel.dates import format_date
+
+    return format_date(moment, "long", locale)
+
+
+def _note_failure(selector: str, consequence: str) -> None:
+    """Ask a selector no more in this request, and warn of it."""
+    _remembered().failed.add(selector)
+    if common().may_warn_of(selector):
+        log.warning(consequence, exc_info=True)
+
+
+def _remembered() -> _Remembered:
+    """Return what we remember for the request; outside of one, nothing."""
+    if not has_request_context():
+        return _Remembered()
+    environ, key = request.environ, f"{_REMEMBERED}{id(common())}"
+    if key not in environ:
+        environ[key] = _Remembered()
+    found: _Remembered = environ[key]
+    return found
 
 
 def _has_babel() -> bool:
@@ -90,12 +151,21 @@ def _folders() -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _load(locale: str, folders: tuple[str, ...]) -> NullTranslations:
     """Return the texts of a locale, each from the first folder that has it."""
-    names, catalog = _names(locale), _ENGLISH
-    for folder in reversed(folders):
-        found = translation(DOMAIN, folder, names, fallback=True)
-        if type(found) is not NullTranslations:
-            found.add_fallback(catalog)
-            catalog = found
+    names = _names(locale)
+    return _read(tuple(path for folder in folders for path in find(DOMAIN, folder, names, all=True)))
+
+
+@lru_cache(maxsize=256)
+def _read(paths: tuple[str, ...]) -> NullTranslations:
+    """Return the texts of some files, each from the first that has it: one catalog for all locales that read these.
+
+    Visitors can name any number of locales, as ``de@1`` and ``de@2``, but no file.
+    """
+    if not paths:
+        return _ENGLISH
+    with open(paths[0], "rb") as file:
+        catalog = GNUTranslations(file)
+    catalog.add_fallback(_read(paths[1:]))
     return catalog
 
 
