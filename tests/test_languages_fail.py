@@ -77,19 +77,6 @@ def test_an_unknown_language_is_looked_for_once_in_a_request(language: str) -> N
     assert (answer.status_code, asked) == (200, [language])
 
 
-def test_a_language_can_be_forced_after_a_failure() -> None:
-    """Within one request the app may force one language after another, also where its selector has failed."""
-    selector = Failing()
-    with with_locale(selector).app.test_request_context():
-        said = [words.gettext("Sign in")]
-        for locale in ("de", "fr"):
-            with force_locale(locale):
-                said += [words.gettext("Sign in"), sentences.translated()["done"], words.language()]
-            said.append(words.gettext("Sign in"))
-    assert said == ["Sign in", "Anmelden", "Fertig.", "de", "Sign in", "Se connecter", "Terminé.", "fr", "Sign in"]
-    assert selector.calls == 1
-
-
 def test_a_language_can_be_forced_over_a_chosen_one() -> None:
     """What was found for one locale is not said in another."""
     with with_locale(lambda: "de").app.test_request_context():

@@ -14,7 +14,7 @@ from gettext import GNUTranslations, NullTranslations, find
 from pathlib import Path
 from typing import Any
 
-from flask import current_app, g, has_request_context, request
+from flask import current_app, has_request_context, request
 
 from ..state import common
 from ..words import english
@@ -88,18 +88,13 @@ def _locale() -> Any:
         return None
     from flask_babel import get_locale
 
-    if "locale_selector" in _remembered().failed and not _is_chosen():
+    if "locale_selector" in _remembered().failed:
         return None
     try:
         return get_locale()
     except Exception:  # a selector may look at the visitor, whose data is out of reach, or at what anybody sends
         _note_failure("locale_selector", "The app's locale selector failed, so texts are English")
         return None
-
-
-def _is_chosen() -> bool:
-    """Tell whether Flask-Babel has a locale without asking the selector, such as one that the app forces."""
-    return getattr(g.get("_flask_babel"), "babel_locale", None) is not None
 
 
 def _local_day(moment: datetime) -> str:
