@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from apps import SITE, App, make_app
+from apps import SITE, App, User, make_app
 from flask.testing import FlaskClient
 
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
@@ -127,6 +127,18 @@ def test_whose_session_may_go_on(theft: Theft) -> None:
     assert valid(theft.thief) == valid(theft.owner) == valid(stranger) == "True"
     theft.revoke()
     assert (valid(theft.thief), valid(theft.owner)) == ("False", "True")
+
+
+def test_a_session_that_is_another_accounts_by_now_may_go_on() -> None:
+    """Where the app has put somebody else into a session itself, the sign-in of before says nothing of them."""
+    site, ada = make_app(flask_login=True), VirtualAuthenticator(SITE)
+    site.app.add_url_rule("/valid", "valid", lambda: str(site.passkey.still_valid()))
+    browser = site.app.test_client()
+    sign_up(browser, ada, "ada")
+    site.users["eve"] = User("eve", id="eve")
+    with browser.session_transaction() as kept:
+        kept["_user_id"] = "eve"
+    assert browser.get("/valid").text == "True"
 
 
 def test_a_session_that_deletes_its_own_passkey_goes_on(theft: Theft) -> None:
