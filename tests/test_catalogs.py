@@ -30,7 +30,7 @@ from flask_passkey.testing import VirtualAuthenticator, sign_up
 from flask_passkey.web import sentences, words
 from flask_passkey.words import PASSKEY
 
-PACKAGE = Path(errors.__file__).parent
+PACKAGE = Path(__file__).parent.parent / "flask_passkey"  # what is installed may lack what translators need
 FOLDER = PACKAGE / "translations"
 #: English is the language of the code.
 LANGUAGES = ("de", "es", "fr", "it", "ja", "nl", "pl", "pt_BR", "zh_Hans")

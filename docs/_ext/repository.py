@@ -52,6 +52,11 @@ def outwards(text: str, page: str) -> str:
     return "".join([*parts, LINK.sub(absolute, text[end:])])
 
 
+def _where_installed() -> Path:
+    """Return the folder of the package, which may be installed elsewhere than in the repository."""
+    return Path(importlib.import_module("flask_passkey").__file__ or "").parent.parent
+
+
 def source_of(domain: str, info: dict[str, str]) -> str | None:
     """Return the address of the lines of something in the reference."""
     if domain != "py" or not info["module"].startswith("flask_passkey"):
@@ -62,7 +67,7 @@ def source_of(domain: str, info: dict[str, str]) -> str | None:
             found = getattr(found, name)
         found = inspect.unwrap(getattr(found, "fget", found))
         lines, first = inspect.getsourcelines(found)
-        file = Path(inspect.getsourcefile(found) or "").relative_to(ROOT).as_posix()
+        file = Path(inspect.getsourcefile(found) or "").relative_to(_where_installed()).as_posix()
     except (AttributeError, TypeError, OSError, ValueError):  # attributes have no source
         return None
     return f"{repository()}/blob/main/{file}#L{first}-L{first + len(lines) - 1}"
