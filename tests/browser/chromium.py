@@ -11,6 +11,7 @@ from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 import flask_passkey
 from demo.accounts import demo_account
+from flask_passkey.testing.playwright import ChromiumAuthenticator
 
 #: The script under test, and the part of it without side effects.
 MODULE = Path(flask_passkey.__file__).parent / "static" / "passkey.js"
@@ -59,35 +60,16 @@ class Watch:
 
 
 class Authenticator:
-    """A virtual authenticator of one page, driven over the DevTools protocol.
+    """A virtual authenticator of one page, and what Chromium says of its credentials.
 
     :param options: members of ``VirtualAuthenticatorOptions`` that differ from a synced passkey's.
     """
 
     def __init__(self, page: Page, **options: Any) -> None:
-        self._devtools = page.context.new_cdp_session(page)
-        self._devtools.send("WebAuthn.enable", {"enableUI": False})
-        self._add(options)
-
-    def _add(self, options: dict[str, Any]) -> None:
-        members = {
-            "protocol": "ctap2",
-            "ctap2Version": "ctap2_1",
-            "transport": "internal",
-            "hasResidentKey": True,
-            "hasUserVerification": True,
-            "isUserVerified": True,
-            "automaticPresenceSimulation": True,
-            "defaultBackupEligibility": True,
-            "defaultBackupState": True,
-            **options,
-        }
-        answer = self._devtools.send("WebAuthn.addVirtualAuthenticator", {"options": members})
-        self._id = answer["authenticatorId"]
+        self._page, self._made = page, ChromiumAuthenticator(page, **options)
 
     def __call__(self, method: str, **parameters: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._devtools.send(f"WebAuthn.{method}", {"authenticatorId": self._id, **parameters})
-        return answer
+        return self._made.command(method, **parameters)
 
     @property
     def credentials(self) -> list[dict[str, Any]]:
@@ -96,12 +78,12 @@ class Authenticator:
 
     def present(self, on: bool) -> None:
         """Say whether somebody is there who answers every request at once; else requests wait."""
-        self("setAutomaticPresenceSimulation", enabled=on)
+        self._made.set_present(on)
 
     def replace(self, **options: Any) -> None:
         """Put another authenticator in the place of this one, as with another phone."""
-        self("removeVirtualAuthenticator")
-        self._add(options)
+        self._made.remove()
+        self._made = ChromiumAuthenticator(self._page, **options)
 
 
 def sign_up(page: Page, site: Site, *, name: str = "Ada", display_name: str = "") -> None:
