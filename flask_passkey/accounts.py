@@ -150,8 +150,8 @@ class Accounts:
         :param outcome: what came out of the ceremony, for a hook that wants to know.
         :raises AccountRefused: the hook returned ``False``, as Flask-Login's own function does.
         """
-        hook, source = self._required("login_user"), self._source("login_user")
-        added = hook(user, outcome) if source and "login_user" in source.take_more else hook(user)
+        takes_outcome = self._hooks.login_user is None or "login_user" in self._hooks.take_more
+        added = self._required("login_user")(user, *((outcome,) if takes_outcome else ()))
         if added is False:
             raise AccountRefused("the app's login_user hook refuses this user")
         if added is None or added is True:
@@ -254,16 +254,12 @@ class Accounts:
         return self._hook(name) is not None
 
     def _hook(self, name: str) -> Callable[..., Any] | None:
-        source = self._source(name)
-        return None if source is None else getattr(source, name)
-
-    def _source(self, name: str) -> Hooks | None:
-        """Return whose hook it is: the app's, or that of what the app has."""
-        for hooks in (self._hooks, self._in_session):
-            if hooks is not None and getattr(hooks, name) is not None:
-                return hooks
-        manager = self._login_manager() if name in (*_FLASK_LOGIN, "check_account") else None
-        return manager if manager is not None and getattr(manager, name) is not None else None
+        hook: Callable[..., Any] | None = getattr(self._hooks, name)
+        if hook is None and self._in_session is not None:
+            hook = getattr(self._in_session, name)
+        if hook is None and name in _FROM_MANAGER and (manager := self._login_manager()) is not None:
+            hook = getattr(manager, name)
+        return hook
 
     def _required(self, name: str) -> Callable[..., Any]:
         hook = self._hook(name)
@@ -278,6 +274,7 @@ class Accounts:
 #: Longest password that the app is asked about, in characters.
 MAX_PASSWORD = 1024
 _FLASK_LOGIN = ("get_current_user", "load_user", "login_user")
+_FROM_MANAGER = (*_FLASK_LOGIN, "check_account")
 _IN_SESSION = ("get_current_user", "login_user")
 _MISSING: Any = object()
 

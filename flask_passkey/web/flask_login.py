@@ -30,7 +30,7 @@ def hooks_of(app: Flask) -> Hooks | None:
     return Hooks(get_current_user=current, load_user=load, login_user=_login)
 
 
-def _login(user: Any) -> Any:
+def _login(user: Any, _outcome: object) -> Any:
     from flask_login import login_user
 
     return login_user(user, remember=current().config.remember)

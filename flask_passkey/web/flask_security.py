@@ -29,14 +29,12 @@ def is_used(app: Flask) -> bool:
 
 def hooks_of(app: Flask, get_current_user: Callable[[], Any], load_user: Callable[[str], Any] | None) -> Hooks:
     """Return hooks that ask Flask-Security who may sign in, and sign in through it."""
-    hooks = Hooks(
+    return Hooks(
         get_current_user=get_current_user,
         load_user=load_user,
         login_user=partial(login, app),
         check_account=may_sign_in,
     )
-    hooks.take_more.add("login_user")
-    return hooks
 
 
 def _by_primary_key(datastore: Any, user_id: str) -> Any:

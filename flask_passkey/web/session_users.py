@@ -26,7 +26,7 @@ def _current_user(key: str) -> Any:
     return None if user_id is None else common().accounts.get(str(user_id))
 
 
-def _login(key: str, user: Any) -> None:
+def _login(key: str, user: Any, _outcome: object) -> None:
     """Keep the id as the app itself does: of the type that the user has it in."""
     user_id = attribute(user, "id")
     if str(user_id) != common().accounts.describe(user).id:
