@@ -99,8 +99,8 @@ class OwnPasskeys(Parts):
         :param user_id: the id as in :class:`~flask_passkey.UserInfo`.
         :returns: the account without passkeys and names, for its password manager.
         """
-        known = [record for record in self.credentials.of_user(user_id) if record.rp_id in self.config.rp_ids]
-        account = self._account_state(UserInfo(user_id, "", ""), [], handles_of=known)
+        info = UserInfo(user_id, "", "")
+        account = self._account_state(info, [], handles_of=self._records_of(info))
         self.credentials.delete_user(user_id)
         audit.write("forgotten", {}, user_id=user_id)
         return account
