@@ -60,8 +60,7 @@ def _save_session(
         samesite = app.config["SESSION_COOKIE_SAMESITE"]
         flags = ("Secure", f"SameSite={samesite}", "Partitioned") if samesite else ("Secure", "Partitioned")
         add_attributes(response, app.config["SESSION_COOKIE_NAME"], *flags)
-    is_ours = "passkey" in app.extensions and of(app).route_of(request.endpoint) is not None
-    if is_ours and response.cache_control.public:
+    if response.cache_control.public and "passkey" in app.extensions and of(app).route_of(request.endpoint) is not None:
         _keep_from_shared_caches(response)
 
 
