@@ -109,8 +109,14 @@ def sign_out(page: Page, authenticator: Authenticator, *, autofill: bool = True)
 
 
 def wait_for_autofill(page: Page, times: int = 1) -> None:
-    """Wait until the page has asked the browser for autofill."""
+    """Wait until the page has asked for autofill, and the browser has got that far.
+
+    A request that meets somebody who is ``present`` is answered at once, and one that came before waits for a click:
+    so let the browser answer what was asked behind it, twice, as it hands each request on to the authenticator.
+    """
     page.wait_for_function("times => asked.filter(({mediation}) => mediation).length >= times", arg=times)
+    for _ in range(2):
+        page.evaluate("globalThis.PublicKeyCredential?.isConditionalMediationAvailable()")
 
 
 def sign_in(page: Page, authenticator: Authenticator) -> None:

@@ -243,7 +243,8 @@ def test_a_single_page_app_on_another_origin(
     authenticator.present(False)
     press(page, "Sign out")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
-    page.wait_for_function("asked.at(-1).method === 'get'")  # autofill
+    page.wait_for_function("asked.at(-1).method === 'get'")
+    wait_for_autofill(page)
     authenticator.present(True)
     press(page, "Sign in with a passkey")
     page.get_by_role("listitem").get_by_label("Name").fill("Blue key")

@@ -135,7 +135,9 @@ HEAD = '<!doctype html><link rel="icon" href="data:,"><script type="module" src=
 HTMX = f"""{HEAD}<script src="/npm/htmx.org/dist/htmx.min.js"></script><body><div id="here"></div>
 <a hx-get="/form" hx-target="#here" href="/form">Show</a>
 <a hx-get="/nothing" hx-target="#here" href="/nothing">Hide</a>"""
-TURBO = """<script type="module" src="/npm/@hotwired/turbo/dist/turbo.es2017-esm.js"></script><body>
+#: Without Turbo's previews, or autofill starts for its copy of the page and once more for the page.
+TURBO = """<meta name="turbo-cache-control" content="no-preview">
+<script type="module" src="/npm/@hotwired/turbo/dist/turbo.es2017-esm.js"></script><body>
 <a href="/form">Show</a> <a href="/nothing">Hide</a>"""
 
 
