@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from os import sep
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -42,7 +44,7 @@ class _Kind:
 
 
 #: Only such a file is worth the time to parse it.
-_MAY_STORE = re.compile(rb"\bsession *[\[.]|\bflash *\(")
+_MAY_STORE = re.compile(rb"\bsession *(\[|\. *setdefault\b)|\bflash *\(")
 _TUPLE = _Kind("tuple", ("a",), "list({})")
 _SET = _Kind("set", {"a"}, "list({})")
 #: By the last name of what makes such a value.
@@ -101,9 +103,9 @@ def _files(app: Flask) -> list[Path]:
     """Return the files of the app's own modules that are loaded."""
     root = Path(app.root_path).resolve()
     names = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    files = {Path(name).resolve() for name in names if name and name.endswith(".py")}
-    own = (file for file in files if root in file.parents and "site-packages" not in file.relative_to(root).parts)
-    return sorted(own)
+    files = {realpath(name) for name in names if name and name.endswith(".py")}
+    own = (Path(file) for file in files if file.startswith(f"{root}{sep}"))
+    return sorted(file for file in own if "site-packages" not in file.relative_to(root).parts)
 
 
 def _places(app: Flask, file: Path) -> Iterator[_Place]:
