@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ from flask_passkey import (
 
 #: The origin of the apps here, as a browser on the same machine sees them.
 SITE = "http://localhost"
+#: The apps' own folder: without code, or each ``flask passkey check`` would read all tests.
+NOTHING = Path(__file__).with_name("data")
 #: The routes of the contract, which every check of a request has to cover.
 ROUTES = (
     ("PUT", "/session/authn"),
@@ -122,7 +125,7 @@ def make_app(
     :param before: sets another extension up, before Flask-Passkey.
     :param pages: has it the ready pages?
     """
-    app = Flask(__name__)
+    app = Flask(__name__, root_path=str(NOTHING))
     app.config.update(TESTING=True, SECRET_KEY="secret", SESSION_TYPE="cachelib", SESSION_CACHELIB=SimpleCache(10_000))
     app.config.update(config or {})
     Session(app)

@@ -32,7 +32,7 @@ Open = Callable[[Flask], CeremonyStore]
 #: Seconds the others wait for a thread before they give up.
 PATIENCE = 60
 #: How many records are raced for.
-RECORDS = int(os.environ.get("PASSKEY_TEST_RACE", "20"))
+RECORDS = int(os.environ.get("PASSKEY_TEST_RACE", "10"))
 
 
 @dataclass(frozen=True)

@@ -338,6 +338,7 @@ def test_code_beside_flask_security() -> None:
     assert told["check"](ada, "right") and not told["check"](ada, "wrong")
 
 
+@pytest.mark.slow
 def test_the_tutorial_is_an_app(tmp_path: Path) -> None:
     """The blocks of the tutorial are an app and its tests, which pass in an empty folder."""
     *app, tests = blocks(TUTORIAL)

@@ -12,7 +12,7 @@ from fuzz import Fuzzer
 
 pytestmark = pytest.mark.slow
 
-COUNT = int(os.environ.get("PASSKEY_TEST_FUZZ", "5000"))
+COUNT = int(os.environ.get("PASSKEY_TEST_FUZZ", "2000"))
 #: Requests to one app, whose accounts gather passkeys and make all that follows slower.
 ROUND = 5000
 

@@ -22,7 +22,7 @@ from flask_passkey.testing import VirtualAuthenticator, b64url_decode, b64url_en
 
 pytestmark = pytest.mark.slow
 
-POINTS = int(os.environ.get("PASSKEY_TEST_KILLS", "200"))
+POINTS = int(os.environ.get("PASSKEY_TEST_KILLS", "100"))
 #: What a client sees when the process that worked for it is gone.
 LOST = (OSError, http.client.HTTPException, ValueError)
 

@@ -54,6 +54,7 @@ def outcomes(run: pytest.Pytester) -> dict[str, int]:
     return result.parseoutcomes()
 
 
+@pytest.mark.slow
 def test_examples_run(run: pytest.Pytester) -> None:
     """The tests in docs/howto/testing.md pass with the conftest.py that stands there, but those that need more."""
     needs_more = ("pytest_plugins", "live_server", "passkey_enter")
@@ -63,6 +64,7 @@ def test_examples_run(run: pytest.Pytester) -> None:
     assert outcomes(run) == {"passed": 4}
 
 
+@pytest.mark.slow
 def test_names_can_be_overridden(run: pytest.Pytester) -> None:
     """Another name is another account, and both fixtures mean the same passkey."""
     run.makeconftest(CONFTEST)
@@ -85,6 +87,7 @@ def test_names_can_be_overridden(run: pytest.Pytester) -> None:
     assert outcomes(run) == {"passed": 1}
 
 
+@pytest.mark.slow
 def test_an_app_with_passwords_on_https(run: pytest.Pytester) -> None:
     """The way in can be overridden; requests go to the site, so that cookies for https come back."""
     run.makeconftest(WITH_PASSWORDS)

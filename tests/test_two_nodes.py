@@ -243,6 +243,7 @@ def test_only_what_a_dead_node_cannot_have_read_is_repeated(site: cluster.Cluste
     )
 
 
+@pytest.mark.seldom
 def test_a_node_dies_and_is_replaced(
     site: cluster.Cluster, ada: VirtualAuthenticator, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,6 +269,7 @@ def test_a_node_dies_and_is_replaced(
     both_nodes_work(site, ada)
 
 
+@pytest.mark.seldom
 def test_nodes_are_restarted_one_after_the_other(
     site: cluster.Cluster, ada: VirtualAuthenticator, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from browser.chromium import Authenticator, Watch, wait_for_autofill
 from example_apps import NAMES, app_of
+from often import seldom_but
 from playwright.sync_api import Locator, Page, expect
 from werkzeug import Request, Response
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -100,7 +101,7 @@ def passkeys_of(page: Page, count: int) -> Locator:
     return names
 
 
-@pytest.mark.parametrize("name", RENDERED)
+@pytest.mark.parametrize("name", seldom_but(["login", "security"], RENDERED))
 def test_a_person_goes_from_a_password_to_a_passkey(
     name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
 ) -> None:
@@ -127,7 +128,7 @@ def test_a_person_goes_from_a_password_to_a_passkey(
     expect(page).to_have_url(f"{address}/sign-up")
 
 
-@pytest.mark.parametrize("name", RENDERED)
+@pytest.mark.parametrize("name", seldom_but(["sqlite3"], RENDERED))
 def test_autofill_and_the_way_back(
     name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
 ) -> None:
@@ -154,7 +155,7 @@ def test_autofill_and_the_way_back(
     expect(names).to_have_count(2)
 
 
-@pytest.mark.parametrize("name", RENDERED)
+@pytest.mark.parametrize("name", seldom_but(["factory"], RENDERED))
 def test_every_page_of_an_example_has_one_heading(
     name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
 ) -> None:

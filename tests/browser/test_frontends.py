@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from browser.chromium import MODULE, Authenticator, Site, Watch, wait_for_autofill
 from flask import Flask, Response, request, send_from_directory
+from often import seldom_but
 from playwright.sync_api import Page, expect
 
 #: An account is made and signed in with a client that nobody told where the routes are.
@@ -58,7 +59,7 @@ def bundle(bundler: str, entry: str, bundlers: Path, folder: Path) -> Path:
     return folder / "out"
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", seldom_but(["package", "core"], SOURCES))
 @pytest.mark.parametrize("bundler", BUNDLERS)
 def test_bundled(
     bundler: str,
