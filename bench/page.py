@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +29,6 @@ HERE = Path(__file__).parent
 PAGES = {"the demo": ("demo:create_app()", "/sign-in"), "the ready page": ("ready:app", "/passkeys/sign-in")}
 #: 150 ms, 1.6 Mbit/s down and 750 kbit/s up, as in Lighthouse.
 SLOW = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 93_750}
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 #: The parts of a page's cost, and how many of each there were.
 Cost = dict[str, float]
 SEEN = """() => new Promise((resolve) => {
@@ -119,11 +117,10 @@ def measure(tree: Path, what: str, start: Any) -> dict[str, Cost]:
 
 def main(trees: list[str]) -> None:
     """Print a table of the trees."""
-    program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or services.find("chromium")
     print("| page | tree | visit | requests | kB | first paint, ms | button, ms | layout shift |")
     print("|---|---|---|---|---|---|---|---|")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        chromium = playwright.chromium.launch(**services.chromium_options())
         for what, tree in product(PAGES, trees):
             for kind, cost in measure(Path(tree).resolve(), what, chromium).items():
                 print(

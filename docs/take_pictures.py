@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from browser.chromium import Authenticator
 from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from services import chromium_options
 from werkzeug.serving import make_server
 
 from demo import create_app
@@ -159,10 +158,8 @@ def show_ways_in(browser: Browser, url: str) -> None:
 def main() -> None:
     """Take all pictures."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP *.test 127.0.0.1"]
     with served_demo() as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        browser = playwright.chromium.launch(**chromium_options())
         show_list(browser, url)
         show_offer(browser, url)
         show_ways_in(browser, url)

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,18 @@ import pytest
 
 #: Where programs are that distributions do not put on PATH; the newest version wins.
 ELSEWHERE = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/*/bin", "/usr/sbin")
+#: How Chromium is started: all by which it would phone home is off, and ``*.test`` is this machine, over plain http.
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+)
 #: Seconds a server has to start or to stop.
 PATIENCE = 30
 #: How many ports each worker of pytest has for its servers.
@@ -249,6 +261,12 @@ def find(program: str) -> str:
     if path is None and os.environ.get("PASSKEY_TEST_REQUIRE_SERVICES") == "1":
         pytest.fail(f"{program} is not installed, and PASSKEY_TEST_REQUIRE_SERVICES=1 asks for it")
     return path or pytest.skip(f"{program} is not installed")
+
+
+def chromium_options(flags: Sequence[str] = ()) -> dict[str, Any]:
+    """Return how Playwright starts Chromium: ``CHROMIUM``, or the one on the PATH."""
+    program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or find("chromium")
+    return {"executable_path": program, "headless": True, "args": [*FLAGS, *flags]}
 
 
 def free_port() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import ssl
 import subprocess
 import threading
@@ -18,23 +17,11 @@ from browser.tls import Certificate, make_certificate
 from flask import Flask
 from minified import ESBUILD, STATIC
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
-from services import find
+from services import chromium_options, find
 from werkzeug.serving import make_server
 
 from demo import create_app
 
-#: Everything by which the browser would phone home is off; ``*.test`` is this machine, over plain http.
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
-]
 #: Installed for the tests that want them, at the versions they were written with.
 PACKAGES = (
     "@simplewebauthn/browser@13.3.0",
@@ -76,16 +63,10 @@ def chromium() -> Iterator[BrowserType]:
         yield playwright.chromium
 
 
-def how_to_start(flags: Sequence[str]) -> dict[str, Any]:
-    """Return how Chromium is started: ``CHROMIUM``, or the one on the PATH."""
-    program = os.environ.get("CHROMIUM") or shutil.which("google-chrome") or find("chromium")
-    return {"executable_path": program, "headless": True, "args": [*FLAGS, *flags]}
-
-
 @pytest.fixture(scope="session")
 def launch(chromium: BrowserType) -> Callable[..., Browser]:
     """Start Chromium with some flags of its own."""
-    return lambda *flags: chromium.launch(**how_to_start(flags))
+    return lambda *flags: chromium.launch(**chromium_options(flags))
 
 
 @pytest.fixture
@@ -96,7 +77,7 @@ def launch_with(chromium: BrowserType, tmp_path: Path) -> Callable[..., BrowserC
         profile = tmp_path / "profile"
         (profile / "Default").mkdir(parents=True)
         (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
-        return chromium.launch_persistent_context(profile, **how_to_start(flags))
+        return chromium.launch_persistent_context(profile, **chromium_options(flags))
 
     return start
 
