@@ -62,7 +62,8 @@ def common() -> State:
 
     :raises KeyError: the app has no Passkey extension.
     """
-    return of(current_app)
+    state: State = current_app.extensions[_KEY]
+    return state
 
 
 def of(app: Flask) -> State:

@@ -60,12 +60,19 @@ def _save_session(
         samesite = app.config["SESSION_COOKIE_SAMESITE"]
         flags = ("Secure", f"SameSite={samesite}", "Partitioned") if samesite else ("Secure", "Partitioned")
         add_attributes(response, app.config["SESSION_COOKIE_NAME"], *flags)
-    if response.cache_control.public and "passkey" in app.extensions and of(app).route_of(request.endpoint) is not None:
+    # The text first: to take the header apart costs more than all the rest here, and next to no answer is public.
+    if "public" in response.headers.get("Cache-Control", "") and _is_ours(app):
         _keep_from_shared_caches(response)
+
+
+def _is_ours(app: Flask) -> bool:
+    return "passkey" in app.extensions and of(app).route_of(request.endpoint) is not None
 
 
 def _keep_from_shared_caches(response: Response) -> None:
     """Let no cache give others the cookie that goes along with a file, nor ask anew for the file with each cookie."""
+    if not response.cache_control.public:
+        return
     if "Set-Cookie" in response.headers:
         response.cache_control.public = False
         response.cache_control.private = True
