@@ -1,6 +1,6 @@
 """What one sign-in costs each part of a site of two nodes, and how much room accounts and ceremonies take.
 
-``nox -s footprint`` prints the tables of ``docs/operate/deployment.md``. The kernel counts the processor time of each
+``nox -s footprint`` prints the tables of ``docs/operate/capacity.md``. The kernel counts the processor time of each
 part's processes, so it includes neither the load generator nor other work on the machine.
 """
 

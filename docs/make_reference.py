@@ -141,7 +141,8 @@ def command_entry(command: click.Command) -> str:
     options = [part for part in command.params if isinstance(part, click.Option)]
     usage = " ".join(["flask passkey", str(command.name), *(["[OPTIONS]"] if options else []), *arguments])
     told = re.sub(r"(--[a-z-]+)", r"`\1`", cleandoc(command.help or ""))
-    entry = f"\n## `flask passkey {command.name}`\n\n```text\n{usage}\n```\n\n{told}\n"
+    example = (command.epilog or "").removeprefix("Example: ")
+    entry = f"\n## `flask passkey {command.name}`\n\n```text\n{usage}\n```\n\n{told}\n\n```sh\n{example}\n```\n"
     return entry + ("\n| option | |\n|---|---|\n" + "".join(map(option_row, options)) if options else "")
 
 

@@ -53,7 +53,7 @@ def _all(state: State) -> list[State]:
     return [state, *state.others.values()]
 
 
-@passkey.command("check", with_appcontext=False)
+@passkey.command("check", with_appcontext=False, epilog="Example: flask passkey check --url https://example.com")
 @click.option("--url", help="Where people open the app: https://example.com. It is asked there, too.")
 @click.option("--strict", is_flag=True, help="Warnings fail the check, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list, and nothing else.")
@@ -131,7 +131,7 @@ def _report(told: list[str], findings: list[doctor.Finding]) -> str:
     return "\n".join([*lines, "", f"{total}." if findings else "Nothing is wrong, as far as can be seen."])
 
 
-@passkey.command("list")
+@passkey.command("list", epilog="Example: flask passkey list 17")
 @click.argument("user_id")
 def list_passkeys(user_id: str) -> None:
     """Print the passkeys of one account, one a line, and the invitations and codes that were not used yet."""
@@ -148,8 +148,11 @@ def list_passkeys(user_id: str) -> None:
         click.echo(f"{grant.kind}  made {made}  not used yet{until}  for {grant.rp_id}")
 
 
-# An id may begin with a dash.
-@passkey.command("delete", context_settings={"ignore_unknown_options": True})
+@passkey.command(
+    "delete",
+    context_settings={"ignore_unknown_options": True},  # an id may begin with a dash
+    epilog="Example: flask passkey delete 17 mVq1w0tGx3nJcQ",
+)
 @click.argument("user_id")
 @click.argument("passkey_id")
 @click.confirmation_option(prompt="Delete this passkey?")
@@ -168,7 +171,7 @@ def _for(state: State, rp_id: str | None) -> State:
     return found
 
 
-@passkey.command("invite")
+@passkey.command("invite", epilog="Example: flask passkey invite 17 --lifetime 2")
 @click.argument("user_id")
 @click.option("--lifetime", type=click.IntRange(1, 8760), default=24, help="In hours; 24 by default.")
 @click.option("--url", help="The page that takes the link; PASSKEY_ENROL_URL by default.")
@@ -188,7 +191,7 @@ def invite(user_id: str, lifetime: int, url: str | None, rp_id: str | None) -> N
     click.echo(f"For {invitation.info.name!r}, good once, until {until}.", err=True)
 
 
-@passkey.command("withdraw")
+@passkey.command("withdraw", epilog="Example: flask passkey withdraw 17 --kind invitation")
 @click.argument("user_id")
 @click.option("--kind", type=click.Choice([INVITATION, RECOVERY_CODE]), help="Only links, or only recovery codes.")
 def withdraw(user_id: str, kind: str | None) -> None:
@@ -201,7 +204,7 @@ def withdraw(user_id: str, kind: str | None) -> None:
     click.echo(f"Withdrew {count}.")
 
 
-@passkey.command("forget")
+@passkey.command("forget", epilog="Example: flask passkey forget 17")
 @click.argument("user_id")
 @click.confirmation_option(prompt="Delete all passkeys of this account?")
 def forget(user_id: str) -> None:
@@ -212,7 +215,7 @@ def forget(user_id: str) -> None:
     click.echo(f"Deleted {count}.")
 
 
-@passkey.command("openapi")
+@passkey.command("openapi", epilog="Example: flask passkey openapi > openapi.json")
 def openapi() -> None:
     """Print the HTTP routes as an OpenAPI 3.1 document, in JSON."""
     with _state() as state:
@@ -224,14 +227,14 @@ def openapi() -> None:
     click.echo(json.dumps(made, indent=2))
 
 
-@passkey.command("import")
+@passkey.command("import", epilog="Example: flask passkey import --from django-allauth db.sqlite3 --dry-run")
 @click.option("--from", "peer", type=click.Choice(_PEERS), required=True, help="What the passkeys were made with.")
 @click.argument("place", metavar="FILE|URL")
 @click.option("--users", type=click.Path(exists=True, dir_okay=False), help="CSV: an account's old id and its new one.")
 @click.option("--rp-id", help="What the passkeys were made for; PASSKEY_RP_ID by default.")
 @click.option("--table", default="", help="The table of passkeys, where several could be it.")
 @click.option("--user-verified", is_flag=True, help="Every user was verified, by PIN, finger or face, at registration.")
-@click.option("--unknown-handles", is_flag=True, help="The peer's user handles were made in a way of its own.")
+@click.option("--unknown-handles", is_flag=True, help="The peer made user handles in another way than usual.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and store nothing.")
 def import_passkeys(
     peer: str, place: str, users: str | None, rp_id: str | None, table: str, dry_run: bool, **options: bool

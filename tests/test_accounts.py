@@ -195,6 +195,7 @@ def row(**columns: object) -> sqlite3.Row:
     return made
 
 
+@pytest.mark.proves("frictions:sqlite3")
 @pytest.mark.parametrize("kind", [row, dict])
 def test_rows_are_users(kind: Callable[..., Any]) -> None:
     """A row or a dict is read by its columns as an object by its attributes; one that is switched off is refused."""

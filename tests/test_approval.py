@@ -32,6 +32,7 @@ def test_account_that_waits_for_approval_is_made_but_not_signed_in(site: App) ->
     assert sign_in(client, authenticator)["credential"]["id"] == credential["id"]
 
 
+@pytest.mark.proves("specification:7.2.24")
 def test_refused_sign_in_leaves_no_trace(site: App) -> None:
     """Section 7.2, step 24: the record of the passkey changes only after the app's account check."""
     client, authenticator = site.app.test_client(), VirtualAuthenticator(SITE, sign_count_step=1)

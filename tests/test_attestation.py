@@ -16,6 +16,8 @@ from flask_passkey import ConfigurationError
 from flask_passkey.signals import registered
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("threats:unwanted-model")
+
 MODEL = "8446ccb9-ab1d-b374-750b-2367ff6f3a1f"
 OTHER = "ee882879-721c-4913-9775-3dfcce97072a"
 
@@ -59,6 +61,7 @@ def test_attestation_that_is_asked_for_is_kept() -> None:
     assert record.attestation_object and record.attestation_client_data_json and record.aaguid == MODEL
 
 
+@pytest.mark.proves("specification:7.1.23", "specification:7.1.24")
 def test_roots_decide_which_manufacturer_is_trusted(tmp_path: Path) -> None:
     """With roots only authenticators whose certificate chains to one can be registered, and they sign in."""
     mine = key()
@@ -83,6 +86,7 @@ def test_a_certificate_vouches_for_its_own_model_only(tmp_path: Path) -> None:
     assert register(rooted(tmp_path, mine), mine) == 0
 
 
+@pytest.mark.proves("specification:7.1.24", "rules:13.3")
 @pytest.mark.parametrize(
     ("config", "code"),
     [
@@ -119,6 +123,7 @@ def test_the_app_is_told_what_became_of_a_statement(tmp_path: Path) -> None:
     assert told(asked, key(), bend=lambda c: setattr(c, "attestation_format", "of-the-future")) is False
 
 
+@pytest.mark.proves("specification:anchors")
 def test_no_root_of_a_library_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement below a root that a library knows, and the app has not listed, is refused in every format."""
     known, listed = certified("Root"), certified("Root")
@@ -143,6 +148,7 @@ def service(tmp_path: Path) -> MetadataService:
     return MetadataService(tmp_path)
 
 
+@pytest.mark.proves("specification:7.1.23")
 def test_metadata_decides_which_models_are_trusted(service: MetadataService) -> None:
     """A model in the metadata is registered; one that is not there, or is another maker's, is refused."""
     mine = key()
@@ -165,6 +171,7 @@ def test_anchors_of_the_metadata_are_for_their_model(service: MetadataService) -
             assert register(config, key(model), bend=stated("packed", packed(attester))) == code
 
 
+@pytest.mark.proves("specification:7.1.24", "rules:13.3")
 @pytest.mark.parametrize("status", ["REVOKED", "USER_VERIFICATION_BYPASS", "USER_KEY_REMOTE_COMPROMISE"])
 def test_compromised_models_are_refused(service: MetadataService, status: str) -> None:
     """A model with a report of a compromise is refused, whatever else is reported of it."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.proves("frictions:own-list")
+
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reference" / "attributes.md").read_text("utf-8")
 STATIC = ROOT / "flask_passkey" / "static"

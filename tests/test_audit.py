@@ -62,6 +62,7 @@ def audit(caplog: pytest.LogCaptureFixture) -> Audit:
     return Audit(caplog)
 
 
+@pytest.mark.proves("rules:log")
 def test_every_success_is_a_line(site: App, audit: Audit) -> None:
     """Sign-up, sign-in, step-up, a passkey more, another name, a deletion and a forgotten account are a line each."""
     client, ada = site.app.test_client(), VirtualAuthenticator(SITE)
@@ -142,6 +143,7 @@ def secrets_of(site: App, client: Any, ada: VirtualAuthenticator) -> list[str]:
     return [b64url_encode(value) for value in kept] + [cookie.value for cookie in client._cookies.values()]
 
 
+@pytest.mark.proves("rules:log")
 @pytest.mark.parametrize("names", [False, True])
 def test_no_line_has_a_secret(audit: Audit, names: bool) -> None:
     """No line has a challenge, user handle, key or token, or, unless it is asked for, a name."""

@@ -91,6 +91,7 @@ def read_only(authenticator: VirtualAuthenticator, *, config: PasskeyConfig = CO
 # Begin
 
 
+@pytest.mark.proves("specification:7.2.1", "browser:17", "rules:13.4.3")
 def test_options_are_exactly_these() -> None:
     """Options of a sign-in without a name have these members and no others, and no ``allowCredentials``."""
     options, pending = authentication.begin(config=CONFIG)
@@ -113,6 +114,7 @@ def test_challenge_is_new_every_time() -> None:
     assert len({authentication.begin(config=CONFIG)[0]["challenge"] for _ in range(100)}) == 100
 
 
+@pytest.mark.proves("specification:7.2.1")
 def test_step_up_names_the_passkeys_of_its_user() -> None:
     """A step-up allows the account's own passkeys only, and remembers them and the account."""
     records = [register(browser(transports=transports)) for transports in (("usb", "nfc"), ())]
@@ -158,6 +160,7 @@ def test_every_offered_algorithm_signs_in(algorithm: int) -> None:
     assert sign_in(authenticator, register(authenticator)).record.algorithm == algorithm
 
 
+@pytest.mark.proves("specification:7.2.24")
 def test_record_takes_over_the_new_state() -> None:
     """Step 24: counter, backup state and time of use are those of the sign-in, all else stays as it was."""
     authenticator = browser(default_backup_state=False)
@@ -169,12 +172,14 @@ def test_record_takes_over_the_new_state() -> None:
     )
 
 
+@pytest.mark.proves("specification:7.2.24")
 def test_backup_state_may_go_off() -> None:
     """Step 24: a passkey that is no longer synced is recorded as such, without any fuss."""
     authenticator = browser()
     assert sign_in(authenticator, register(authenticator), backup_state=False).record.backup_state is False
 
 
+@pytest.mark.proves("specification:7.2.24")
 def test_user_verification_of_a_sign_in_vouches_for_nothing() -> None:
     """Step 24: a key registered without verification is not taken for a verified one once it gets a PIN."""
     authenticator, config = browser(), configured(user_verification="preferred")
@@ -210,12 +215,14 @@ JUNK: dict[str, Any] = {
 }
 
 
+@pytest.mark.proves("specification:7.2.4", "specification:7.2.23")
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
 def test_junk_of_clients_is_ignored(authenticator: VirtualAuthenticator, record: CredentialRecord, junk: Any) -> None:
     """What browsers and password managers add, leave out or get wrong beside the point does not disturb."""
     assert sign_in(authenticator, record, after=junk).record == sign_in(authenticator, record).record
 
 
+@pytest.mark.proves("specification:7.2.23")
 def test_unsolicited_authenticator_extensions_are_ignored(
     authenticator: VirtualAuthenticator, record: CredentialRecord
 ) -> None:
@@ -231,6 +238,7 @@ def test_unsolicited_authenticator_extensions_are_ignored(
 # Who it is
 
 
+@pytest.mark.proves("specification:7.2.3")
 def test_registration_response_is_refused(record: CredentialRecord) -> None:
     """Step 3: the answer of create() does not pass for that of get()."""
     options, pending = authentication.begin(config=CONFIG)
@@ -247,6 +255,7 @@ def test_registration_response_is_refused(record: CredentialRecord) -> None:
         finish_sign_in(pending, response, dataclasses.replace(record, id=authenticator.credentials[0].id))
 
 
+@pytest.mark.proves("specification:7.2.5")
 @pytest.mark.parametrize("other", [ADA, BOB])
 def test_credential_outside_the_allowed_list_is_refused(other: str) -> None:
     """Step 5: a passkey that the options do not allow is refused before it is looked up, also the user's own."""
@@ -259,6 +268,7 @@ def test_credential_outside_the_allowed_list_is_refused(other: str) -> None:
     assert record.user_id == other
 
 
+@pytest.mark.proves("specification:7.2.5")
 def test_step_up_with_an_allowed_passkey_is_accepted() -> None:
     """Step 5: any of the allowed passkeys will do."""
     authenticators = [browser() for _ in range(3)]
@@ -267,6 +277,7 @@ def test_step_up_with_an_allowed_passkey_is_accepted() -> None:
         assert step_up(authenticator, records, record).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.6")
 def test_passkey_of_another_account_is_refused_in_a_step_up() -> None:
     """Step 6: a passkey that went over to another account in the meantime does not prove the first one's user."""
     authenticator = browser()
@@ -276,6 +287,7 @@ def test_passkey_of_another_account_is_refused_in_a_step_up() -> None:
         step_up(authenticator, [record], moved)
 
 
+@pytest.mark.proves("specification:7.2.6")
 def test_missing_user_handle_is_refused(refused: Any) -> None:
     """Step 6: who has not said who they are must come with a user handle."""
     refused("user handle is missing", user_handle=None)
@@ -287,6 +299,7 @@ def test_empty_user_handle_is_none(refused: Any, empty: object) -> None:
     refused("user handle is missing", after=lambda r: r["response"].update(userHandle=empty))
 
 
+@pytest.mark.proves("specification:7.2.6")
 @pytest.mark.parametrize("handle", [HANDLES[BOB], HANDLES[ADA][:-1], b"\x00"])
 def test_user_handle_of_another_account_is_refused(refused: Any, handle: bytes) -> None:
     """Step 6: the user handle is that of the account the passkey belongs to."""
@@ -307,6 +320,7 @@ def test_step_up_needs_no_user_handle(handle: bytes | None) -> None:
     assert step_up(authenticator, [record], record, user_handle=handle).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.6")
 def test_user_handle_of_a_step_up_must_fit() -> None:
     """Step 6: a user handle that is there is looked at, also where none is needed."""
     authenticator = browser()
@@ -315,6 +329,7 @@ def test_user_handle_of_a_step_up_must_fit() -> None:
         step_up(authenticator, [record], record, user_handle=HANDLES[BOB])
 
 
+@pytest.mark.proves("specification:7.2.6", "rules:13.1")
 def test_record_of_another_credential_is_refused(authenticator: VirtualAuthenticator) -> None:
     """Step 6: a response is verified with the record of its own credential or not at all."""
     with pytest.raises(ResponseRejected, match="another credential"):
@@ -324,6 +339,7 @@ def test_record_of_another_credential_is_refused(authenticator: VirtualAuthentic
 # What it was made for: refused before the credential is looked up, so that "unknown" is never said too early
 
 
+@pytest.mark.proves("specification:7.2.8", "specification:7.2.9")
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe{\x00}\x00", b"\xff", b"[]", b"null", b"[" * 5000])
 def test_client_data_must_be_json(authenticator: VirtualAuthenticator, data: bytes) -> None:
     """Steps 8 and 9: client data that are not a JSON object in UTF-8 are refused."""
@@ -331,6 +347,7 @@ def test_client_data_must_be_json(authenticator: VirtualAuthenticator, data: byt
         read_only(authenticator, bend=lambda c: setattr(c, "client_data_json", data))
 
 
+@pytest.mark.proves("specification:7.2.8")
 def test_client_data_may_begin_with_a_byte_order_mark(
     authenticator: VirtualAuthenticator, record: CredentialRecord
 ) -> None:
@@ -342,6 +359,7 @@ def test_client_data_may_begin_with_a_byte_order_mark(
     assert sign_in(authenticator, record, bend=mark).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.9")
 def test_client_data_may_grow(authenticator: VirtualAuthenticator, record: CredentialRecord) -> None:
     """Step 9: members we do not know, and null for an absent one, do not disturb."""
 
@@ -351,6 +369,7 @@ def test_client_data_may_grow(authenticator: VirtualAuthenticator, record: Crede
     assert sign_in(authenticator, record, bend=extend).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.9")
 @pytest.mark.parametrize("value", TOKEN_BINDINGS, ids=repr)
 def test_token_binding_is_ignored(authenticator: VirtualAuthenticator, record: CredentialRecord, value: object) -> None:
     """Step 9: ``tokenBinding`` of any shape is ignored, in a sign-in and in a step-up."""
@@ -359,6 +378,7 @@ def test_token_binding_is_ignored(authenticator: VirtualAuthenticator, record: C
     assert step_up(authenticator, [record], record, **bends).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.10")
 @pytest.mark.parametrize("kind", ["webauthn.create", "payment.get", "", None])
 def test_other_type_is_refused(authenticator: VirtualAuthenticator, kind: str | None) -> None:
     """Step 10: client data that were collected for something else are refused."""
@@ -366,6 +386,7 @@ def test_other_type_is_refused(authenticator: VirtualAuthenticator, kind: str | 
         read_only(authenticator, type=kind)
 
 
+@pytest.mark.proves("specification:7.2.11")
 @pytest.mark.parametrize("challenge", [b64url_encode(bytes(32)), "", "é", None])
 def test_other_challenge_is_refused(authenticator: VirtualAuthenticator, challenge: str | None) -> None:
     """Step 11: a response to another challenge is refused."""
@@ -381,6 +402,7 @@ def test_padded_challenge_is_refused(authenticator: VirtualAuthenticator) -> Non
         authentication.read(pending, response, config=CONFIG)
 
 
+@pytest.mark.proves("threats:phishing", "specification:7.2.12", "rules:13.4.9")
 @pytest.mark.parametrize("origin", [EVIL, "http://example.com", f"{ORIGIN}:8443", f"{ORIGIN}/", "null", ""])
 def test_other_origin_is_refused(authenticator: VirtualAuthenticator, origin: str) -> None:
     """Step 12: a page that is not ours is refused, and the log tells where to allow it."""
@@ -402,12 +424,14 @@ def test_missing_origin_is_refused(authenticator: VirtualAuthenticator) -> None:
         read_only(authenticator, origin=None)
 
 
+@pytest.mark.proves("specification:7.2.12")
 def test_related_origin_is_accepted(authenticator: VirtualAuthenticator, record: CredentialRecord) -> None:
     """Step 12: a page on another domain may be listed as a related origin."""
     config = configured(related_origins=(EVIL,))
     assert sign_in(authenticator, record, config=config, origin=EVIL).record.id == record.id
 
 
+@pytest.mark.proves("threats:framing", "specification:7.2.13", "rules:13.4.2")
 @pytest.mark.parametrize("value", [True, "true", 1, "false", []])
 def test_embedded_page_is_refused(authenticator: VirtualAuthenticator, value: object) -> None:
     """Step 13: a page inside a page of another origin is refused, whatever way a client writes that."""
@@ -415,12 +439,14 @@ def test_embedded_page_is_refused(authenticator: VirtualAuthenticator, value: ob
         read_only(authenticator, bend=lambda c: c.client_data.update(crossOrigin=value))
 
 
+@pytest.mark.proves("specification:7.2.13")
 def test_embedded_page_can_be_allowed(authenticator: VirtualAuthenticator, record: CredentialRecord) -> None:
     """Step 13: the app may allow it."""
     config = configured(allow_cross_origin=True)
     assert sign_in(authenticator, record, config=config, cross_origin=True).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.14")
 @pytest.mark.parametrize("settings", [{}, {"allow_cross_origin": True}, {"top_origins": (EVIL,)}])
 def test_outer_page_is_refused(authenticator: VirtualAuthenticator, settings: dict[str, Any]) -> None:
     """Step 14: inside a page that is not among the allowed ones a ceremony is refused, and the log tells where."""
@@ -428,6 +454,7 @@ def test_outer_page_is_refused(authenticator: VirtualAuthenticator, settings: di
         read_only(authenticator, top_origin=EVIL, config=configured(**settings))
 
 
+@pytest.mark.proves("specification:7.2.14")
 def test_outer_page_can_be_allowed(authenticator: VirtualAuthenticator, record: CredentialRecord) -> None:
     """Step 14: the app may name outer pages that it expects."""
     config = configured(allow_cross_origin=True, top_origins=(EVIL,))
@@ -435,6 +462,7 @@ def test_outer_page_can_be_allowed(authenticator: VirtualAuthenticator, record: 
     assert after.record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.15")
 @pytest.mark.parametrize("rp_id", ["evil.example", "EXAMPLE.com", "www.example.com", "com"])
 def test_other_rp_id_is_refused(authenticator: VirtualAuthenticator, rp_id: str) -> None:
     """Step 15: an assertion made for another RP ID is refused."""
@@ -450,16 +478,19 @@ def test_good_response_passes_before_it_is_looked_up(authenticator: VirtualAuthe
 # What it says, and the signature
 
 
+@pytest.mark.proves("specification:7.2.16")
 def test_user_must_be_present(refused: Any) -> None:
     """Step 16: without the user's touch there is no sign-in, whatever the settings."""
     refused("User was not present", user_present=False, config=configured(user_verification="discouraged"))
 
 
+@pytest.mark.proves("threats:found-device", "specification:7.2.17")
 def test_user_must_be_verified_where_required(refused: Any) -> None:
     """Step 17: with ``required`` a mere touch is refused, whatever the browser says it did."""
     refused("User verification is required", user_verified=False)
 
 
+@pytest.mark.proves("specification:7.2.17", "browser:16")
 @pytest.mark.parametrize("choice", ["preferred", "discouraged"])
 def test_touch_is_enough_where_not_required(
     authenticator: VirtualAuthenticator, record: CredentialRecord, choice: str
@@ -469,6 +500,7 @@ def test_touch_is_enough_where_not_required(
     assert sign_in(authenticator, record, config=config, user_verified=False).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.2.17")
 def test_verification_is_as_required_at_begin(authenticator: VirtualAuthenticator, record: CredentialRecord) -> None:
     """Step 17: a setting that changed in between does not weaken a ceremony that was begun under the other."""
     options, pending = authentication.begin(config=CONFIG)
@@ -477,16 +509,19 @@ def test_verification_is_as_required_at_begin(authenticator: VirtualAuthenticato
         finish_sign_in(pending, response, record, config=configured(user_verification="preferred"))
 
 
+@pytest.mark.proves("specification:7.2.18")
 def test_backed_up_but_not_eligible_is_refused(refused: Any) -> None:
     """Step 18: a passkey cannot be backed up and not be eligible for it."""
     refused("backed up", backup_eligible=False, backup_state=True)
 
 
+@pytest.mark.proves("specification:7.2.19")
 def test_lost_backup_eligibility_is_refused(refused: Any) -> None:
     """Step 19: a passkey that could be synced cannot cease to."""
     refused("PASSKEY_BACKUP_POLICY", backup_eligible=False, backup_state=False)
 
 
+@pytest.mark.proves("specification:7.2.19")
 def test_new_backup_eligibility_is_reported() -> None:
     """Step 19: a passkey that can be synced after an update is accepted, recorded as such, and reported."""
     authenticator = browser(default_backup_eligibility=False, default_backup_state=False)
@@ -495,6 +530,7 @@ def test_new_backup_eligibility_is_reported() -> None:
     assert verified.events == ("backup-eligibility-changed",)
 
 
+@pytest.mark.proves("specification:7.2.20")
 def test_changed_client_data_are_refused(refused: Any) -> None:
     """Step 20: the signature covers the client data."""
 
@@ -504,6 +540,7 @@ def test_changed_client_data_are_refused(refused: Any) -> None:
     refused("Could not verify authentication signature", tamper=change)
 
 
+@pytest.mark.proves("specification:7.2.21")
 def test_changed_authenticator_data_are_refused(refused: Any) -> None:
     """Step 21: the signature covers the authenticator data."""
 
@@ -515,6 +552,7 @@ def test_changed_authenticator_data_are_refused(refused: Any) -> None:
     refused("Could not verify authentication signature", tamper=change)
 
 
+@pytest.mark.proves("specification:7.2.21")
 @pytest.mark.parametrize("algorithm", [-7, -8, -257])
 @pytest.mark.parametrize("signature", [b"\x00", bytes(64), bytes(256), b"\x30\x06\x02\x01\x00\x02\x01\x00"])
 def test_bad_signature_is_refused(algorithm: int, signature: bytes) -> None:
@@ -525,6 +563,7 @@ def test_bad_signature_is_refused(algorithm: int, signature: bytes) -> None:
         sign_in(authenticator, record, signature=signature)
 
 
+@pytest.mark.proves("specification:7.2.21")
 def test_signature_of_another_key_is_refused() -> None:
     """Step 21: the signature is made with the key that was registered."""
     authenticator = browser()
@@ -553,6 +592,7 @@ def test_stored_key_of_another_kind_is_refused(algorithm: int) -> None:
         sign_in(authenticator, dataclasses.replace(record, public_key=authenticator.credentials[0].cose_key()))
 
 
+@pytest.mark.proves("specification:7.2.22")
 def test_counter_that_does_not_grow_is_refused() -> None:
     """Step 22: a counter behind the stored one is refused, after the signature, and the log tells the setting."""
     authenticator = browser(default_backup_eligibility=False, default_backup_state=False)
@@ -563,6 +603,7 @@ def test_counter_that_does_not_grow_is_refused() -> None:
         sign_in(authenticator, record, sign_count=4, signature=b"\x00")
 
 
+@pytest.mark.proves("specification:7.2.22")
 def test_counter_of_a_synced_passkey_is_reported() -> None:
     """Step 22: a synced passkey whose counter does not grow is accepted and reported."""
     authenticator = browser()
@@ -578,6 +619,7 @@ def test_counter_of_a_security_key_must_grow_in_the_store_too() -> None:
     assert (verified.record.sign_count, verified.counter_must_grow, verified.events) == (1, True, ())
 
 
+@pytest.mark.proves("specification:7.2.7")
 @pytest.mark.parametrize("data", [bytes(36), bytes(37) + b"\x00", b"\x00"])
 def test_authenticator_data_must_be_whole(authenticator: VirtualAuthenticator, data: bytes) -> None:
     """Step 7: authenticator data of a wrong length are refused."""
@@ -585,6 +627,7 @@ def test_authenticator_data_must_be_whole(authenticator: VirtualAuthenticator, d
         read_only(authenticator, bend=lambda c: setattr(c, "authenticator_data", data))
 
 
+@pytest.mark.proves("specification:7.2.7")
 @pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"\x00", lambda data: data[:32]])
 def test_authenticator_data_must_end(refused: Any, change: Any) -> None:
     """Step 7: authenticator data that are cut short or go on are refused, well signed or not."""
@@ -615,6 +658,7 @@ def test_outer_members_are_needed(refused: Any, member: str) -> None:
     refused(member, after=lambda r: r.pop(member))
 
 
+@pytest.mark.proves("specification:7.2.7")
 @pytest.mark.parametrize("member", ["clientDataJSON", "authenticatorData", "signature"])
 @pytest.mark.parametrize("value", [None, "", 5, [], "{}", "QQ==", "QR", "Q Q", "+/"])
 def test_bytes_must_be_base64url(refused: Any, member: str, value: object) -> None:
@@ -622,6 +666,7 @@ def test_bytes_must_be_base64url(refused: Any, member: str, value: object) -> No
     refused(f"{member} is", after=lambda r: r["response"].update({member: value}))
 
 
+@pytest.mark.proves("specification:7.2.7")
 @pytest.mark.parametrize("member", ["clientDataJSON", "authenticatorData", "signature", "userHandle"])
 def test_padded_members_are_refused(refused: Any, member: str) -> None:
     """Step 7: padding is refused also where it is right: one text for one value, so that nothing has two names."""

@@ -22,6 +22,8 @@ from flask_passkey.testing import (
     encode_cbor,
 )
 
+pytestmark = pytest.mark.proves("threats:cbor")
+
 Ceremony = RegistrationCeremony | AuthenticationCeremony
 #: Where a registration or a sign-in has CBOR: what bends a ceremony so that these bytes are there.
 Place = Callable[[bytes], dict[str, Any]]
@@ -133,6 +135,7 @@ def record(authenticator: VirtualAuthenticator) -> CredentialRecord:
     return register(authenticator)
 
 
+@pytest.mark.proves("specification:7.1.13")
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 @pytest.mark.parametrize("place", REGISTRATIONS.values(), ids=REGISTRATIONS)
 @pytest.mark.parametrize("attestation", ["none", "direct"])
@@ -142,6 +145,7 @@ def test_bombs_are_refused_in_a_registration(bomb: bytes, place: Place, attestat
         register(browser(), config=configured(attestation=attestation), **place(bomb))
 
 
+@pytest.mark.proves("specification:7.2.7")
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 @pytest.mark.parametrize("place", SIGN_INS.values(), ids=SIGN_INS)
 def test_bombs_are_refused_in_a_sign_in(
@@ -172,6 +176,7 @@ def test_the_library_reads_nothing_that_was_not_measured() -> None:
     assert len(parse_authenticator_data(seen[0]).extensions or b"") > 4000
 
 
+@pytest.mark.proves("specification:7.1.13")
 @pytest.mark.parametrize("statement", [b"\x61x", b"\x80", b"\x00", b"\xf6", b"\x40", b"\xf5"])
 def test_a_statement_is_a_map(statement: bytes) -> None:
     """An attestation statement of another type is refused, also where nobody asks for attestation."""
@@ -220,6 +225,7 @@ def test_no_key_is_there_twice(data: bytes) -> None:
 OUTPUTS = {"text": b"\x61x", "list": b"\x80", "number": b"\x05", "null": b"\xf6", "bytes": b"\x41\xa0", "nothing": b""}
 
 
+@pytest.mark.proves("specification:7.1.28", "specification:7.2.23")
 @pytest.mark.parametrize("outputs", OUTPUTS.values(), ids=OUTPUTS)
 def test_extension_outputs_are_a_map(
     authenticator: VirtualAuthenticator, record: CredentialRecord, outputs: bytes
@@ -265,6 +271,7 @@ def test_attested_data_are_whole(length: int) -> None:
         register(browser(), **in_the_data(lambda _, data: data[: 37 + length], Flags.AT))
 
 
+@pytest.mark.proves("specification:7.1.27")
 def test_the_key_is_stored_as_it_came() -> None:
     """A key in another order, with a member more, is stored in the bytes that came, and signs in."""
     authenticator = browser(algorithm=-7)

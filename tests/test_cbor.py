@@ -17,6 +17,8 @@ from flask_passkey.ceremonies.cbor import MAX_BYTES, MAX_ITEMS, MAX_LEVELS, Read
 from flask_passkey.errors import ResponseRejected
 from flask_passkey.testing import encode_cbor
 
+pytestmark = pytest.mark.proves("threats:cbor")
+
 #: A value as whoever writes it likes: the first bytes of all that follow choose open lengths and long heads.
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=40) | st.text(max_size=20),

@@ -28,6 +28,8 @@ from makers import (
 
 from flask_passkey.errors import RegistrationRejected
 
+pytestmark = pytest.mark.proves("threats:foreign-certificate")
+
 ROOT = certified("root")
 WANTED = {**NAMES, NameOID.COMMON_NAME: "Key"}
 OTHER = b"\x04\x10" + bytes(16)
@@ -52,6 +54,7 @@ def test_certificate_with_a_missing_name_is_refused(missing: x509.ObjectIdentifi
         attest({oid: value for oid, value in WANTED.items() if oid != missing})
 
 
+@pytest.mark.proves("specification:7.1.22")
 def test_certificate_for_something_else_is_refused() -> None:
     """Step 22: a certificate of the same maker that is not for attestation does not vouch for a passkey."""
     with pytest.raises(RegistrationRejected, match=r"8\.2\.1"):
@@ -95,6 +98,7 @@ def test_other_formats_have_other_certificates() -> None:
     assert register("fido-u2f", u2f(attester), trust=trusting("fido-u2f", ROOT)).attestation_verified is True
 
 
+@pytest.mark.proves("specification:model")
 @pytest.mark.parametrize(
     ("value", "critical"),
     [
@@ -145,6 +149,7 @@ def test_a_newer_key_may_be_used_as_u2f() -> None:
         register("packed", packed(newer), trust=trusting("packed", ROOT), aaguid=NO_MODEL)
 
 
+@pytest.mark.proves("specification:weak-keys")
 @pytest.mark.parametrize("bits", [1024, 2047])
 def test_short_rsa_keys_vouch_for_nothing(bits: int) -> None:
     """Step 22: an RSA key below 2048 bits is no attestation key, even if its certificate is trusted itself."""

@@ -95,6 +95,7 @@ def test_check_prints_every_setting_and_where_things_are(site: App, monkeypatch:
     assert lines[-2:] == ["", "Nothing is wrong, as far as can be seen."]
 
 
+@pytest.mark.proves("threats:inherited-passkeys")
 @pytest.mark.parametrize(("arguments", "found"), [((), "4 of 4"), (("--all-accounts",), "6 of 7")])
 def test_check_counts_orphans(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], found: str) -> None:
     """Accounts with passkeys that the app no longer has are counted in batches, and all of them where that is asked."""

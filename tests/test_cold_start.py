@@ -9,7 +9,7 @@ import pytest
 
 import flask_passkey
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("benchmarks:cold-start")]
 
 #: What an app imports anyway.
 BARE = "import flask, flask_session, webauthn, marshmallow, cachelib"

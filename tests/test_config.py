@@ -154,6 +154,7 @@ def test_a_timeout_is_whole_seconds() -> None:
     assert read(timeout=120_000).lifetime == 120
 
 
+@pytest.mark.proves("browser:17")
 def test_a_short_timeout_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     """Less than a minute shuts out people who need time, and is said to."""
     with caplog.at_level(logging.WARNING):

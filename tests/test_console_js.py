@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from scripts import run_script
 
+pytestmark = pytest.mark.proves("frictions:R")
+
 TOLD = """
 const told = [];
 console.warn = (...words) => told.push(words.join(" "));

@@ -21,6 +21,8 @@ from flask_passkey import MemoryCredentialRepository
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("benchmarks:operations")
+
 #: What a store was asked for, in order.
 Asked = list[str]
 

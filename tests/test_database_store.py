@@ -34,6 +34,8 @@ from flask_passkey.pending import CeremonyStore
 from flask_passkey.pending.database import DatabaseStore
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
+pytestmark = pytest.mark.proves("threats:used-twice", "frictions:no-flask-session")
+
 SERVERS = ("postgresql", "mariadb")
 #: The ways to each server: an app's engine, one that is stricter or cannot return what it deletes, and our own.
 ON_SERVERS = [f"postgresql{way}" for way in ("", "-serializable", "-own")]
@@ -385,6 +387,7 @@ def test_another_users_sign_in_empties_a_cookie_session(make: Callable[..., App]
     assert client.get("/basket").text == "None"
 
 
+@pytest.mark.proves("threats:cookie-fixation")
 def test_a_cookie_from_before_the_sign_in_is_nobodys(make: Callable[..., App]) -> None:
     """The sign-in replaces the cookie: a copy of the old one, planted or stolen, signs nobody in."""
     site = make()

@@ -33,6 +33,8 @@ from flask_passkey.testing import (
     sign_up,
 )
 
+pytestmark = pytest.mark.proves("threats:who-has-an-account", "rules:13.4.7")
+
 SECRET = b"s" * 32
 
 
@@ -60,6 +62,7 @@ def options(client: FlaskClient, name: str) -> Any:
     return answer.get_json()["data"]["options"]["publicKey"]
 
 
+@pytest.mark.proves("browser:18")
 @pytest.mark.parametrize("name", ["bob", "cy", "nobody"])
 def test_every_name_gets_the_same_kind_of_answer(site: App, name: str) -> None:
     """Disabled accounts, accounts without passkeys and unknown names answer the members of a real one."""

@@ -30,6 +30,8 @@ from flask_passkey.errors import Misconfigured
 from flask_passkey.holders import is_holder
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, b64url_encode, enrol, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("threats:inherited-passkeys", "frictions:L")
+
 # The app's own code deletes
 
 

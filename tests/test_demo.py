@@ -142,6 +142,7 @@ def modes(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): f"{path.stat().st_mode & 0o777:o}" for path in folder.rglob("*")}
 
 
+@pytest.mark.proves("threats:readable-files")
 @pytest.mark.parametrize("exists", [True, False])
 def test_nobody_else_reads_what_is_on_the_disk(tmp_path: Path, exists: bool) -> None:
     """Whatever the demo creates is for its owner only, also in a folder that is open, and whatever the umask."""
@@ -192,6 +193,7 @@ def test_cookies_are_for_this_site_alone(client: FlaskClient, authenticator: Vir
     assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
 
 
+@pytest.mark.proves("rules:session-id")
 def test_cookies_are_secure_where_the_site_is(config: dict[str, Any]) -> None:
     """Behind https the session cookie never travels in the clear, and the address of the client is the proxy's word."""
     app = create_app(config | {"PASSKEY_RP_ID": "example.com", "TRUSTED_PROXIES": 1})
@@ -236,6 +238,7 @@ def test_no_account_without_a_passkey(client: FlaskClient, app: Flask, authentic
     assert [row.name for row in rows(app)] == ["ada"]
 
 
+@pytest.mark.proves("threats:look-alike-names")
 @pytest.mark.parametrize(
     "other", ["ADA ÅNGSTRÖM", "ada a\u030angstro\u0308m", "Ada Ångström", "Ａｄａ Ångström", "ada Ångstr𝓸̈m"]
 )
@@ -409,6 +412,7 @@ def kept_sessions(app: Flask) -> set[str]:
     }
 
 
+@pytest.mark.proves("threats:full-store")
 def test_strangers_leave_no_session_behind(app: Flask, client: FlaskClient) -> None:
     """No page, form or answer, also one that refuses, gives a session to somebody who is not signed in."""
     client.set_cookie("remember_token", "1|x")
@@ -432,6 +436,7 @@ def test_who_signs_out_leaves_no_session_behind(app: Flask, client: FlaskClient)
     assert kept_sessions(app) == set()
 
 
+@pytest.mark.proves("rules:guessing")
 def test_every_form_has_a_limit(client: FlaskClient) -> None:
     """The 61st form of a minute is refused, whatever it is for."""
     for path in ("/sign-out", "/account", "/passkeys/x/rename", "/passkeys/x/delete"):
@@ -471,6 +476,7 @@ def test_limits_say_how_long_to_wait_without_a_status_too(config: dict[str, Any]
     )
 
 
+@pytest.mark.proves("threats:guessed-grant")
 def test_wrong_codes_are_limited(client: FlaskClient, app: Flask, authenticator: VirtualAuthenticator) -> None:
     """After five wrong links or codes in a minute the right one has to wait too; right ones do not count."""
     sign_up(client_of(app), authenticator, "ada")
@@ -509,6 +515,7 @@ def test_sessions_and_limits_move_to_redis(config: dict[str, Any], redis_url: st
         close(app)
 
 
+@pytest.mark.proves("browser:43", "browser:rule-1", "rules:13.4.2", "rules:13.4.8", "rules:no-store")
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/passkeys", "/nowhere", "/static/demo.css"])
 def test_headers(client: FlaskClient, path: str) -> None:
     """Every answer refuses foreign scripts, frames and guessed types; pages are kept by nobody."""
@@ -522,6 +529,7 @@ def test_headers(client: FlaskClient, path: str) -> None:
     assert (response.headers.get("Cache-Control") == "no-store") == (response.mimetype == "text/html")
 
 
+@pytest.mark.proves("threats:script-in-names", "browser:43", "browser:44")
 def test_pages_have_nothing_inline(client: FlaskClient, authenticator: VirtualAuthenticator) -> None:
     """No page has a script, a style or a handler in its text."""
     pages = [client.get(path).text for path in ("/sign-in", "/sign-up", "/nowhere")]
@@ -544,6 +552,7 @@ def test_what_is_the_same_for_all_needs_no_cookies(config: dict[str, Any]) -> No
             assert "Set-Cookie" not in response.headers
 
 
+@pytest.mark.proves("browser:42")
 def test_password_managers_find_the_list(config: dict[str, Any]) -> None:
     """Where the demo has https, password managers are told where passkeys are made and managed, unless that is set."""
     site = {"PASSKEY_RP_ID": "example.com", "PASSKEY_ORIGINS": "https://www.example.com,https://example.com"}
@@ -582,6 +591,7 @@ def test_forms_change_only_what_is_ones_own(app: Flask, client: FlaskClient) -> 
     assert "mine" not in stranger.get("/passkeys").text
 
 
+@pytest.mark.proves("browser:37")
 def test_the_last_passkey_stays(client: FlaskClient, authenticator: VirtualAuthenticator) -> None:
     """The only passkey cannot be deleted, with or without a button; of two, one can."""
     only = sign_up(client, authenticator, "ada")["id"]
@@ -593,6 +603,7 @@ def test_the_last_passkey_stays(client: FlaskClient, authenticator: VirtualAuthe
     assert "The passkey was deleted here." in client.get("/passkeys").text
 
 
+@pytest.mark.proves("browser:34")
 def test_makers_of_passkeys_are_shown(client: FlaskClient) -> None:
     """A passkey whose maker is known has its icon, for light and dark pages; the icon is there and stays in its box."""
     aaguid, (maker, *_) = next((key, row) for key, row in PASSKEYS.items() if all(row))
@@ -607,6 +618,7 @@ def test_makers_of_passkeys_are_shown(client: FlaskClient) -> None:
         assert "sandbox" in response.headers["Content-Security-Policy"]
 
 
+@pytest.mark.proves("threats:script-in-names", "browser:44")
 def test_names_are_text(client: FlaskClient, authenticator: VirtualAuthenticator) -> None:
     """Names with markup in them are shown as they are."""
     sign_up(client, authenticator, "<i>ada</i>", passkey_name="\"><script>alert('1')</script>")
@@ -662,6 +674,7 @@ def test_the_last_code_is_one(client: FlaskClient, app: Flask, authenticator: Vi
     assert "You have 1 recovery code that was not used yet." in client.get("/passkeys").text
 
 
+@pytest.mark.proves("threats:own-recovery-codes")
 def test_codes_and_links_need_a_fresh_sign_in(config: dict[str, Any], authenticator: VirtualAuthenticator) -> None:
     """At an unlocked computer nobody can make codes for the owner's account, or take back the owner's links."""
     app = create_app(config | {"PASSKEY_STEP_UP_AGE": 0})

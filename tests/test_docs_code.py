@@ -44,7 +44,7 @@ ELSEWHERE = {
     "docs/howto/extensions.md": "test_extensions.py",
     "docs/howto/existing-apps.md": "test_existing_apps.py",
     "docs/howto/testing.md": "test_testing_plugin.py",
-    "docs/howto/stores.md": "test_own_store.py",
+    "docs/howto/own-store.md": "test_own_store.py",
     "docs/howto/relying-parties.md": "test_relying_parties.py",
     "docs/operate/metrics.md": "test_telemetry.py",
 }

@@ -39,6 +39,8 @@ from flask_passkey.doctor import ages, findings
 from flask_passkey.doctor.settings import is_public
 from flask_passkey.errors import ConfigurationError
 
+pytestmark = pytest.mark.proves("frictions:V")
+
 Build = Callable[[Path, pytest.MonkeyPatch], Flask]
 
 KEY = "9f2c5e1d7b3a4860f1e2d3c4b5a69788"
@@ -506,6 +508,7 @@ def test_ids_of_findings_are_different_and_of_known_severities() -> None:
     assert (finding.area, finding.severity) == ("stores", findings.SEVERITIES[0])
 
 
+@pytest.mark.proves("frictions:cli-runner")
 def test_the_command_is_the_apps_too() -> None:
     """Tests of an app find the command by its name; one of the app's own of that name stays."""
     result = make_app().app.test_cli_runner().invoke(args=["passkey", "list", "nobody"])

@@ -18,6 +18,8 @@ from flask_passkey.credentials.sql.inspection import table_problems
 from flask_passkey.doctor import Finding, examine
 from flask_passkey.state import current
 
+pytestmark = pytest.mark.proves("frictions:I")
+
 SERVERS = ("postgresql", "mariadb")
 KINDS = ["sqlite", *(pytest.param(kind, marks=pytest.mark.services) for kind in SERVERS)]
 #: How each database makes what is written there too short, and what mends it.

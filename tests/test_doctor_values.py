@@ -16,6 +16,8 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_passkey import MemoryCredentialRepository, Passkey, SQLCredentialRepository
 from flask_passkey.doctor import Finding, values
 
+pytestmark = pytest.mark.proves("frictions:session-values")
+
 CODE = """
 import uuid
 from datetime import UTC, datetime

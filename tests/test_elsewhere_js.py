@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from scripts import STATIC, run_script
 
+pytestmark = pytest.mark.proves("frictions:M")
+
 #: The module's text with another address, as a browser or a bundler gives it; ``undefined`` in a bundle of esbuild's.
 AT = """
 const { readFile } = await import("node:fs/promises");
@@ -42,6 +44,7 @@ def test_the_page_can_say_where() -> None:
     assert found == ["/api", ""]
 
 
+@pytest.mark.proves("browser:rule-12")
 @pytest.mark.parametrize(
     ("base", "credentials"),
     [

@@ -24,6 +24,8 @@ from flask_passkey.pending.sessions import SessionEnded, lock_for, saver_for
 from flask_passkey.testing import VirtualAuthenticator, sign_up, step_up
 from flask_passkey.web.ended import guard
 
+pytestmark = pytest.mark.proves("threats:ended-session")
+
 #: What a sign-out leaves in the session: nothing, or something of the app's.
 LEFT = ("nothing", "something")
 
@@ -119,6 +121,7 @@ def copy_of(app: Flask, client: FlaskClient) -> FlaskClient:
     return other
 
 
+@pytest.mark.proves("rules:sign-out")
 @pytest.mark.parametrize("left", LEFT)
 def test_a_sign_out_wins(site: Slow, left: str) -> None:
     """A request that read the session before the sign-out neither brings it back nor sets its cookie."""
@@ -133,6 +136,7 @@ def test_a_sign_out_wins(site: Slow, left: str) -> None:
     assert owner.get("/cart").text == ("1" if left == "something" else "None")
 
 
+@pytest.mark.proves("rules:old-id")
 def test_a_new_id_wins(site: Slow) -> None:
     """Nor does one that read it before it got a new id; the new one is signed in."""
     owner = site.app.test_client()

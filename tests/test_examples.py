@@ -15,6 +15,8 @@ from example_apps import EXAMPLES, NAMES, app_of, require
 from often import seldom_but
 from test_docs import ROOT
 
+pytestmark = pytest.mark.proves("frictions:pages")
+
 #: Runs an app's tests; with "without" neither we nor the package webauthn can be imported, which comes with us.
 RUN = """
 import sys, pytest

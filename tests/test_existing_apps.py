@@ -24,6 +24,8 @@ from sqlalchemy import text
 from flask_passkey import Passkey, UserInfo
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("frictions:session-table", "frictions:pushed-context", "frictions:session-values")
+
 PAGE = (Path(__file__).parent.parent / "docs" / "howto" / "existing-apps.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 USERS = "CREATE TABLE user (id INTEGER PRIMARY KEY, username TEXT NOT NULL UNIQUE)"

@@ -362,6 +362,7 @@ def test_well_known_documents_are_there_only_when_configured() -> None:
         assert [client.get(path).status_code for path in paths] == found
 
 
+@pytest.mark.proves("browser:42")
 @pytest.mark.parametrize(
     ("path", "document"),
     [

@@ -167,6 +167,7 @@ def test_any_json_is_passed_on(site: App) -> None:
 # What is told
 
 
+@pytest.mark.proves("specification:7.2.23")
 def test_what_is_answered_reaches_the_app(site: App) -> None:
     """Outcomes and signals have what browser and authenticator answered, those of the authenticator by its names."""
     site.passkey.extensions(lambda purpose, user: CREATED if purpose == "sign-up" else PRF)
@@ -245,6 +246,7 @@ def finished(asked: Mapping[str, Any], outputs: Any = None, **client: Any) -> Ma
 NOW = register(browser()).created_at
 
 
+@pytest.mark.proves("specification:7.1.28", "specification:7.2.23")
 def test_unsolicited_outputs_are_ignored() -> None:
     """What nobody asked for is told to nobody, and is no reason to refuse."""
     client = {"prf": {"enabled": True}, "x": 1, "appid": True}
@@ -260,6 +262,7 @@ def test_outputs_of_authenticators_have_their_names() -> None:
     assert finished(asked, outputs) == {**outputs, "credBlob": "-_8", "example": {"a": ["AQ"]}}
 
 
+@pytest.mark.proves("specification:7.2.23")
 def test_a_browser_cannot_speak_for_the_authenticator() -> None:
     """Of two outputs the one in the authenticator data counts, and what only authenticators know nobody else tells."""
     asked = {"minPinLength": True, "credProtect": 1, "example": True}
@@ -280,6 +283,7 @@ ODD: dict[str, Any] = {
 }
 
 
+@pytest.mark.proves("specification:7.1.28")
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_odd_outputs_are_as_good_as_none(odd: Any) -> None:
     """What is too long, too deep or no JSON is left out; what is beside it is told, and nobody is turned away."""
@@ -296,6 +300,7 @@ def test_odd_outputs_of_authenticators_are_as_good_as_none(outputs: bytes) -> No
     assert extensions.outputs(pending, None, outputs) == {}
 
 
+@pytest.mark.proves("specification:7.1.4", "specification:7.2.4")
 @pytest.mark.parametrize("results", [None, [], "prf", 5, [{"prf": 1}], {"prf": {}}])
 def test_results_of_any_shape(results: Any) -> None:
     """Clients that send none, or something else, are no problem."""
@@ -345,6 +350,7 @@ def test_attackers_results_never_end_in_an_error(site: App, results: Any) -> Non
 # credProps
 
 
+@pytest.mark.proves("specification:7.1.28")
 @pytest.mark.parametrize(
     ("results", "kept"),
     [
@@ -361,6 +367,7 @@ def test_cred_props_are_kept(results: dict[str, Any], kept: bool | None) -> None
     assert register(browser(), **extended(**results)).discoverable is kept
 
 
+@pytest.mark.proves("browser:25")
 def test_cred_props_are_told_and_kept(site: App) -> None:
     """Without a hook, too."""
     with told() as seen:
@@ -383,12 +390,14 @@ def by_app_id(asked: Mapping[str, Any], *, rp_id: str, said: object) -> authenti
     return finish_sign_in(pending, response, record)
 
 
+@pytest.mark.proves("specification:7.2.15")
 def test_old_keys_sign_in_by_their_app_id() -> None:
     """Step 15: where the AppID was asked for and used, authenticator data are for it."""
     assert by_app_id({"appid": APP_ID}, rp_id=APP_ID, said=True).extensions == {"appid": True}
     assert by_app_id({"appid": APP_ID}, rp_id=RP_ID, said=False).extensions == {"appid": False}
 
 
+@pytest.mark.proves("specification:7.2.15")
 @pytest.mark.parametrize(
     ("asked", "rp_id", "said"),
     [

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("threats:store-down")]
 
 
 def assert_unavailable(answer: nodes.Answer, code: int) -> None:

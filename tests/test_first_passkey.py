@@ -17,6 +17,8 @@ from flask_passkey import CredentialRepository, MemoryCredentialRepository
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 from flask_passkey.testing import VirtualAuthenticator, sign_up
 
+pytestmark = pytest.mark.proves("threats:several-first-passkeys")
+
 KINDS = [
     "memory",
     "sqlite",

@@ -18,6 +18,8 @@ from flask_passkey.accounts import Accounts, Hooks
 from flask_passkey.errors import Misconfigured
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in
 
+pytestmark = pytest.mark.proves("frictions:L")
+
 security = pytest.importorskip("flask_security", reason="pip install 'flask-security[common,fsqla]'")
 
 

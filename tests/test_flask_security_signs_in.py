@@ -16,6 +16,8 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_passkey import Passkey, SQLCredentialRepository
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in
 
+pytestmark = pytest.mark.proves("frictions:flask-security")
+
 security = pytest.importorskip("flask_security", reason="pip install 'flask-security[common,fsqla]'")
 
 ADA = {"email": "ada@example.com", "password": "correct horse"}

@@ -23,6 +23,8 @@ import flask_passkey
 from flask_passkey import ConfigurationError, Passkey, SQLCredentialRepository
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("frictions:H")
+
 LITE, FULL = "Flask-SQLAlchemy-Lite", "Flask-SQLAlchemy"
 #: Ways to write the URL of one file.
 FORMS: dict[str, Callable[[Path], str]] = {

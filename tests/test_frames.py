@@ -15,6 +15,8 @@ from flask_passkey.cli import passkey as commands
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 from flask_passkey.web import cookies
 
+pytestmark = pytest.mark.proves("frictions:E")
+
 RP, SHOP = "https://rp.test", "https://shop.test"
 HTTPS: dict[str, Any] = {"PASSKEY_RP_ID": "rp.test", "PASSKEY_ORIGINS": [RP]}
 EMBEDDED = HTTPS | {"PASSKEY_ALLOW_CROSS_ORIGIN": True, "PASSKEY_TOP_ORIGINS": [SHOP]}
@@ -154,6 +156,7 @@ def test_flags_that_frames_need_are_named(
 # What keeps other sites out, as SameSite does not
 
 
+@pytest.mark.proves("threats:cross-site")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -178,6 +181,7 @@ def test_cookies_that_go_along_are_of_no_use_to_other_sites(headers: dict[str, s
 # Origins that are null
 
 
+@pytest.mark.proves("frictions:O")
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -209,6 +213,7 @@ def test_null_is_taken_from_the_same_origin_only(site: App, headers: dict[str, s
 # Names of cookies
 
 
+@pytest.mark.proves("frictions:W")
 @pytest.mark.parametrize(
     ("name", "value", "known"),
     [

@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
+pytestmark = pytest.mark.proves("threats:stolen-session", "rules:step-up", "frictions:A")
+
 NOTE = "_passkey"
 
 
@@ -66,6 +68,7 @@ def theft(site: App) -> Theft:
     return Theft(site)
 
 
+@pytest.mark.proves("threats:stolen-device")
 def test_a_deleted_passkeys_session_changes_nothing(theft: Theft) -> None:
     """Whoever signed in with a passkey that the owner deleted then can neither add, rename nor delete."""
     theft.revoke()
@@ -110,6 +113,7 @@ def test_another_passkey_of_the_account_makes_it_fresh_again(theft: Theft) -> No
     add_passkey(theft.thief, VirtualAuthenticator(SITE))
 
 
+@pytest.mark.proves("rules:ends")
 def test_a_sign_in_of_the_future_is_not_fresh(theft: Theft) -> None:
     """A clock that was wrong makes no sign-in good for longer."""
     with theft.thief.session_transaction() as session:
@@ -117,6 +121,7 @@ def test_a_sign_in_of_the_future_is_not_fresh(theft: Theft) -> None:
     assert set(theft.changes().values()) == {40091}
 
 
+@pytest.mark.proves("rules:lost-device")
 def test_whose_session_may_go_on(theft: Theft) -> None:
     """A session is valid until another one deletes its passkey; nobody signed in, or in another way, is valid."""
 

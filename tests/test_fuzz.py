@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from fuzz import Fuzzer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("threats:broken-bytes")]
 
 COUNT = int(os.environ.get("PASSKEY_TEST_FUZZ", "2000"))
 #: Requests to one app, whose accounts gather passkeys and make all that follows slower.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fuzz_parsers import ParserFuzzer, tell
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("threats:broken-bytes")]
 
 #: How many bent requests ``test_fuzz.py`` sends; all parsers together get more than twice as many cases.
 COUNT = int(os.environ.get("PASSKEY_TEST_FUZZ", "2000"))

@@ -189,6 +189,7 @@ def told() -> Iterator[Told]:
 # The way back
 
 
+@pytest.mark.proves("rules:13.4.6", "frictions:B")
 def test_the_way_back(site: App) -> None:
     """Who lost every passkey makes one with a grant, in a browser that knows nobody, and signs in with it."""
     client, phone, token = site.app.test_client(), key(), invite(site)
@@ -319,6 +320,7 @@ def test_number_of_codes(plain: App, count: int) -> None:
 # Attacks
 
 
+@pytest.mark.proves("threats:grant-used-twice")
 def test_used_twice(site: App) -> None:
     """A grant that was used is refused, in the same browser and in another one."""
     client, token = site.app.test_client(), invite(site)
@@ -346,6 +348,7 @@ def test_replayed(site: App) -> None:
     assert len(site.passkey_records("ada")) == 2
 
 
+@pytest.mark.proves("threats:grant-used-twice")
 def test_race(site: App) -> None:
     """Of 16 browsers that finish with one grant at the same moment exactly one adds a passkey."""
     token, clients = invite(site), [site.app.test_client() for _ in range(BROWSERS)]
@@ -368,6 +371,7 @@ def test_race_of_two_codes(site: App) -> None:
     assert len(site.passkey_records("ada")) == 1 + len(codes)
 
 
+@pytest.mark.proves("threats:stale-grant")
 def test_expired(site: App) -> None:
     """A grant whose time is up is refused at begin, and at finish where it was begun in time."""
     client, token = site.app.test_client(), invite(site, lifetime=60)
@@ -379,6 +383,7 @@ def test_expired(site: App) -> None:
     assert len(site.passkey_records("ada")) == 1
 
 
+@pytest.mark.proves("threats:stale-grant")
 def test_withdrawn(site: App) -> None:
     """A grant that was taken back is refused at begin, and at finish where it was begun before."""
     client, token = site.app.test_client(), invite(site)
@@ -400,6 +405,7 @@ def test_withdrawn_by_kind(site: App) -> None:
     assert [begin(site.app.test_client(), token).json["code"] for token in (link, code, eves)] == [40094, 0, 0]
 
 
+@pytest.mark.proves("threats:guessed-grant")
 def test_guessed(site: App) -> None:
     """What was never made is refused, as are a grant's hash and all but the whole token."""
     token = invite(site)
@@ -423,6 +429,7 @@ def test_odd_text(site: App, grant: str) -> None:
     assert refused_with(40094, begin(site.app.test_client(), grant))
 
 
+@pytest.mark.proves("threats:stale-grant", "threats:foreign-link")
 def test_for_another_account_than_the_one_signed_in(site: App) -> None:
     """Eve, signed in, can neither begin nor finish with a grant of Ada's, and does not spend it."""
     token, client, device = invite(site), site.app.test_client(), key()
@@ -447,6 +454,7 @@ def test_by_its_own_account(site: App) -> None:
     assert len(site.passkey_records("ada")) == 2
 
 
+@pytest.mark.proves("threats:foreign-link")
 def test_no_session(site: App) -> None:
     """Neither opening a link nor using it signs anybody in or writes a session."""
     client, token = site.app.test_client(), invite(site)
@@ -467,6 +475,7 @@ def test_not_a_fresh_sign_in(site: App) -> None:
     assert refused_with(40091, answer) and len(site.passkey_records("ada")) == 2
 
 
+@pytest.mark.proves("threats:leaked-link")
 def test_prefetched(site: App) -> None:
     """Whatever a mail scanner fetches ahead, begins of ceremonies included, a grant is not spent by it."""
     token = invite(site)
@@ -569,6 +578,7 @@ def test_after_forget(site: App) -> None:
     enrol(client, key(), invite(site))
 
 
+@pytest.mark.proves("threats:stale-grant")
 def test_another_relying_party(site: App) -> None:
     """A grant made for one RP ID opens nothing at another, on the same database."""
     token = invite(site)
@@ -591,6 +601,7 @@ def test_from_another_site(site: App) -> None:
     assert refused_with(403, answer)
 
 
+@pytest.mark.proves("threats:leaked-link")
 def test_in_the_log(site: App, caplog: pytest.LogCaptureFixture) -> None:
     """Neither a token nor a code nor its hash is in the log, in an answer, or in what signals of refusals carry."""
     caplog.set_level(logging.DEBUG)
@@ -645,6 +656,7 @@ def test_a_sign_up_beside_it(plain: App) -> None:
     assert [user.name for user in plain.users.values()] == ["ada", "eve"]
 
 
+@pytest.mark.proves("threats:guessed-grant")
 def test_every_refusal_is_one_sentence(site: App) -> None:
     """Unknown, used, expired, withdrawn and another's are answered alike: nobody learns which it was."""
     used, late, taken, adas = (invite(site, lifetime=60) for _ in range(4))
@@ -665,6 +677,7 @@ def test_every_refusal_is_one_sentence(site: App) -> None:
 # Told
 
 
+@pytest.mark.proves("threats:own-recovery-codes", "rules:told")
 def test_people_are_told(site: App, told: Told) -> None:
     """A grant that is made, used or taken back is told with the user and what a mail needs, never with the token."""
     ada, token = site.user("ada"), invite(site)

@@ -21,6 +21,8 @@ from flask_passkey.testing import (
     sign_up,
 )
 
+pytestmark = pytest.mark.proves("frictions:T")
+
 HANDLES = (b"1" * 64, b"2" * 16, b"3")
 
 
@@ -81,6 +83,7 @@ def test_new_passkeys_get_the_first_handle(site: App, keys: list[VirtualAuthenti
     assert sign_in(site.app.test_client(), new)["signals"]["userId"] == b64url_encode(HANDLES[0])
 
 
+@pytest.mark.proves("specification:7.2.6")
 def test_a_passkey_whose_handle_nobody_knows_signs_in(site: App) -> None:
     """Where the old system kept no user handles, its passkeys answer with theirs, and their browser is told of it."""
     old, key, ada = make_app(), VirtualAuthenticator(SITE), User("ada")

@@ -63,6 +63,7 @@ def test_without_hints_there_is_no_member() -> None:
     assert "hints" not in authentication.begin(config=configured())[0]
 
 
+@pytest.mark.proves("specification:hints")
 @pytest.mark.parametrize("hint", HINTS)
 def test_no_attachment_goes_with_a_hint(hint: str) -> None:
     """A hint does not become a condition: whoever has another kind of authenticator registers and signs in."""

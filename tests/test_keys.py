@@ -98,6 +98,7 @@ BAD: dict[str, dict[int, int | bytes]] = {
 }
 
 
+@pytest.mark.proves("specification:keys")
 @pytest.mark.parametrize("key", BAD.values(), ids=BAD)
 def test_bad_key_is_refused(key: dict[int, int | bytes]) -> None:
     """A key that would not load or verify when its owner comes back is refused before it is kept."""
@@ -105,6 +106,7 @@ def test_bad_key_is_refused(key: dict[int, int | bytes]) -> None:
         check_public_key(encode_cbor(key))
 
 
+@pytest.mark.proves("specification:keys")
 @pytest.mark.parametrize("name", ["not on the curve", "curve of another algorithm", "RSA exponent 1", "empty"])
 def test_bad_key_is_refused_in_a_registration(name: str) -> None:
     """The same in a whole registration, which would otherwise store it."""

@@ -20,7 +20,7 @@ import pytest
 
 from flask_passkey.testing import VirtualAuthenticator, b64url_decode, b64url_encode, sign_in, sign_up
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("threats:killed-process")]
 
 POINTS = int(os.environ.get("PASSKEY_TEST_KILLS", "100"))
 #: What a client sees when the process that worked for it is gone.

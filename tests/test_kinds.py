@@ -15,7 +15,7 @@ from kinds import KINDS, wrong
 
 ROOT = Path(__file__).parent.parent
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("specification:kinds")]
 
 
 @pytest.fixture(scope="module")

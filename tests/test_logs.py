@@ -21,6 +21,8 @@ from flask_passkey.errors import Misconfigured
 from flask_passkey.logs import ValuesWithheld, loggable, one_line, summary
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_up
 
+pytestmark = pytest.mark.proves("threats:forged-log", "frictions:P")
+
 PACKAGE = Path(__file__).parent.parent / "flask_passkey"
 FORGED = "a\nINFO:root:forged\r\x1b[2J\x85\u2028\u2029\x00\u202e"
 

@@ -22,6 +22,8 @@ from flask_passkey.testing import (
     step_up,
 )
 
+pytestmark = pytest.mark.proves("threats:full-store", "frictions:G")
+
 
 def code(call: Any, *arguments: Any) -> int:
     """Return the code that a call is refused with, 0 where it is not."""

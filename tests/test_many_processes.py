@@ -13,7 +13,7 @@ import pytest
 
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("threats:used-twice")]
 
 FINISHES = 16
 ROUNDS = 5

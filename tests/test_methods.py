@@ -6,6 +6,8 @@ import pytest
 from apps import App, make_app
 from flask.testing import FlaskClient
 
+pytestmark = pytest.mark.proves("frictions:allow")
+
 METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
 #: What the contract has for each route, with what comes by itself.
 CAN = {

@@ -18,6 +18,8 @@ import flask_passkey
 from flask_passkey import SQLCredentialRepository, add_tables_to
 from flask_passkey.databases import keep_tables
 
+pytestmark = pytest.mark.proves("frictions:U")
+
 OURS = set(flask_passkey.metadata.tables)
 
 

@@ -17,6 +17,7 @@ return brotliCompressSync(await readFile(new URL(given))).length;
 """
 
 
+@pytest.mark.proves("browser:rule-1")
 @pytest.mark.parametrize("module", MODULES)
 def test_sizes(module: str) -> None:
     """What a page loads is small."""

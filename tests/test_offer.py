@@ -15,6 +15,8 @@ from flask_passkey import CredentialRecord, MemoryCredentialRepository
 from flask_passkey.errors import CredentialStoreUnavailable
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
+pytestmark = pytest.mark.proves("threats:conditional-create")
+
 OFFER = "_passkey_offer"
 #: What a browser says of nobody.
 NOBODY: Any = {"user_present": False, "user_verified": False}
@@ -91,6 +93,7 @@ def test_a_password_sign_in_gets_a_passkey(flask_login: bool) -> None:
     assert sign_in(client, authenticator)["user"]["name"] == "ada"
 
 
+@pytest.mark.proves("specification:conditional-create")
 def test_a_passkey_made_so_signs_nobody_in_without_them(client: FlaskClient) -> None:
     """What was not asked at its making is asked at every sign-in: presence and verification."""
     authenticator = VirtualAuthenticator(SITE)
@@ -101,6 +104,7 @@ def test_a_passkey_made_so_signs_nobody_in_without_them(client: FlaskClient) -> 
         assert refused.value.code == 40025
 
 
+@pytest.mark.proves("specification:7.1.15", "browser:24")
 def test_every_other_registration_needs_the_user(site: App, client: FlaskClient) -> None:
     """Nobody there is refused in a plain registration, offer or not, and in a sign-up; nothing is stored."""
     for bend in BENDS:

@@ -17,6 +17,8 @@ from flask_passkey import Refusal
 from flask_passkey.errors import MalformedRequest, SignInRequired
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_up
 
+pytestmark = pytest.mark.proves("frictions:C")
+
 HTML = "<h1>The app's own page</h1>"
 #: HTTP errors of all kinds.
 STATUSES = [400, 401, 402, 403, 404, 406, 409, 410, 418, 423, 429, 451, 500, 501, 502, 503, 504]

@@ -20,7 +20,7 @@ from flask_passkey.contracts import CeremonyOutageContract, CeremonyStoreContrac
 from flask_passkey.pending import CeremonyStore
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-DOCS = (Path(__file__).parent.parent / "docs" / "howto" / "stores.md").read_text("utf-8")
+DOCS = (Path(__file__).parent.parent / "docs" / "howto" / "own-store.md").read_text("utf-8")
 STORE, TESTS = re.findall(r"^```python\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
 
 
@@ -28,8 +28,8 @@ STORE, TESTS = re.findall(r"^```python\n(.*?)^```$", DOCS, re.MULTILINE | re.DOT
 def documented() -> dict[str, Any]:
     """The names that the documentation's code defines."""
     names: dict[str, Any] = {}
-    exec(compile(STORE, "stores.md", "exec"), names)
-    exec(compile(TESTS, "stores.md", "exec"), names)
+    exec(compile(STORE, "own-store.md", "exec"), names)
+    exec(compile(TESTS, "own-store.md", "exec"), names)
     return names
 
 

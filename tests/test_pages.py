@@ -25,6 +25,8 @@ from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, si
 from flask_passkey.web import words
 from flask_passkey.web.pages import is_safe
 
+pytestmark = pytest.mark.proves("frictions:own-list", "frictions:pages")
+
 ORIGIN = "http://localhost"
 PAGE = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -93,6 +95,7 @@ def test_there_are_none_unless_asked_for() -> None:
     assert client.get("/passkeys").status_code == 404
 
 
+@pytest.mark.proves("rules:no-store")
 @pytest.mark.parametrize("page", ["sign-in", "sign-up", "new"])
 def test_pages_for_everybody(site: App, page: str) -> None:
     """Whoever is not signed in finds the way in, a way to an account, and the way back; all kept out of caches."""
@@ -117,6 +120,7 @@ def test_prefix_is_a_setting() -> None:
         PasskeyConfig.from_mapping({"PASSKEY_RP_ID": "example.com", "PASSKEY_PAGES_PREFIX": "/"})
 
 
+@pytest.mark.proves("threats:script-in-names")
 def test_nothing_inline(site: App, ada: FlaskClient) -> None:
     """No page has a style or a script in it, so the strictest Content-Security-Policy will do."""
     pages = [ada.get(f"/passkeys{path}").text for path in ("", "/confirm", "/new")]

@@ -16,6 +16,8 @@ from werkzeug.test import TestResponse
 from flask_passkey import ConfigurationError, Passkey, signals
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey
 
+pytestmark = pytest.mark.proves("threats:guessed-password", "frictions:B")
+
 CONFIRM = "/passkeys/confirm"
 FORM = 'action="/passkeys/confirm?next='
 

@@ -30,6 +30,8 @@ from makers import (
 from flask_passkey.ceremonies.attestation.certificates import MOST_CERTIFICATES, has_path
 from flask_passkey.errors import RegistrationRejected
 
+pytestmark = pytest.mark.proves("threats:foreign-certificate")
+
 #: The time of all paths.
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 ROOT = certified("root")
@@ -69,6 +71,7 @@ def test_certificates_may_be_in_any_order() -> None:
     assert all(leads(leaf, *order, to=ROOT) for order in permutations(others))
 
 
+@pytest.mark.proves("specification:paths")
 def test_anchor_is_a_name_and_a_key() -> None:
     """An anchor that was certified anew is found where the old certificate is sent, though that has expired."""
     old = certified("root", years=(2016, 2020))
@@ -113,6 +116,7 @@ def test_dates_count(years: tuple[int, int]) -> None:
     assert leads(certified("leaf", middle, ca=False), middle, to=middle), "as an anchor it has no dates"
 
 
+@pytest.mark.proves("specification:paths")
 @pytest.mark.parametrize("ca", [False, None])
 def test_only_authorities_issue(ca: bool | None) -> None:
     """A certificate that is no CA issues nothing, in the middle or trusted; then it vouches for itself only."""
@@ -178,6 +182,7 @@ def test_extensions_that_are_not_critical_do_not_matter() -> None:
     assert leads(certified("leaf", middle, ca=False, extensions=[extension]), middle, to=ROOT)
 
 
+@pytest.mark.proves("specification:weak-keys")
 @pytest.mark.parametrize(
     "weak", [lambda: rsa.generate_private_key(65537, 1024), lambda: ec.generate_private_key(ec.SECP192R1())]
 )
@@ -239,6 +244,7 @@ def test_long_paths_are_cut() -> None:
 # In a registration
 
 
+@pytest.mark.proves("specification:7.1.24")
 @pytest.mark.parametrize(
     ("form", "make"),
     [

@@ -85,6 +85,7 @@ def test_ceremonies_of_another_version_are_refused(change: dict[str, object]) ->
         PendingCeremony.from_json(json.dumps([number, members | change]).encode())
 
 
+@pytest.mark.proves("threats:shared-store")
 @given(PENDING)
 def test_no_session_can_be_made_of_it(pending: PendingCeremony) -> None:
     """Another app on the same store and prefix, asked for a session of the record's name, makes none of it."""

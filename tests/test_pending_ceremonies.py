@@ -108,6 +108,7 @@ def test_what_was_put_is_taken(ceremonies: PendingCeremonies) -> None:
     assert take(ceremonies, begin(ceremonies)) == replace(PENDING, expires_at=START + LIFETIME)
 
 
+@pytest.mark.proves("rules:13.4.3")
 def test_a_ceremony_is_used_once(ceremonies: PendingCeremonies, store: Store) -> None:
     """The second taker finds nothing, and nothing is left in the ceremonies."""
     ceremony_id = begin(ceremonies)

@@ -161,6 +161,7 @@ def test_a_missing_attachment_is_none(site: App, ada: VirtualAuthenticator) -> N
     assert outcomes[-1].authenticator_attachment is None
 
 
+@pytest.mark.proves("rules:told")
 def test_signals_tell_the_same(site: App) -> None:
     """The receivers of both signals learn what the outcome says."""
     told: list[dict[str, Any]] = []

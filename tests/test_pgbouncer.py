@@ -15,7 +15,7 @@ from flask_passkey.credentials.sql import metadata
 from flask_passkey.credentials.sql.engines import engine_for
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proves("frictions:J")]
 
 
 @pytest.fixture

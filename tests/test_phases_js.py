@@ -20,6 +20,7 @@ ONE = ["preparing", "waiting", "finishing"]
 STEP_UP = ["preparing", "confirming", "finishing"]
 
 
+@pytest.mark.proves("browser:10")
 @pytest.mark.parametrize(
     ("refused", "call", "phases"),
     [

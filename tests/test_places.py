@@ -20,6 +20,8 @@ from werkzeug.test import Client
 from flask_passkey import ConfigurationError, MemoryCredentialRepository, Passkey
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("frictions:Q", "frictions:blueprint-name")
+
 AUTH = "https://auth.example.com"
 SCRIPT = "/passkey/static/passkey.js"
 #: A model whose provider has an icon.

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from flask_passkey.contracts import new_grant, new_record
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 
+pytestmark = pytest.mark.proves("benchmarks:plans")
+
 NOON = new_grant().created_at
 USED = new_record(b"7", user_id="user 7")
 

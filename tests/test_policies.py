@@ -36,6 +36,7 @@ def outcome_of_counter(record: CredentialRecord, state: AuthenticatorState, poli
     return REPORTED if regressed else ACCEPTED
 
 
+@pytest.mark.proves("threats:copied-key", "specification:7.1.18", "specification:7.2.22")
 @pytest.mark.parametrize("counters", GROWS, ids=str)
 @pytest.mark.parametrize("before", [False, True])
 @pytest.mark.parametrize("now", [False, True])
@@ -53,6 +54,7 @@ def test_counter_policy(
     assert outcome_of_counter(record, state, policy) == expected
 
 
+@pytest.mark.proves("specification:7.2.22")
 def test_turning_synced_does_not_excuse_the_counter() -> None:
     """A security key's copy does not escape the counter by claiming to be synced, also where the flag may change."""
     authenticator = browser(default_backup_eligibility=False, default_backup_state=False)
@@ -80,6 +82,7 @@ OUTCOMES_OF_BACKUP = {
 }
 
 
+@pytest.mark.proves("specification:7.2.19")
 @pytest.mark.parametrize(("policy", "before", "now"), OUTCOMES_OF_BACKUP)
 def test_backup_policy(registered: CredentialRecord, policy: str, before: bool, now: bool) -> None:
     """Each of the four transitions of the "can be synced" flag is accepted, reported or refused as the policy says."""
@@ -111,6 +114,7 @@ def test_backup_policy_in_a_sign_in(policy: str, before: bool, now: bool) -> Non
     assert verified.events == (("backup-eligibility-changed",) if expected == REPORTED else ())
 
 
+@pytest.mark.proves("threats:counter-switched-off", "specification:7.2.19")
 @pytest.mark.parametrize(("stored", "sent"), [(5, 6), (5, 100), (0, 1), (0, 2**32 - 1), (5, 0)])
 @pytest.mark.parametrize("counter_policy", ["device-bound", "always", "never"])
 def test_a_passkey_that_counts_is_not_upgraded(stored: int, sent: int, counter_policy: str) -> None:

@@ -29,6 +29,7 @@ def without_the_list(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         function.cache_clear()
 
 
+@pytest.mark.proves("browser:31")
 def test_a_known_provider_is_named() -> None:
     """A passkey of a known provider has its name and icons, and is called after it."""
     client = make_app({"PASSKEY_URL_PREFIX": "/api"}).app.test_client()
@@ -58,6 +59,7 @@ def test_other_icons_are_not_found(path: str) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (404, 404)
 
 
+@pytest.mark.proves("browser:36")
 def test_an_unknown_provider_is_none() -> None:
     """A passkey of nobody we know has no provider, and its own name if its owner gave one."""
     client = make_app().app.test_client()
@@ -67,6 +69,7 @@ def test_an_unknown_provider_is_none() -> None:
     assert client.get("/user/authn").get_json()["data"]["credentials"][0]["provider"] is None
 
 
+@pytest.mark.proves("browser:31")
 @pytest.mark.parametrize(
     ("user_agent", "name"),
     [
@@ -103,6 +106,7 @@ def finish(client: FlaskClient, begun: Any, authenticator: VirtualAuthenticator,
     return name
 
 
+@pytest.mark.proves("browser:45")
 def test_the_list_is_optional(without_the_list: None) -> None:
     """Without the library everything works, and nobody is known."""
     client = make_app().app.test_client()

@@ -62,6 +62,7 @@ def test_first_app_begins_a_sign_in(readme_app: ModuleType) -> None:
     assert (envelope["code"], envelope["data"]["options"]["publicKey"]["rpId"]) == (0, "localhost")
 
 
+@pytest.mark.proves("frictions:open-account")
 def test_first_app_signs_up_and_in(readme_app: ModuleType) -> None:
     """It is complete: somebody can sign up, and sign in with another browser; its page knows."""
     authenticator = VirtualAuthenticator("http://localhost:5000")
@@ -73,6 +74,7 @@ def test_first_app_signs_up_and_in(readme_app: ModuleType) -> None:
     assert "Each of them signs you in as ada." in client.get("/passkeys").text
 
 
+@pytest.mark.proves("frictions:simple-cache")
 def test_first_app_is_not_scolded(caplog: pytest.LogCaptureFixture, readme_app: ModuleType) -> None:
     """We warn of nothing that the README shows, neither at start nor at the first sign-in."""
     sign_up(readme_app.app.test_client(), VirtualAuthenticator("http://localhost:5000"), "ada")
@@ -102,6 +104,7 @@ def test_quickstart_is_the_same_app() -> None:
     assert blocks("python")[0] in (ROOT / "docs" / "start" / "quickstart.md").read_text("utf-8")
 
 
+@pytest.mark.proves("frictions:readme-links")
 def test_links_lead_somewhere() -> None:
     """Every link and picture has a full address, as a package index wants it; those of the repository are there."""
     targets = re.findall(r"\]\(([^)]+)\)", README)

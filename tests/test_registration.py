@@ -53,6 +53,7 @@ def maker_of(authenticator: VirtualAuthenticator) -> Trust:
 # Begin
 
 
+@pytest.mark.proves("specification:7.1.1", "browser:25")
 def test_options_are_exactly_these() -> None:
     """Creation options have these members and no others, none of them null, all bytes unpadded base64url."""
     options, _ = begin_registration()
@@ -84,6 +85,7 @@ def test_by_name_security_keys_without_room_will_do() -> None:
     assert (selection["residentKey"], selection["requireResidentKey"]) == ("required", True)
 
 
+@pytest.mark.proves("browser:rule-8")
 def test_options_are_json() -> None:
     """Options are plain JSON, so that every framework can send them."""
     options, _ = begin_registration()
@@ -106,6 +108,7 @@ def test_the_name_stands_in_for_the_display_name(display_name: str, user_id: str
     assert pending.display_name == ("" if user_id else display_name)
 
 
+@pytest.mark.proves("browser:16")
 def test_options_follow_the_settings() -> None:
     """Timeout, user verification, algorithms in their order, and attestation are the app's choice."""
     config = configured(timeout=60_000, user_verification="preferred", algorithms=(-257, -7), attestation="direct")
@@ -116,6 +119,7 @@ def test_options_follow_the_settings() -> None:
     assert options["attestation"] == "direct"
 
 
+@pytest.mark.proves("browser:26")
 def test_options_exclude_what_the_account_has() -> None:
     """Passkeys of the account are excluded, with the transports they were registered with, or none."""
     security_key = register(browser(transports=("usb", "nfc")))
@@ -141,6 +145,7 @@ def test_registration_is_remembered_for_its_account() -> None:
     assert (pending.user_handle, pending.name, pending.display_name) == (b64url_encode(HANDLES[ADA]), "", "")
 
 
+@pytest.mark.proves("browser:29")
 def test_sign_up_is_remembered_with_its_names() -> None:
     """A sign-up remembers what the account is to be called, as there is no account yet."""
     _, pending = begin_registration(user_id="")
@@ -160,6 +165,7 @@ def test_every_offered_algorithm_works(algorithm: int) -> None:
     assert sign_in(authenticator, record).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.1.20")
 @pytest.mark.parametrize("algorithm", [-35, -36, -53])
 def test_algorithm_not_offered_is_refused(algorithm: int) -> None:
     """A key of another algorithm than those offered is refused, also where we could verify it."""
@@ -169,12 +175,14 @@ def test_algorithm_not_offered_is_refused(algorithm: int) -> None:
         finish_registration(pending, browser().create(options))
 
 
+@pytest.mark.proves("specification:7.1.20")
 def test_algorithm_of_the_settings_is_accepted() -> None:
     """ES512 is verified where the app offers it."""
     authenticator = browser(algorithm=-36)
     assert register(authenticator, config=configured(algorithms=(-36,))).algorithm == -36
 
 
+@pytest.mark.proves("specification:7.1.27")
 def test_record_is_what_the_authenticator_says() -> None:
     """The new record has what was verified, what the client reported, and what we know."""
     authenticator = browser(aaguid="ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4", transports=("usb", "ble"), algorithm=-8)
@@ -199,6 +207,7 @@ def test_record_is_what_the_authenticator_says() -> None:
     )
 
 
+@pytest.mark.proves("specification:7.1.18", "specification:7.1.19")
 @pytest.mark.parametrize(("eligible", "state"), [(False, False), (True, False), (True, True)])
 def test_backup_flags_are_kept(eligible: bool, state: bool) -> None:
     """All three allowed combinations of the backup flags are kept as they are."""
@@ -256,6 +265,7 @@ JUNK = {
 }
 
 
+@pytest.mark.proves("specification:7.1.4", "specification:7.1.28")
 @pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
 def test_junk_of_clients_is_ignored(junk: Any) -> None:
     """What browsers and password managers add, leave out or get wrong beside the point does not disturb."""
@@ -275,6 +285,7 @@ def test_transports_of_the_future_are_kept() -> None:
     assert record.transports == ("hybrid", "warp-drive", "usb", "a", "b", "c", "d", "e")
 
 
+@pytest.mark.proves("specification:7.1.28")
 def test_unsolicited_authenticator_extensions_are_ignored() -> None:
     """Extension outputs nobody asked for are no reason to turn a passkey away."""
 
@@ -288,6 +299,7 @@ def test_unsolicited_authenticator_extensions_are_ignored() -> None:
 # What section 7.1 refuses
 
 
+@pytest.mark.proves("specification:7.1.3")
 def test_assertion_is_refused() -> None:
     """Step 3: the answer of get() does not pass for that of create()."""
     authenticator = browser()
@@ -297,6 +309,7 @@ def test_assertion_is_refused() -> None:
         finish_registration(pending, authenticator.get({**options, "rpId": RP_ID}, type="webauthn.create"))
 
 
+@pytest.mark.proves("specification:7.1.5")
 def test_client_data_may_begin_with_a_byte_order_mark() -> None:
     """Step 5: a byte order mark in front of the client data is no reason to turn a passkey away."""
 
@@ -306,12 +319,14 @@ def test_client_data_may_begin_with_a_byte_order_mark() -> None:
     assert register(browser(), bend=mark).user_id == ADA
 
 
+@pytest.mark.proves("specification:7.1.5", "specification:7.1.6")
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe{\x00}\x00", b"\xff", b"[]", b"null", b"[" * 5000])
 def test_client_data_must_be_json(data: bytes) -> None:
     """Steps 5 and 6: client data that are not a JSON object in UTF-8 are refused."""
     refused("clientDataJSON", bend=lambda c: setattr(c, "client_data_json", data))
 
 
+@pytest.mark.proves("specification:7.1.6")
 def test_client_data_may_grow() -> None:
     """Step 6: members we do not know do not disturb, as browsers add some to see that nobody minds."""
 
@@ -324,6 +339,7 @@ def test_client_data_may_grow() -> None:
     assert register(browser(), bend=extend).user_id == ADA
 
 
+@pytest.mark.proves("specification:7.1.6")
 @pytest.mark.parametrize("value", TOKEN_BINDINGS, ids=repr)
 def test_token_binding_is_ignored(value: object) -> None:
     """Step 6: ``tokenBinding`` of any shape is ignored; the client data are kept as they came."""
@@ -335,18 +351,21 @@ def test_token_binding_is_ignored(value: object) -> None:
     assert sign_in(authenticator, record).record.id == record.id
 
 
+@pytest.mark.proves("specification:7.1.7")
 @pytest.mark.parametrize("kind", ["webauthn.get", "payment.get", "", None])
 def test_other_type_is_refused(kind: str | None) -> None:
     """Step 7: client data that were collected for something else are refused."""
     refused("not of type webauthn.create", type=kind)
 
 
+@pytest.mark.proves("specification:7.1.8")
 @pytest.mark.parametrize("challenge", [b64url_encode(bytes(32)), "", "é", None])
 def test_other_challenge_is_refused(challenge: str | None) -> None:
     """Step 8: a response to another challenge is refused."""
     refused("challenge", challenge=challenge)
 
 
+@pytest.mark.proves("specification:7.1.8")
 def test_challenge_of_another_ceremony_is_refused() -> None:
     """Step 8: a response made for one ceremony does not finish another."""
     (options, _), (_, other) = begin_registration(), begin_registration()
@@ -354,39 +373,46 @@ def test_challenge_of_another_ceremony_is_refused() -> None:
         finish_registration(other, browser().create(options))
 
 
+@pytest.mark.proves("specification:7.1.9")
 @pytest.mark.parametrize("origin", [EVIL, "http://example.com", f"{ORIGIN}:8443", f"{ORIGIN}/", "null", "", None])
 def test_other_origin_is_refused(origin: str | None) -> None:
     """Step 9: a page that is not ours is refused, and the log tells where to allow it."""
     refused("PASSKEY_ORIGINS" if origin is not None else "no origin", origin=origin)
 
 
+@pytest.mark.proves("specification:7.1.9")
 def test_related_origin_is_accepted() -> None:
     """Step 9: a page on another domain may be listed as a related origin."""
     assert register(browser(), origin=EVIL, config=configured(related_origins=(EVIL,))).user_id == ADA
 
 
+@pytest.mark.proves("specification:7.1.10")
 def test_embedded_page_is_refused() -> None:
     """Step 10: a page inside a page of another origin is refused, and the log tells where to allow it."""
     refused("PASSKEY_ALLOW_CROSS_ORIGIN", cross_origin=True)
 
 
+@pytest.mark.proves("specification:7.1.10")
 def test_embedded_page_can_be_allowed() -> None:
     """Step 10: the app may allow it."""
     assert register(browser(), cross_origin=True, config=configured(allow_cross_origin=True)).user_id == ADA
 
 
+@pytest.mark.proves("specification:7.1.11")
 @pytest.mark.parametrize("settings", [{}, {"allow_cross_origin": True}, {"top_origins": (EVIL,)}])
 def test_outer_page_is_refused(settings: dict[str, Any]) -> None:
     """Step 11: inside a page that is not among the allowed ones a ceremony is refused, and the log tells where."""
     refused("PASSKEY_TOP_ORIGINS", top_origin=EVIL, config=configured(**settings))
 
 
+@pytest.mark.proves("specification:7.1.11")
 def test_outer_page_can_be_allowed() -> None:
     """Step 11: the app may name outer pages that it expects."""
     config = configured(allow_cross_origin=True, top_origins=(EVIL,))
     assert register(browser(), cross_origin=True, top_origin=EVIL, config=config).user_id == ADA
 
 
+@pytest.mark.proves("specification:7.1.12")
 def test_changed_client_data_are_refused() -> None:
     """Step 12: attestation covers the client data, so they cannot be changed afterwards."""
 
@@ -398,6 +424,7 @@ def test_changed_client_data_are_refused() -> None:
     refused("signature", authenticator=authenticator, trust=maker_of(authenticator), config=DIRECT, tamper=change)
 
 
+@pytest.mark.proves("specification:7.1.13")
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\xa0", b"\x80", b"\xa1\x63fmt\x64none", b"\x81" * 30_000])
 def test_attestation_object_must_be_cbor(data: bytes) -> None:
     """Step 13: an attestation object that cannot be taken apart is refused."""
@@ -408,6 +435,7 @@ def test_attestation_object_must_be_cbor(data: bytes) -> None:
         finish_registration(pending, response)
 
 
+@pytest.mark.proves("specification:7.1.13")
 def test_authenticator_data_must_end() -> None:
     """Step 13: bytes after the authenticator data are refused."""
 
@@ -417,6 +445,7 @@ def test_authenticator_data_must_end() -> None:
     refused("malformed", bend=append)
 
 
+@pytest.mark.proves("specification:7.1.13")
 def test_authenticator_data_must_hold_a_credential() -> None:
     """Step 13: authenticator data without a credential are refused."""
 
@@ -427,17 +456,20 @@ def test_authenticator_data_must_hold_a_credential() -> None:
     refused("attested credential data", bend=drop)
 
 
+@pytest.mark.proves("specification:7.1.14")
 @pytest.mark.parametrize("rp_id", ["evil.example", "EXAMPLE.com", "www.example.com", "com"])
 def test_other_rp_id_is_refused(rp_id: str) -> None:
     """Step 14: a passkey made for another RP ID is refused."""
     refused("RP ID", rp_id=rp_id)
 
 
+@pytest.mark.proves("specification:7.1.15")
 def test_user_must_be_present() -> None:
     """Step 15: without the user's touch there is no registration, whatever the settings."""
     refused("User presence", user_present=False, config=configured(user_verification="discouraged"))
 
 
+@pytest.mark.proves("specification:7.1.15", "specification:7.1.16")
 def test_a_conditional_creation_needs_nobody() -> None:
     """Steps 15 and 16: asked to make a passkey unasked, the browser may do so without touch and verification."""
     options, pending = begin_registration(conditional=True)
@@ -450,6 +482,7 @@ def test_a_conditional_creation_needs_nobody() -> None:
             finish_registration(other[1], response)
 
 
+@pytest.mark.proves("specification:7.1.15")
 @pytest.mark.parametrize("mediation", ["", "optional", "required", "silent", "CONDITIONAL"])
 def test_nothing_else_does_without_the_user(mediation: str) -> None:
     """Step 15: whatever else may stand in the store where a ceremony was kept, the user must be present."""
@@ -459,17 +492,20 @@ def test_nothing_else_does_without_the_user(mediation: str) -> None:
         finish_registration(msgspec.structs.replace(pending, mediation=mediation), response)
 
 
+@pytest.mark.proves("threats:found-device", "specification:7.1.16")
 def test_user_must_be_verified_where_required() -> None:
     """Step 16: with ``required`` a mere touch is refused, whatever the browser says it did."""
     refused("User verification", user_verified=False)
 
 
+@pytest.mark.proves("specification:7.1.16")
 @pytest.mark.parametrize("choice", ["preferred", "discouraged"])
 def test_touch_is_enough_where_not_required(choice: str) -> None:
     """Step 16: with the other choices a mere touch is accepted."""
     assert register(browser(), user_verified=False, config=configured(user_verification=choice)).user_id == ADA
 
 
+@pytest.mark.proves("specification:7.1.16")
 def test_verification_is_as_required_at_begin() -> None:
     """Step 16: a setting that changed in between does not weaken a ceremony that was begun under the other."""
     options, pending = begin_registration()
@@ -479,11 +515,13 @@ def test_verification_is_as_required_at_begin() -> None:
         )
 
 
+@pytest.mark.proves("specification:7.1.17")
 def test_backed_up_but_not_eligible_is_refused() -> None:
     """Step 17: a passkey cannot be backed up and not be eligible for it."""
     refused("backed up", backup_eligible=False, backup_state=True)
 
 
+@pytest.mark.proves("specification:7.1.21")
 def test_unknown_attestation_format_proves_nothing() -> None:
     """Step 21: a format we cannot verify, compared with the case of its letters, is refused where it should prove."""
     for name in ("Packed", "compound-eyes", "x\ny", ""):
@@ -503,6 +541,7 @@ def test_reason_is_one_short_line() -> None:
         assert "\n" not in refusal.value.reason and len(refusal.value.reason) < 500
 
 
+@pytest.mark.proves("specification:7.1.22")
 def test_statement_beside_no_attestation_proves_nothing() -> None:
     """Step 22: the format ``none`` has an empty statement; whatever else is there is not looked at."""
     bends: dict[str, Any] = {"bend": lambda c: setattr(c, "attestation_statement", {"alg": -7})}
@@ -510,6 +549,7 @@ def test_statement_beside_no_attestation_proves_nothing() -> None:
     assert attest(browser(), config=DIRECT, **bends).attestation_verified is False
 
 
+@pytest.mark.proves("specification:7.1.22")
 @pytest.mark.parametrize("attestation", ["packed", "packed-x5c"])
 def test_bad_attestation_signature_is_told(attestation: str) -> None:
     """Step 22: a statement whose signature does not fit is kept as one that does not verify; an anchor refuses it."""
@@ -527,6 +567,7 @@ def test_bad_attestation_signature_is_told(attestation: str) -> None:
     refused("signature", authenticator=authenticator, config=DIRECT, trust=trust, tamper=change)
 
 
+@pytest.mark.proves("specification:7.1.22")
 def test_statement_of_another_key_does_not_verify() -> None:
     """Step 22: self attestation is made with the credential's own key."""
 
@@ -537,6 +578,7 @@ def test_statement_of_another_key_does_not_verify() -> None:
     assert attest(authenticator, config=DIRECT, bend=exchange).attestation_verified is False
 
 
+@pytest.mark.proves("specification:7.1.25")
 def test_long_credential_id_is_accepted() -> None:
     """Step 25: a credential ID of 1023 bytes is registered and signs in."""
     authenticator = browser()
@@ -544,6 +586,7 @@ def test_long_credential_id_is_accepted() -> None:
     assert sign_in(authenticator, record).record.id == bytes(1023)
 
 
+@pytest.mark.proves("specification:7.1.25")
 def test_longer_credential_id_is_refused() -> None:
     """Step 25: one byte more is refused."""
     refused("longer than 1023 bytes", credential_id=bytes(1024))
@@ -554,6 +597,7 @@ def test_empty_credential_id_is_refused() -> None:
     refused("rawId is missing", credential_id=b"")
 
 
+@pytest.mark.proves("specification:7.1.27", "rules:13.1")
 def test_credential_id_must_be_that_of_the_authenticator() -> None:
     """Step 27: an ID beside the authenticator data cannot claim the credential of another account."""
 
@@ -568,6 +612,7 @@ def test_id_and_raw_id_must_agree() -> None:
     refused("differ", after=lambda r: r.update(id=b64url_encode(b"another")))
 
 
+@pytest.mark.proves("specification:7.1.27")
 @pytest.mark.parametrize("kind", ["Public-Key", "", None, 5])
 def test_credential_type_must_be_public_key(kind: object) -> None:
     """Step 27: there is one type of credential."""
@@ -599,6 +644,7 @@ def padded(text: str) -> str:
     return text + ("=" * (-len(text) % 4) or "====")
 
 
+@pytest.mark.proves("specification:7.1.29")
 def test_sign_up_has_no_account_yet() -> None:
     """The record of a sign-up has the user handle that was offered, and no account until there is one."""
     options, pending = begin_registration(user_id="")

@@ -19,6 +19,8 @@ from flask_passkey.config import advice
 from flask_passkey.errors import Misconfigured
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, enrol, sign_in, sign_up, step_up
 
+pytestmark = pytest.mark.proves("frictions:S")
+
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "howto" / "relying-parties.md").read_text("utf-8")
 COM, ORG = "https://example.com", "https://example.org"
 PARTIES = {

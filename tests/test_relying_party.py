@@ -92,6 +92,7 @@ def test_nobody_can_step_up_without_a_passkey(site: App, client: FlaskClient) ->
     assert (answer.status_code, answer.get_json()["code"]) == (404, 404)
 
 
+@pytest.mark.proves("browser:29")
 def test_the_user_handle_comes_with_the_first_passkey_and_stays(site: App, client: FlaskClient) -> None:
     """An account gets a random handle when its first passkey is begun, and keeps it for all others."""
     bob = let_in(site, client, "bob")

@@ -14,6 +14,8 @@ from flask_login import current_user, login_required, login_user
 
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
+pytestmark = pytest.mark.proves("frictions:remember")
+
 
 def make(**settings: Any) -> App:
     """Return an app with Flask-Login and a page for those who are signed in."""

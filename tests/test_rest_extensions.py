@@ -19,6 +19,8 @@ from flask_passkey import Refusal
 from flask_passkey.errors import SignInRequired
 from flask_passkey.testing import VirtualAuthenticator, sign_up
 
+pytestmark = pytest.mark.proves("frictions:D")
+
 
 def page(error: Exception) -> tuple[str, int]:
     """Answer any error with a page, as many apps do."""

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 from flask_passkey.credentials.sql import SQLCredentialRepository, engines, metadata
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proves("benchmarks:round-trips")]
 
 
 @dataclass

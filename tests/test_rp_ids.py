@@ -33,6 +33,8 @@ from flask_passkey.testing import (
     step_up,
 )
 
+pytestmark = pytest.mark.proves("frictions:S")
+
 OLD, NEW = "https://old.example", "https://new.example"
 
 

@@ -257,6 +257,7 @@ def test_good_names(name: str) -> None:
     assert schemas.BeginSignUpRequest.read({"name": name})["name"] == unicodedata.normalize("NFC", name)
 
 
+@pytest.mark.proves("frictions:isolates")
 @pytest.mark.parametrize(
     "name", ["\u2067שלום\u2069", "\u2066\u2067של\u2069\u2069ום", " \u2068שלום\u2069 ", "\u2068 שלום\u2069"]
 )
@@ -267,6 +268,7 @@ def test_isolates_are_no_part_of_a_name(name: str) -> None:
     assert schemas.BeginSignUpRequest.read({"name": "ada", "display_name": name})["display_name"] == name.strip()
 
 
+@pytest.mark.proves("threats:look-alike-names")
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_bad_names(name: str) -> None:
     """A name with something that nobody sees, or nothing else, could look like another's: it is refused."""

@@ -74,6 +74,7 @@ def test_ceremonies_work_on_it(server: str, tmp_path: Path) -> None:
         list(pool.map(lambda number: come_and_go(node.url, f"user{number}"), range(6)))
 
 
+@pytest.mark.proves("frictions:K")
 def test_ceremonies_work_on_workers_that_uwsgi_forks(tmp_path: Path, postgresql_url: str) -> None:
     """The app is loaded and its database used before uWSGI forks, without Python's hooks; nobody is refused."""
     port, behind = services.free_port(), services.free_port()

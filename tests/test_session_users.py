@@ -15,6 +15,8 @@ from flask_session import Session
 from flask_passkey import ConfigurationError, MemoryCredentialRepository, Passkey, PasskeyConfig, UserInfo
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in
 
+pytestmark = pytest.mark.proves("frictions:sqlite3")
+
 #: Rows of two accounts, whose ids are numbers.
 USERS = {number: {"id": number, "name": name} for number, name in ((1, "ada"), (2, "eve"))}
 

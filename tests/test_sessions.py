@@ -58,6 +58,7 @@ def test_the_first_prepare_gives_the_browser_a_secret(client: FlaskClient) -> No
     assert set(attributes) == {"HttpOnly", "Path=/", "SameSite=Lax"}
 
 
+@pytest.mark.proves("rules:cookie")
 def test_on_https_the_cookie_is_secure_and_of_this_host() -> None:
     """When all pages are https the cookie is Secure and has a name that no other subdomain can set."""
     (cookie,) = set_cookies(make_app(HTTPS).app.test_client().put("/session/authn"))
@@ -77,6 +78,7 @@ def test_a_related_origin_on_http_is_refused() -> None:
 SAFE = {"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Strict"}
 
 
+@pytest.mark.proves("threats:session-cookie", "rules:cookie")
 @pytest.mark.parametrize("missing", [set(), {"SESSION_COOKIE_SECURE"}, {"SESSION_COOKIE_SAMESITE"}, set(SAFE)])
 def test_missing_flags_of_the_sessions_cookie_are_named(missing: set[str], caplog: pytest.LogCaptureFixture) -> None:
     """On https they are named once, when the first request comes, and by ``flask passkey check``; others are not."""
@@ -141,6 +143,7 @@ def test_two_first_prepares_at_once_can_both_be_finished(site: App) -> None:
         assert browser.post("/session/authn", json=body).status_code == 200
 
 
+@pytest.mark.proves("threats:planted-secret")
 def test_a_planted_cookie_binds_nothing_on_https() -> None:
     """Another subdomain can plant a cookie without the prefix; ceremonies are not bound to what it knows."""
     site = make_app(HTTPS)
@@ -172,6 +175,7 @@ def test_a_browser_with_many_secrets_does_not_make_us_search_for_long(
 # The session
 
 
+@pytest.mark.proves("threats:full-store")
 @pytest.mark.parametrize("json", [None, {"name": "ada"}])
 def test_an_anonymous_prepare_writes_no_session(site: App, client: FlaskClient, json: object) -> None:
     """Who only prepares leaves one pending ceremony in the store, and neither a session nor its cookie."""
@@ -181,6 +185,7 @@ def test_an_anonymous_prepare_writes_no_session(site: App, client: FlaskClient, 
     assert len(site.pending) == 1
 
 
+@pytest.mark.proves("threats:fixation", "rules:new-id")
 def test_sign_in_gives_the_session_a_new_id(site: App, client: FlaskClient) -> None:
     """A session id known before the sign-in is worth nothing after it; what was in the session stays."""
     ada = VirtualAuthenticator(SITE)
@@ -230,6 +235,7 @@ def test_another_users_sign_in_empties_the_session_and_gives_it_a_new_id(site: A
     assert client.get("/user/authn").get_json()["data"]["signals"]["name"] == "ada"
 
 
+@pytest.mark.proves("rules:strict")
 def test_an_unknown_session_id_is_not_taken_over(site: App, client: FlaskClient) -> None:
     """A browser that comes with an id somebody made up gets another one at its sign-in."""
     ada = VirtualAuthenticator(SITE)

@@ -20,6 +20,8 @@ from flask_passkey import ConfigurationError, NameTaken, Passkey, SQLCredentialR
 from flask_passkey.errors import MalformedRequest
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("frictions:X")
+
 Fields = Mapping[str, str]
 
 
@@ -280,6 +282,7 @@ def committed(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [text for text in warnings if "committed or rolled back" in text]  # not those of two engines on one file
 
 
+@pytest.mark.proves("frictions:commit-in-hook")
 @pytest.mark.parametrize("way", ["session", "connection"])
 @pytest.mark.parametrize(("ends", "warnings"), [("flush", 0), ("commit", 1), ("rollback", 1)])
 def test_who_ends_our_transaction_is_warned_once(

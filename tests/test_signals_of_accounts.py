@@ -8,6 +8,8 @@ from flask_login import login_user
 
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_up
 
+pytestmark = pytest.mark.proves("frictions:empty-handle", "frictions:forget-user")
+
 
 @pytest.fixture
 def with_password() -> App:

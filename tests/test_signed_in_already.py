@@ -8,6 +8,8 @@ from flask.testing import FlaskClient
 
 from flask_passkey.testing import VirtualAuthenticator, sign_up
 
+pytestmark = pytest.mark.proves("threats:open-account", "frictions:open-account")
+
 
 @pytest.fixture
 def site() -> App:

@@ -16,6 +16,8 @@ from flask_login import login_user, logout_user
 from flask_passkey import signals
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_up, step_up
 
+pytestmark = pytest.mark.proves("threats:borrowed-freshness", "frictions:A")
+
 
 def adds(client: FlaskClient) -> int:
     """Try to add a passkey; return the code of the refusal, 0 if there is none."""
@@ -92,6 +94,7 @@ def login() -> App:
 # The fresh sign-in of those who lost their passkey
 
 
+@pytest.mark.proves("frictions:B")
 def test_a_confirmed_user_changes_passkeys(site: App) -> None:
     """Who lost the passkey can add, rename and delete once the app has made sure who they are."""
     site.has_other_methods = True
@@ -246,6 +249,7 @@ def test_a_page_does_not_vary_by_what_we_look_for(hooks: App) -> None:
     assert adds(client) == 0
 
 
+@pytest.mark.proves("rules:sign-out")
 def test_signed_out_ends_what_is_left(hooks: App) -> None:
     """An app that tells of its sign-out leaves neither freshness nor the session's id."""
     client = hooks.app.test_client()
@@ -288,6 +292,7 @@ def test_a_session_that_flask_login_suspects_is_not_fresh(login: App, mode: str,
         assert adds(client) == 40091 and client.get("/valid").text == "False"
 
 
+@pytest.mark.proves("threats:fixation", "rules:new-id", "frictions:password-fixation")
 def test_a_password_sign_in_gives_a_new_id(login: App) -> None:
     """A session id that somebody planted is not the one of whoever signs in with a password (fixation)."""
     client = login.app.test_client()

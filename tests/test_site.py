@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 from test_docs import ROOT
 
+pytestmark = pytest.mark.proves("frictions:python-reference")
+
 DOCS = ROOT / "docs"
 
 

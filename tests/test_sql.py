@@ -35,6 +35,8 @@ from flask_passkey.errors import (
     Misconfigured,
 )
 
+pytestmark = pytest.mark.proves("threats:grant-used-twice")
+
 #: The app's own table.
 account = Table("account", MetaData(), Column("id", Integer, primary_key=True), Column("name", String(40), unique=True))
 

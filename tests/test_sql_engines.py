@@ -36,7 +36,7 @@ def test_a_sqlite_file_is_for_its_owner_only(tmp_path: Path, umask: int) -> None
     assert [folder.stat().st_mode & 0o777 for folder in (file.parent, file.parent.parent)] == [0o700] * 2
 
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proves("threats:readable-files")]
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from flask_passkey.credentials.sql.failures import is_mistake
 from flask_passkey.errors import CredentialStoreUnavailable, Misconfigured
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_up
 
+pytestmark = pytest.mark.proves("frictions:I")
+
 SERVERS = ("postgresql", "mariadb")
 KINDS = ["sqlite", *(pytest.param(kind, marks=pytest.mark.services) for kind in SERVERS)]
 

@@ -24,7 +24,7 @@ from flask_passkey.credentials import CredentialRecord
 from flask_passkey.credentials.sql import SQLCredentialRepository, metadata
 from flask_passkey.errors import CredentialExists, LastCredential
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proves("threats:taken-credential-id", "threats:lock-out")]
 
 NOON = new_record().created_at
 

@@ -44,6 +44,8 @@ from flask_passkey.ceremonies.attestation import Claim, Trust, assess
 from flask_passkey.errors import RegistrationRejected, ResponseRejected
 from flask_passkey.testing import RegistrationCeremony
 
+pytestmark = pytest.mark.proves("threats:foreign-certificate")
+
 ROOT = certified("Root")
 ATTESTER = certified("Key", ROOT, ca=False)
 HOLDER = aik(ROOT)
@@ -102,6 +104,7 @@ def accepted(form: str, make: Make, *, trust: Trust | None = None, **options: An
 # When it decides
 
 
+@pytest.mark.proves("specification:7.1.24", "rules:13.4.4")
 @pytest.mark.parametrize(("form", "make"), [*GOOD.values(), *UNVERIFIABLE.values()], ids=[*GOOD, *UNVERIFIABLE])
 def test_nothing_decides_where_nobody_asked(form: str, make: Make) -> None:
     """With attestation ``none`` no statement is looked at: the record is that of a passkey without one."""
@@ -112,6 +115,7 @@ def test_nothing_decides_where_nobody_asked(form: str, make: Make) -> None:
     assert (registered.record.aaguid, registered.record.sign_count) == (plain.aaguid, plain.sign_count)
 
 
+@pytest.mark.proves("specification:7.1.24")
 @pytest.mark.parametrize("asked", ["indirect", "direct", "enterprise"])
 @pytest.mark.parametrize(("form", "make"), UNVERIFIABLE.values(), ids=UNVERIFIABLE)
 def test_nothing_decides_without_anchors(asked: str, form: str, make: Make) -> None:
@@ -130,12 +134,14 @@ def test_what_cannot_be_verified_is_refused_below_anchors(form: str, make: Make)
             register(form, make, trust=Trust({name: [ROOT.der] for name in trusted}))
 
 
+@pytest.mark.proves("specification:7.1.22")
 @pytest.mark.parametrize(("form", "make"), GOOD.values(), ids=GOOD)
 def test_good_statements_verify(form: str, make: Make) -> None:
     """Step 22: a statement by the text verifies in every format, below an anchor and without one."""
     accepted(form, make)
 
 
+@pytest.mark.proves("specification:7.1.22")
 @pytest.mark.parametrize(("form", "make"), GOOD.values(), ids=GOOD)
 def test_a_statement_is_for_its_ceremony_only(form: str, make: Make) -> None:
     """Step 22: a statement that was made for another registration is refused, in every format."""
@@ -158,6 +164,7 @@ def test_every_bit_of_a_signature_counts(form: str) -> None:
     refused(form, bent, "signature")
 
 
+@pytest.mark.proves("specification:7.1.13")
 @pytest.mark.parametrize("statement", ["text", b"bytes", 5, True, [], [{}]])
 def test_statement_is_a_map(statement: object) -> None:
     """Step 13: a statement is a map, or in the format ``compound`` a list, whether anybody looks at it or not."""
@@ -169,6 +176,7 @@ def test_statement_is_a_map(statement: object) -> None:
             register("compound", lambda _: {}, config=config)
 
 
+@pytest.mark.proves("specification:7.1.13")
 @pytest.mark.parametrize("form", [5, None, b"none", ["none"]])
 def test_format_is_text(form: Any) -> None:
     """Step 13: the name of a format is text, whether anybody looks at it or not."""
@@ -247,6 +255,7 @@ def test_u2f_has_one_certificate_and_p256() -> None:
     refused("fido-u2f", lambda c: {"sig": b"", "x5c": made(c)["x5c"]}, "P-256", algorithm=-8)
 
 
+@pytest.mark.proves("specification:u2f")
 def test_u2f_proves_no_model_by_itself() -> None:
     """Step 24: what U2F signs names no model, so it cannot enter a list of models under another's name."""
     listed = configured(attestation="direct", allowed_aaguids=(MODEL, NO_MODEL))
@@ -268,6 +277,7 @@ class OneModel:
         return [ROOT.der]
 
 
+@pytest.mark.proves("specification:7.1.23")
 def test_roots_of_a_model_are_for_what_proves_it() -> None:
     """Step 23: a root in the metadata vouches for its own model, and not where the statement does not say which."""
     trust = Trust(metadata=OneModel())
@@ -426,6 +436,7 @@ BAD_PHONES: dict[str, tuple[Make, str]] = {
 }
 
 
+@pytest.mark.proves("specification:android-key")
 @pytest.mark.parametrize(("make", "reason"), BAD_PHONES.values(), ids=BAD_PHONES)
 def test_key_of_a_phone_is_for_passkeys(make: Make, reason: str) -> None:
     """Step 22: a phone's key was made in secure hardware, for this ceremony, for one app and only for signing."""

@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
+pytestmark = pytest.mark.proves("threats:stolen-session", "rules:step-up", "rules:ends")
+
 STALE = "_passkey"
 
 
@@ -44,6 +46,7 @@ def requests(client: FlaskClient) -> list[tuple[str, str, Any]]:
     ]
 
 
+@pytest.mark.proves("browser:32")
 def test_a_stale_sign_in_changes_nothing(client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """After PASSKEY_STEP_UP_AGE adding, renaming and deleting are answered 40091, and listing still works."""
     age(client, 601)
@@ -61,6 +64,7 @@ def test_a_fresh_sign_up_counts(client: FlaskClient, ada: VirtualAuthenticator) 
     add_passkey(client, VirtualAuthenticator(SITE))
 
 
+@pytest.mark.proves("browser:32")
 def test_finish_asks_again_and_leaves_the_ceremony(client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """A registration whose sign-in became stale is answered 40091, and can be finished after a step-up."""
     begun = client.put("/user/authn").get_json()["data"]
@@ -78,6 +82,7 @@ def test_a_plain_sign_in_steps_up_too(client: FlaskClient, ada: VirtualAuthentic
     add_passkey(client, VirtualAuthenticator(SITE))
 
 
+@pytest.mark.proves("browser:40")
 def test_a_step_up_is_bound_to_the_signed_in_user(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """A step-up names the user's own passkeys and takes no other's; without a user there is none."""
     begun = client.put("/session/authn", json={"step_up": True}).get_json()["data"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from scripts import run_script
 
+pytestmark = pytest.mark.proves("frictions:N")
+
 #: A component that offers autofill while it is there, and two ways of saying that it goes.
 COMPONENT = {
     "signal": """
@@ -32,6 +34,7 @@ def state() -> str:
     return "return [asked.length, asked.map(({ options }) => options.signal.aborted), heard];"
 
 
+@pytest.mark.proves("browser:rule-2")
 @pytest.mark.parametrize("way", COMPONENT)
 def test_strict_mode(way: str) -> None:
     """React's StrictMode mounts, unmounts and mounts a component in one task: the last one has autofill."""
@@ -107,6 +110,7 @@ METHODS = {
 }
 
 
+@pytest.mark.proves("browser:rule-2")
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_takes_a_signal(method: str) -> None:
     """A method ends while the server prepares; whoever gave a time-out reads that it took too long."""

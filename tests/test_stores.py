@@ -43,6 +43,8 @@ from flask_passkey.pending import CeremonyStore, store_for
 from flask_passkey.pending.ceremonies import PendingCeremonies
 from flask_passkey.web.outage import guard
 
+pytestmark = pytest.mark.proves("threats:used-twice")
+
 EVERY_BYTE = bytes(range(256))
 SQL = [kind for kind in race.KINDS if "sql" in kind or "mariadb" in kind]
 #: Stores that drop nothing by themselves, so that we sweep.
@@ -204,6 +206,7 @@ class TestEveryStore(CeremonyStoreContract):
         assert interface._retrieve_session_data(name) == {"user": 1}
         assert store.claim(key) == b"value"
 
+    @pytest.mark.proves("rules:input")
     @pytest.mark.parametrize("odd", ["passkey:{}", "PASSKEY:{}", "p\u00e4sskey:{}"])
     def test_a_ceremony_is_nobodys_session(self, app: Flask, store: CeremonyStore, odd: str) -> None:
         """A cookie with the name of a pending ceremony gets a new session, not what a stranger wrote into that."""
@@ -216,6 +219,7 @@ class TestEveryStore(CeremonyStoreContract):
         assert "name" not in session and odd.format(key) != session.sid
         assert dict(request.cookies) == {"other": "1"}
 
+    @pytest.mark.proves("rules:input")
     @only("postgresql", *(kind for kind in race.KINDS if kind.startswith("memcached-p")))
     @pytest.mark.parametrize("odd", ['"\\000"', '"a b"', '"\\177"', "\xe4", "x" * 251])
     def test_odd_session_ids_are_no_outage(self, app: Flask, odd: str) -> None:

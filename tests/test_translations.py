@@ -107,6 +107,7 @@ def test_the_compiled_catalog_is_the_readable_one() -> None:
     assert compiled == readable, UPDATE
 
 
+@pytest.mark.proves("browser:4")
 def test_words_that_people_know() -> None:
     """No text speaks of the technology, in no language."""
     texts = [text for message in messages(GERMAN) for text in (*forms(message.id), *forms(message.string))]

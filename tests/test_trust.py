@@ -17,6 +17,8 @@ from makers import certified, sign
 from flask_passkey import ConfigurationError
 from flask_passkey.testing import VirtualAuthenticator, b64url_encode
 
+pytestmark = pytest.mark.proves("threats:forged-metadata", "rules:13.4.5")
+
 ENTRY = entry(VirtualAuthenticator(SITE, attestation="packed-x5c", aaguid="8446ccb9-ab1d-b374-750b-2367ff6f3a1f"))
 
 
@@ -80,6 +82,7 @@ def test_signer_may_be_below_others(service: MetadataService) -> None:
     taken(service.config(ENTRY))
 
 
+@pytest.mark.proves("specification:metadata")
 def test_a_web_site_is_no_authority(service: MetadataService) -> None:
     """A certificate that anybody can buy below the root issues none for the metadata service."""
     for ca in (False, None):
@@ -99,6 +102,7 @@ def test_certificates_of_the_metadata_must_be_valid_now(service: MetadataService
     refused(service.config(ENTRY))
 
 
+@pytest.mark.proves("specification:metadata")
 @pytest.mark.parametrize(
     ("common_name", "names", "good"),
     [

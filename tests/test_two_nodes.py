@@ -30,7 +30,7 @@ FINISHES = 8
 ROUNDS = max(1, CEREMONIES // 20 - 1)
 PEOPLE = 4
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.proves("threats:dead-node")]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from flask_session import Session
 from flask_passkey import MemoryCredentialRepository, Passkey
 from flask_passkey.errors import ConfigurationError
 
+pytestmark = pytest.mark.proves("frictions:two-refusals")
+
 NO_RP_ID, COOKIES = "Write PASSKEY_RP_ID = ", "cannot be kept in Flask's own sessions"
 
 

@@ -96,6 +96,7 @@ def test_the_step_up_then_verifies(client: FlaskClient, touched: VirtualAuthenti
     assert code(client) == 0
 
 
+@pytest.mark.proves("threats:found-device", "specification:7.2.17")
 def test_the_step_up_accepts_nothing_less(client: FlaskClient, touched: VirtualAuthenticator) -> None:
     """A response to that step-up that verified nobody is refused, and leaves who was signed in."""
     assert code(client) == 40091

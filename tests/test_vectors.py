@@ -34,7 +34,7 @@ AS_IT_STANDS = configured(**SITE)
 EMBEDDED = configured(**SITE, allow_cross_origin=True, top_origins=("https://example.com",))
 PASSES, REFUSED = "passes", "refused"
 
-pytestmark = w3c.needs_vectors
+pytestmark = [w3c.needs_vectors, pytest.mark.proves("specification:vectors")]
 
 
 @functools.cache

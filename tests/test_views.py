@@ -36,6 +36,7 @@ def ids(client: FlaskClient) -> list[str]:
     return [item["id"] for item in client.get("/user/authn").get_json()["data"]["credentials"]]
 
 
+@pytest.mark.proves("browser:18", "rules:no-store")
 def test_prepare_sign_in_has_the_shape_of_the_contract(client: FlaskClient) -> None:
     """PUT /session/authn answers a UUID and options that name no credential, and nobody keeps the answer."""
     response = client.put("/session/authn")
@@ -54,6 +55,7 @@ def test_a_prepare_needs_no_body(client: FlaskClient, body: Any) -> None:
     assert client.put("/session/authn", **body).status_code == 200
 
 
+@pytest.mark.proves("specification:7.2.25")
 def test_sign_in_answers_user_credential_and_signals(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """A sign-in answers exactly the members of the contract, never key material, and what the app's hook adds."""
     data = sign_in(site.app.test_client(), ada)
@@ -89,6 +91,7 @@ def test_response_may_be_json_text(site: App, ada: VirtualAuthenticator) -> None
     assert finish(browser, begun, as_json_text(ada.get(begun["options"]))).status_code == 200
 
 
+@pytest.mark.proves("specification:7.1.8", "specification:7.2.11")
 def test_a_ceremony_is_spent_by_its_first_finish(site: App, ada: VirtualAuthenticator) -> None:
     """The same finish twice: the second is not found."""
     browser = site.app.test_client()
@@ -107,6 +110,7 @@ def test_a_ceremony_is_spent_whatever_the_response(site: App, ada: VirtualAuthen
     assert_refused(finish(browser, begun, ada.get(begun["options"])), 404, 404)
 
 
+@pytest.mark.proves("specification:7.2.25")
 def test_a_bad_signature_spends_the_ceremony_and_changes_nothing(site: App, ada: VirtualAuthenticator) -> None:
     """A refused sign-in signs nobody in, and stores no use."""
     browser = site.app.test_client()
@@ -118,6 +122,7 @@ def test_a_bad_signature_spends_the_ceremony_and_changes_nothing(site: App, ada:
     assert record.last_used_at is None
 
 
+@pytest.mark.proves("threats:another-browser")
 def test_another_browser_can_neither_use_nor_burn_a_ceremony(site: App, ada: VirtualAuthenticator) -> None:
     """Who learns a session_id and even the response gets a 404, and the right browser still signs in."""
     browser, stranger = site.app.test_client(), site.app.test_client()
@@ -129,6 +134,7 @@ def test_another_browser_can_neither_use_nor_burn_a_ceremony(site: App, ada: Vir
     assert finish(browser, begun, response).status_code == 200
 
 
+@pytest.mark.proves("browser:12")
 def test_any_number_of_ceremonies_may_be_pending(site: App, ada: VirtualAuthenticator) -> None:
     """Ceremonies of one browser finish in any order, also after somebody has signed in."""
     browser = site.app.test_client()
@@ -145,6 +151,7 @@ def test_two_sign_ups_in_one_browser_do_not_disturb_each_other(site: App, client
     assert sorted(user.name for user in site.users.values()) == ["ada", "bob"]
 
 
+@pytest.mark.proves("threats:other-purpose")
 def test_a_ceremony_serves_only_its_purpose(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """No ceremony can be finished as another kind, and trying does not burn it."""
     registration, sign_in_ = begin(client, "/user/authn"), begin(client)
@@ -156,6 +163,7 @@ def test_a_ceremony_serves_only_its_purpose(site: App, client: FlaskClient, ada:
     assert finish(client, sign_in_, ada.get(sign_in_["options"])).status_code == 200
 
 
+@pytest.mark.proves("threats:other-purpose", "specification:7.1.29")
 def test_a_registration_is_bound_to_its_user(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """A registration begun as Ada cannot be finished signed out or as Bob, and stays usable for Ada."""
     begun = begin(client, "/user/authn")
@@ -170,6 +178,7 @@ def test_a_registration_is_bound_to_its_user(site: App, client: FlaskClient, ada
     assert finish(client, begun, created, "/user/authn").status_code == 200
 
 
+@pytest.mark.proves("specification:7.2.6")
 def test_an_unknown_credential_has_its_own_code(site: App, ada: VirtualAuthenticator) -> None:
     """A passkey that is not registered is answered 40090, but only to a response made for this site."""
     stranger = VirtualAuthenticator(SITE)
@@ -189,6 +198,7 @@ def test_the_user_handle_must_be_the_owners(site: App, ada: VirtualAuthenticator
     assert_refused(finish(browser, begun, ada.get(begun["options"], user_handle=handle)), 401, 40025)
 
 
+@pytest.mark.proves("threats:headers", "rules:13.4.9")
 def test_headers_decide_nothing(client: FlaskClient) -> None:
     """Forged Host and X-Forwarded headers change neither RP ID nor origin."""
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
@@ -197,6 +207,7 @@ def test_headers_decide_nothing(client: FlaskClient) -> None:
     assert_refused(client.put("/session/authn", headers=headers | {"Origin": "https://evil.example"}), 403, 403)
 
 
+@pytest.mark.proves("threats:cross-site")
 @pytest.mark.parametrize(
     ("headers", "allowed"),
     [
@@ -229,6 +240,7 @@ def test_registration_leaves_the_account_signed_in(client: FlaskClient, ada: Vir
     assert listed["signals"]["allAcceptedCredentialIds"] == [credential["id"]]
 
 
+@pytest.mark.proves("browser:26")
 def test_adding_a_passkey_excludes_the_ones_there(client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """The options of another registration name all passkeys of the account, and keep its user handle."""
     first = begin(client, "/user/authn")["options"]["publicKey"]
@@ -239,6 +251,7 @@ def test_adding_a_passkey_excludes_the_ones_there(client: FlaskClient, ada: Virt
     assert first["user"] == second["user"]
 
 
+@pytest.mark.proves("threats:taken-credential-id", "specification:7.1.26")
 def test_a_credential_id_is_registered_once(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """Another account that brings a registered credential ID gets a clean 409, and no account is made."""
     taken = ada.credentials[0].id
@@ -260,6 +273,7 @@ def test_a_taken_name_is_refused_at_begin_and_at_finish(site: App, client: Flask
     assert len(site.users) == 1
 
 
+@pytest.mark.proves("specification:7.1.29")
 def test_a_rejected_registration_is_a_400(site: App, client: FlaskClient) -> None:
     """A response that does not verify is 400 on registration, and there is no account afterwards."""
     begun = begin(client, "/user/authn", name="ada")
@@ -304,6 +318,7 @@ def test_a_batch_has_an_end(client: FlaskClient, ada: VirtualAuthenticator, coun
     assert answer.status_code == status
 
 
+@pytest.mark.proves("browser:36")
 def test_other_peoples_passkeys_are_not_found(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """Renaming or deleting what is not one's own, or is no credential ID, is 404."""
     eve = site.app.test_client()
@@ -314,6 +329,7 @@ def test_other_peoples_passkeys_are_not_found(site: App, client: FlaskClient, ad
     assert ids(client)
 
 
+@pytest.mark.proves("browser:38")
 def test_delete(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """A deleted passkey is gone from the list and the signals, and can sign nobody in."""
     add_passkey(client, VirtualAuthenticator(SITE))
@@ -325,6 +341,7 @@ def test_delete(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> No
     assert_refused(finish(browser, begun, ada.get(begun["options"])), 401, 40090)
 
 
+@pytest.mark.proves("threats:lock-out")
 def test_the_last_passkey_stays_unless_there_is_another_way_in(
     site: App, client: FlaskClient, ada: VirtualAuthenticator
 ) -> None:
@@ -379,6 +396,7 @@ def test_a_malformed_request_names_the_field(client: FlaskClient, field: str, bo
         assert envelope["msg"] == f"The request is malformed: {field}."
 
 
+@pytest.mark.proves("threats:broken-bytes")
 @pytest.mark.parametrize(
     "data",
     [
@@ -446,6 +464,7 @@ def test_http_status_can_be_switched_off(client: FlaskClient) -> None:
         assert response.status_code == 200 and response.get_json()["code"] in (401, 40001)
 
 
+@pytest.mark.proves("specification:7.2.24")
 def test_a_refused_account_never_reaches_login(site: App, client: FlaskClient, ada: VirtualAuthenticator) -> None:
     """An account disabled between begin and finish gets 403: no login, no session, no signal of a sign-in."""
     browser = site.app.test_client()

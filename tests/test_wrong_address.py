@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from flask_passkey import ConfigurationError
 from flask_passkey.testing import VirtualAuthenticator, sign_up
 
+pytestmark = pytest.mark.proves("frictions:R")
+
 ANDROID = "android:apk-key-hash:" + 43 * "A"
 
 

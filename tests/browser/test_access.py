@@ -9,6 +9,8 @@ import pytest
 from browser.chromium import NO_AUTOFILL, Authenticator, Site, Watch, sign_up
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
+pytestmark = pytest.mark.proves("rules:13.4.8")
+
 #: Where the focus is: what it is called, whether anything lies over it, and whether it can be seen at all.
 FOCUS = """() => {
   const element = document.activeElement;
@@ -69,6 +71,7 @@ def test_tab_goes_down_the_page(two: Page) -> None:
     assert walk(two)[0]["name"].startswith("Rename"), "the first link skips what is on every page"
 
 
+@pytest.mark.proves("browser:46")
 def test_a_question_is_left_without_a_trace(two: Page) -> None:
     """After Cancel or Escape the focus is back on the button that asked; who goes on with Tab leaves nothing open."""
     asking = two.get_by_role("button", name="Delete").first
@@ -114,6 +117,7 @@ def within(page: Page, element: Locator) -> bool:
     return box["y"] > -1 and box["y"] + box["height"] < height + 1
 
 
+@pytest.mark.proves("browser:46")
 def test_room_at_400_percent(two: Page) -> None:
     """At 400 % nothing scrolls sideways, and everything can be brought into view, also of the question."""
     two.set_viewport_size(AT_400_PERCENT)
@@ -199,6 +203,7 @@ UNSEEN_GLYPHS = """() => [...document.querySelectorAll(".glyph")].filter((elemen
   getComputedStyle(element).stroke === getComputedStyle(document.body).backgroundColor).length"""
 
 
+@pytest.mark.proves("browser:46")
 def test_forced_colours(two: Page) -> None:
     """In a system's own colours, where grounds are gone, every control has an edge, and the focus a ring."""
     two.emulate_media(forced_colors="active", color_scheme="dark", reduced_motion="reduce")

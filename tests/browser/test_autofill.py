@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
+import pytest
 from browser.chromium import (
     NO_AUTOFILL,
     Authenticator,
@@ -41,12 +42,14 @@ def let_time_pass(site: Site, milliseconds: int) -> None:
     pending._clock = lambda: time.time() + milliseconds / 1000
 
 
+@pytest.mark.proves("browser:1")
 def test_the_field_invites_passkeys(page: Page, site: Site, authenticator: Authenticator) -> None:
     """The name field's last autocomplete token is ``webauthn``, after a token for user names."""
     page.goto(f"{site.url}/sign-in")
     expect(page.get_by_label("Name")).to_have_attribute("autocomplete", "username webauthn")
 
 
+@pytest.mark.proves("browser:11")
 def test_renewed_before_the_server_forgets(page: Page, site: Site, authenticator: Authenticator) -> None:
     """On a page left open autofill gets new options at three quarters of their life, again and again."""
     authenticator.present(False)
@@ -61,6 +64,7 @@ def test_renewed_before_the_server_forgets(page: Page, site: Site, authenticator
         assert [request.method for request in made] == ["PUT"] * times
 
 
+@pytest.mark.proves("browser:11")
 def test_button_on_a_page_left_open(page: Page, site: Site, authenticator: Authenticator) -> None:
     """When the server has forgotten its first options, the page still signs people in at the first click."""
     sign_up(page, site)
@@ -72,6 +76,7 @@ def test_button_on_a_page_left_open(page: Page, site: Site, authenticator: Authe
     sign_in(page, authenticator)
 
 
+@pytest.mark.proves("browser:11")
 def test_button_after_a_long_sleep(page: Page, site: Site, authenticator: Authenticator) -> None:
     """So does a page on a machine that slept, where no timer has noticed how late it is."""
     sign_up(page, site)
@@ -83,6 +88,7 @@ def test_button_after_a_long_sleep(page: Page, site: Site, authenticator: Authen
     sign_in(page, authenticator)
 
 
+@pytest.mark.proves("browser:6", "browser:9")
 def test_armed_again_after_a_cancelled_button(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who cancels the dialog can still pick a passkey in the field."""
     sign_up(page, site)
@@ -103,6 +109,7 @@ def test_armed_again_after_a_cancelled_button(page: Page, site: Site, authentica
     expect(page.get_by_role("status")).to_contain_text("No passkey was used. You can try again")
 
 
+@pytest.mark.proves("browser:9")
 def test_autofill_after_a_cancel(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who cancels the dialog and then picks a passkey in the field is signed in."""
     sign_up(page, site)
@@ -117,6 +124,7 @@ def test_autofill_after_a_cancel(page: Page, site: Site, authenticator: Authenti
     expect(page.get_by_text("Last used today")).to_be_visible()
 
 
+@pytest.mark.proves("browser:rule-9")
 def test_an_authenticator_that_always_answers_does_not_loop(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch
 ) -> None:
@@ -135,6 +143,7 @@ def test_an_authenticator_that_always_answers_does_not_loop(
     expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
 
 
+@pytest.mark.proves("browser:11")
 def test_an_expired_ceremony_is_retried_once(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch
 ) -> None:
@@ -158,6 +167,7 @@ def test_an_expired_ceremony_is_retried_once(
     assert len(posts) == 2
 
 
+@pytest.mark.proves("browser:2", "browser:6")
 def test_not_armed_where_the_browser_has_none(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A browser that says no to conditional mediation is not asked for it; the button works."""
     sign_up(page, site)
@@ -170,6 +180,7 @@ def test_not_armed_where_the_browser_has_none(page: Page, site: Site, authentica
     sign_in(page, authenticator)
 
 
+@pytest.mark.proves("browser:rule-3")
 def test_armed_again_on_a_page_that_was_kept(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A page that the browser puts aside ends its ceremony, and begins another when it is brought back."""
     authenticator.present(False)

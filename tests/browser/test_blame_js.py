@@ -37,6 +37,7 @@ def refused(page: Page, site: Site, name: str, *, more: str = "", hint: str = ""
     expect(page.get_by_role("alert")).not_to_be_empty()
 
 
+@pytest.mark.proves("browser:10")
 @pytest.mark.parametrize(
     ("name", "said"), [(" ", "enter a name"), ("Ada", "name is taken"), ("a\u200b\u202eb", "what you entered")]
 )
@@ -65,6 +66,7 @@ def test_another_try_begins_without_marks(page: Page, site: Site, authenticator:
     expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
 
 
+@pytest.mark.proves("browser:10")
 def test_a_field_of_the_app(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Of what the server calls malformed the field of this name is marked, and no other."""
     more = f'<input name="mail" aria-label="Mail" data-passkey-field value="{"x" * 5000}">'

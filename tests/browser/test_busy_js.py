@@ -20,6 +20,7 @@ def prepare(page: Page, site: Site, markup: str) -> None:
     )
 
 
+@pytest.mark.proves("browser:10")
 def test_busy_until_the_next_page(page: Page, site: Site, authenticator: Authenticator) -> None:
     """The button stays busy and says so while the next page is on its way, and the next page says what happened."""
     markup = """<button data-passkey="step-up" data-passkey-next="/slow" data-passkey-notice="Confirmed.">Go</button>
@@ -51,6 +52,7 @@ def test_a_page_that_never_comes(page: Page, site: Site, authenticator: Authenti
     expect(button).to_be_enabled()
 
 
+@pytest.mark.proves("browser:10")
 def test_the_focus_stays(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who cancels is where they were, and can press again."""
     prepare(page, site, '<button data-passkey="step-up">Go</button><p role="status" data-passkey-status></p>')
@@ -81,6 +83,7 @@ def test_a_step_up_in_between_says_so(page: Page, site: Site, authenticator: Aut
     )
 
 
+@pytest.mark.proves("browser:10")
 @pytest.mark.parametrize("number", [1, 2])
 def test_errors_are_shown_in_their_form(page: Page, site: Site, authenticator: Authenticator, number: int) -> None:
     """Each form has its own messages, and those of the other are gone by the next press."""

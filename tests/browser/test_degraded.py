@@ -8,6 +8,8 @@ import pytest
 from browser.chromium import Authenticator, Site, Watch, sign_up
 from playwright.sync_api import Browser, Page, expect
 
+pytestmark = pytest.mark.proves("frictions:127.0.0.1")
+
 
 @pytest.fixture
 def plain_page(browser: Browser, watch: Watch, serve: Callable[..., Site]) -> Iterator[Page]:
@@ -26,6 +28,7 @@ def move_cookies(source: Page, target: Page) -> None:
     )
 
 
+@pytest.mark.proves("browser:5")
 def test_without_javascript_the_way_in_is_explained(plain_page: Page, site: Site) -> None:
     """Without JavaScript a visitor reads what is missing, and sees no button that does nothing."""
     for path in ("/sign-in", "/sign-up"):
@@ -35,6 +38,7 @@ def test_without_javascript_the_way_in_is_explained(plain_page: Page, site: Site
         expect(plain_page.get_by_role("textbox")).to_have_count(0)
 
 
+@pytest.mark.proves("browser:37")
 def test_without_javascript_everything_else_works(
     page: Page, plain_page: Page, site: Site, authenticator: Authenticator
 ) -> None:
@@ -72,6 +76,7 @@ def test_without_javascript_refusals_are_said_in_words(
     expect(plain_page.get_by_role("alert").first).to_contain_text("This name is empty")
 
 
+@pytest.mark.proves("browser:5", "browser:rule-6")
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
 def test_without_the_browsers_help(page: Page, site: Site, path: str) -> None:
     """A browser that does not know passkeys says so on the page and shows no form that cannot work."""

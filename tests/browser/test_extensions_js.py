@@ -37,6 +37,7 @@ try {
 """
 
 
+@pytest.mark.proves("specification:hints", "browser:28")
 @pytest.mark.parametrize(
     ("hint", "pair", "transport", "kind"),
     [

@@ -91,6 +91,7 @@ def row(fox: Firefox) -> str:
     return fox.texts("[data-name]")[0]
 
 
+@pytest.mark.proves("browser:7")
 def test_sign_up_and_sign_in_while_autofill_waits(
     fox: Firefox, site: Site, asked: Callable[[], list[str]], calls: list[str]
 ) -> None:
@@ -107,6 +108,7 @@ def test_sign_up_and_sign_in_while_autofill_waits(
     fox.wait_for_text(".facts", "Last used today")
 
 
+@pytest.mark.proves("browser:9")
 def test_cancel_then_autofill_again(fox: Firefox, site: Site, asked: Callable[[], list[str]]) -> None:
     """Who cancels reads one calm line, autofill waits again, and the next try works."""
     sign_up(fox, site)
@@ -121,6 +123,7 @@ def test_cancel_then_autofill_again(fox: Firefox, site: Site, asked: Callable[[]
     fox.wait_for_text("h1", "Your passkeys")
 
 
+@pytest.mark.proves("browser:27")
 def test_the_same_device_cannot_have_two(fox: Firefox, site: Site) -> None:
     """A device that has a passkey already says so in friendly words and keeps the one it has."""
     sign_up(fox, site)
@@ -183,6 +186,7 @@ def test_a_false_signature_is_refused_in_words(fox: Firefox, site: Site, asked: 
     fox.wait_for_text("h1", "Your passkeys")
 
 
+@pytest.mark.proves("browser:24")
 def test_what_firefox_does_not_have_is_not_asked_for(
     fox: Firefox, site: Site, asked: Callable[[], list[str]], calls: list[str]
 ) -> None:

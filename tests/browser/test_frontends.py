@@ -59,6 +59,7 @@ def bundle(bundler: str, entry: str, bundlers: Path, folder: Path) -> Path:
     return folder / "out"
 
 
+@pytest.mark.proves("browser:bundles", "frictions:M")
 @pytest.mark.parametrize("source", seldom_but(["package", "core"], SOURCES))
 @pytest.mark.parametrize("bundler", BUNDLERS)
 def test_bundled(
@@ -107,6 +108,7 @@ def allow_to_connect(app: Flask) -> None:
     app.after_request_funcs[None].insert(0, allow)  # Flask calls the first one last
 
 
+@pytest.mark.proves("browser:another-origin")
 @pytest.mark.parametrize("how", ["imported from there", "with a base"])
 def test_an_api_on_another_origin(
     how: str, page: Page, serve: Callable[..., Site], authenticator: Authenticator
@@ -157,6 +159,7 @@ def front_end(kind: str, folder: Path) -> Callable[[Flask], None]:
     return prepare
 
 
+@pytest.mark.proves("browser:htmx", "frictions:N")
 @pytest.mark.parametrize("kind", ["htmx", "turbo"])
 def test_pages_that_change_without_loading(
     kind: str, page: Page, serve: Callable[..., Site], authenticator: Authenticator, bundlers: Path
@@ -182,6 +185,7 @@ def test_pages_that_change_without_loading(
     expect(page.get_by_role("heading")).to_have_text("Done")
 
 
+@pytest.mark.proves("browser:web-components")
 @pytest.mark.parametrize("how", ["button", "form", "Enter", "closed"])
 def test_shadow_roots(how: str, page: Page, site: Site, authenticator: Authenticator) -> None:
     """Buttons and forms in shadow roots work, in closed ones after ``attach()``; the message is shown beside them."""
@@ -233,6 +237,7 @@ createRoot(document.querySelector("main")).render(h(StrictMode, null, h(App)));
 """
 
 
+@pytest.mark.proves("browser:react")
 def test_react_in_strict_mode(
     page: Page,
     serve: Callable[..., Site],

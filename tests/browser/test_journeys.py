@@ -41,6 +41,7 @@ def add_security_key(page: Page, authenticator: Authenticator) -> None:
     expect(page.get_by_text("Your new passkey is ready.")).to_be_visible()
 
 
+@pytest.mark.proves("specification:7.1.2", "browser:21", "browser:35")
 def test_sign_up_makes_account_and_passkey(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A name and one click make an account, signed in, whose passkey carries the name and stands in the list."""
     sign_up(page, site, name="ada@example.com", display_name="Ada Lovelace")
@@ -53,6 +54,7 @@ def test_sign_up_makes_account_and_passkey(page: Page, site: Site, authenticator
     assert credential["userDisplayName"] == "Ada Lovelace"
 
 
+@pytest.mark.proves("browser:3", "browser:7", "browser:rule-13")
 def test_sign_in_by_button_while_autofill_waits(page: Page, site: Site, authenticator: Authenticator) -> None:
     """The button works although autofill is waiting, and takes over its ceremony: nothing is fetched on the click."""
     sign_up(page, site)
@@ -63,6 +65,7 @@ def test_sign_in_by_button_while_autofill_waits(page: Page, site: Site, authenti
     expect(page.get_by_text("Last used today")).to_be_visible()
 
 
+@pytest.mark.proves("specification:7.2.2", "browser:2", "browser:3", "browser:34")
 def test_sign_in_by_autofill(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who picks the passkey in the name field's suggestions is signed in without a click."""
     sign_up(page, site)
@@ -70,6 +73,7 @@ def test_sign_in_by_autofill(page: Page, site: Site, authenticator: Authenticato
     expect(page.get_by_text("Last used today")).to_be_visible()
 
 
+@pytest.mark.proves("browser:36")
 def test_rename_in_place(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A rename changes the row without loading the page, returns to its button, and is still there later."""
     sign_up(page, site)
@@ -85,6 +89,7 @@ def test_rename_in_place(page: Page, site: Site, authenticator: Authenticator) -
     assert rows(page) == ["Ada’s <b>phone</b>"]
 
 
+@pytest.mark.proves("specification:7.1.2", "browser:27")
 def test_the_same_device_cannot_have_two(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A device that has a passkey already says so in friendly words, beside the button, and keeps the one it has."""
     sign_up(page, site)
@@ -95,6 +100,7 @@ def test_the_same_device_cannot_have_two(page: Page, site: Site, authenticator: 
     assert len(authenticator.credentials) == 1
 
 
+@pytest.mark.proves("browser:34", "browser:37", "browser:38", "browser:41")
 def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A second passkey is added; the confirmation names the one to go; only one is left, which has no button."""
     sign_up(page, site)
@@ -118,6 +124,7 @@ def test_add_and_delete_a_second_passkey(page: Page, site: Site, authenticator: 
     assert authenticator.credentials == [], "the security key was told that its passkey is gone"
 
 
+@pytest.mark.proves("rules:lost-device")
 def test_a_stolen_phone(page: Page, site: Site, authenticator: Authenticator, watch: Watch) -> None:
     """The owner deletes the passkey of a stolen phone; whoever signed in with it changes nothing, and is signed out."""
     sign_up(page, site)
@@ -179,6 +186,7 @@ def test_a_page_of_somebody_else(page: Page, site: Site, authenticator: Authenti
     assert authenticator.credentials == [] and len(rows(first)) == 1
 
 
+@pytest.mark.proves("browser:13")
 def test_deleted_passkey_is_refused_and_gone(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch
 ) -> None:
@@ -194,6 +202,7 @@ def test_deleted_passkey_is_refused_and_gone(
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_enabled()
 
 
+@pytest.mark.proves("browser:13")
 @pytest.mark.parametrize("quirk", ["isBogusSignature", "isBadUV", "isBadUP"])
 def test_bad_response_is_refused_in_words(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch, quirk: str
@@ -230,6 +239,7 @@ def test_a_copied_security_key_is_refused_in_words(
     expect(page.get_by_role("alert")).to_have_text("The passkey could not be verified. Please try again.")
 
 
+@pytest.mark.proves("browser:39")
 def test_new_name_reaches_the_password_manager(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A changed display name is changed in the authenticator too, so that its dialogs show the one in use."""
     sign_up(page, site, name="ada", display_name="Ada King")
@@ -260,6 +270,7 @@ def test_what_just_happened_is_shown_when_asked_for(page: Page, site: Site, auth
     expect(page.get_by_text("What just happened")).to_be_hidden()
 
 
+@pytest.mark.proves("specification:7.2.2", "browser:8")
 def test_cancel_then_sign_in(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who cancels reads one calm line, nothing is posted, and the next try works."""
     sign_up(page, site)
@@ -290,6 +301,7 @@ def test_cancelled_sign_up_leaves_no_account(page: Page, site: Site, authenticat
     expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
 
 
+@pytest.mark.proves("browser:10")
 def test_name_taken(page: Page, site: Site, authenticator: Authenticator, watch: Watch) -> None:
     """A name that somebody has, in whatever spelling, is refused before a passkey is made, and can be corrected."""
     sign_up(page, site, name="Ada")
@@ -310,6 +322,7 @@ def test_name_taken(page: Page, site: Site, authenticator: Authenticator, watch:
     expect(field).to_have_value("Grace")
 
 
+@pytest.mark.proves("browser:40")
 def test_step_up_in_the_middle_of_a_rename(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +341,7 @@ def test_step_up_in_the_middle_of_a_rename(
     assert rows(page) == ["My phone"]
 
 
+@pytest.mark.proves("browser:10", "browser:22")
 def test_duplicate_click_and_busy_button(page: Page, site: Site, authenticator: Authenticator) -> None:
     """While a ceremony runs its button is off and says so, and Enter does not start a second one."""
     sign_up(page, site)
@@ -341,6 +355,7 @@ def test_duplicate_click_and_busy_button(page: Page, site: Site, authenticator: 
     expect(button).to_be_disabled()
 
 
+@pytest.mark.proves("browser:12")
 def test_two_tabs_do_not_disturb_each_other(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A sign-in that was begun in one tab finishes after another tab began one too."""
     sign_up(page, site)
@@ -352,6 +367,7 @@ def test_two_tabs_do_not_disturb_each_other(page: Page, site: Site, authenticato
     sign_in(page, authenticator)
 
 
+@pytest.mark.proves("browser:12")
 def test_both_tabs_sign_in(page: Page, site: Site, authenticator: Authenticator) -> None:
     """What a tab began before another one signed in, and got a new session by that, can still be finished."""
     sign_up(page, site)
@@ -372,6 +388,7 @@ def test_both_tabs_sign_in(page: Page, site: Site, authenticator: Authenticator)
     expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
 
 
+@pytest.mark.proves("browser:14", "browser:23")
 def test_offer_after_a_passkey_from_another_device(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who signed in with another device's passkey is offered one on this device, until they have made it."""
     page.add_init_script("PublicKeyCredential.getClientCapabilities = undefined")
@@ -401,6 +418,7 @@ def test_signed_out_meanwhile(page: Page, site: Site, authenticator: Authenticat
     expect(page.get_by_role("status")).to_have_text("Please sign in first.")
 
 
+@pytest.mark.proves("browser:14")
 def test_offer_can_be_declined(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Who does not want a passkey on this device says so once, and is not asked again at the next sign-in."""
     page.add_init_script("PublicKeyCredential.getClientCapabilities = undefined")

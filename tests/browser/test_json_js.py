@@ -85,6 +85,7 @@ def serialised(page: Page, json: dict[str, Any], change: str, form: str = "u.buf
     return found
 
 
+@pytest.mark.proves("browser:rule-7")
 def test_bytes_are_read_in_any_form(blank: Page, site: Site) -> None:
     """In whatever form a script writes bytes, the JSON is a browser's, and the server accepts it."""
     made: dict[str, list[dict[str, Any]]] = {form: [] for form in FORMS}
@@ -145,6 +146,7 @@ ODDITIES = [
 ]
 
 
+@pytest.mark.proves("browser:rule-7")
 def test_the_bytes_decide(blank: Page, truth: dict[str, Any]) -> None:
     """Nothing that a script says beside the bytes, or forgets, changes what the bytes say."""
     assert truth["response"]["transports"]
@@ -171,6 +173,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.proves("browser:rule-7")
 def test_only_what_cannot_be_read_is_left_out(blank: Page, truth: dict[str, Any]) -> None:
     """A member that throws, is missing, or is nothing that bytes can be made of costs the others nothing."""
     expected = {change: deepcopy(truth) for change in LOSSES}
@@ -226,6 +229,7 @@ def test_names_of_results_are_names(blank: Page) -> None:
 PARSERS = ["throw 1", "", "return json", "return {}", "json.challenge = 1; json.user = null"]
 
 
+@pytest.mark.proves("browser:rule-7")
 @pytest.mark.parametrize(("parser", "options"), [("Creation", CREATION), ("Request", REQUEST)])
 def test_foreign_parsers_do_not_matter(blank: Page, parser: str, options: dict[str, Any]) -> None:
     """Whatever a script has put in place of the browser's parser, the options are the same."""

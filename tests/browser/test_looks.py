@@ -35,6 +35,7 @@ def assert_fine(npm: Path) -> Check:
     return check
 
 
+@pytest.mark.proves("browser:46")
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/lost", "/enrol", "/enrol#x", "/nowhere"])
 def test_pages_for_everybody(
     page: Page, site: Site, watch: Watch, authenticator: Authenticator, assert_fine: Check, path: str
@@ -48,6 +49,7 @@ def test_pages_for_everybody(
     assert_fine(page)
 
 
+@pytest.mark.proves("browser:10")
 def test_error_message(page: Page, site: Site, watch: Watch, authenticator: Authenticator, assert_fine: Check) -> None:
     """So do the pages while they say what went wrong, calmly or not."""
     sign_up(page, site)
@@ -67,6 +69,7 @@ def test_error_message(page: Page, site: Site, watch: Watch, authenticator: Auth
     assert_fine(page)
 
 
+@pytest.mark.proves("browser:33", "browser:46")
 def test_your_passkeys(page: Page, site: Site, authenticator: Authenticator, assert_fine: Check) -> None:
     """So does the list: with one passkey, with two, with endless names, with a form and a confirmation open."""
     sign_up(page, site, name=LONG_NAME, display_name=LONG_NAME)
@@ -86,6 +89,7 @@ def test_your_passkeys(page: Page, site: Site, authenticator: Authenticator, ass
     assert_fine(page)
 
 
+@pytest.mark.proves("browser:33")
 def test_offer_and_empty_list(
     page: Page, site: Site, authenticator: Authenticator, assert_fine: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +121,7 @@ def test_notices(page: Page, serve: Callable[..., Site], authenticator: Authenti
     assert_fine(page)
 
 
+@pytest.mark.proves("browser:22")
 @pytest.mark.parametrize("locale", ["de-AT"])
 def test_in_german(page: Page, site: Site, authenticator: Authenticator, watch: Watch, assert_fine: Check) -> None:
     """So do all pages in German, whose words are longer; what the browser itself says and counts is German too."""
@@ -158,6 +163,7 @@ def test_in_german(page: Page, site: Site, authenticator: Authenticator, watch: 
     assert_fine(page)
 
 
+@pytest.mark.proves("browser:46")
 def test_keyboard_alone(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Everything can be done with the keyboard, and one always sees where one is."""
     page.goto(f"{site.url}/sign-up")
@@ -217,6 +223,7 @@ def test_twice_the_text_size(page: Page, site: Site, authenticator: Authenticato
     assert page.evaluate("document.documentElement.scrollWidth") <= 640
 
 
+@pytest.mark.proves("browser:4")
 def test_texts_name_no_technology(page: Page, site: Site, authenticator: Authenticator) -> None:
     """No page and no sentence of the module speaks of WebAuthn, FIDO or authenticators to people."""
     sign_up(page, site)

@@ -53,6 +53,7 @@ def creations(page: Page) -> list[str | None]:
     return found
 
 
+@pytest.mark.proves("browser:24")
 @pytest.mark.parametrize("quirk", [{"isBadUP": True}, {"isBadUV": True}])
 def test_a_password_manager_makes_a_passkey(
     page: Page, site: Site, authenticator: Authenticator, quirk: dict[str, bool]
@@ -74,6 +75,7 @@ def test_a_password_manager_makes_a_passkey(
     expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
 
 
+@pytest.mark.proves("browser:24", "browser:rule-4")
 def test_a_browser_that_never_answers_holds_nothing_up(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Headless Chromium never settles: the try ends by itself, silently, and a button does not wait for that."""
     page.goto(f"{site.url}/password/ada")
@@ -102,6 +104,7 @@ def test_a_browser_that_never_answers_holds_nothing_up(page: Page, site: Site, a
     expect(page.get_by_role("status")).to_be_empty()
 
 
+@pytest.mark.proves("browser:24", "browser:rule-6")
 @pytest.mark.parametrize(
     "browser_says",
     [
@@ -121,6 +124,7 @@ def test_only_where_the_browser_says_that_it_can(page: Page, site: Site, browser
     expect(page.locator("[data-passkey-offer]")).to_have_count(1)
 
 
+@pytest.mark.proves("browser:24")
 @pytest.mark.parametrize("name", ["InvalidStateError", "NotAllowedError", "NotSupportedError"])
 def test_what_the_browser_says_no_with_is_swallowed(page: Page, site: Site, name: str) -> None:
     """A passkey that is there already, a manager that does not want to, a browser that cannot after all: silence."""
@@ -165,6 +169,7 @@ IMMEDIATE = """() => {
 }"""
 
 
+@pytest.mark.proves("browser:20")
 def test_immediate_sign_in(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A press of the button signs in with the passkey that is on this device."""
     page.add_init_script(NO_AUTOFILL)
@@ -176,6 +181,7 @@ def test_immediate_sign_in(page: Page, site: Site, authenticator: Authenticator)
     assert page.evaluate("JSON.parse(sessionStorage.getItem('modes'))") == [["immediate", False, 0]]
 
 
+@pytest.mark.proves("browser:20")
 def test_immediate_without_a_passkey_leads_to_the_form(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Where there is none, one calm line and the name field; the next press opens the dialog for other devices."""
     page.add_init_script(NO_AUTOFILL)

@@ -9,6 +9,8 @@ import pytest
 from browser.chromium import Authenticator, Site, Watch, requests_of, sign_up
 from playwright.sync_api import Page, Request, Route, expect
 
+pytestmark = pytest.mark.proves("frictions:taken-name")
+
 #: Another device, which has no passkey of the account yet.
 OTHER: dict[str, Any] = {"transport": "usb"}
 
@@ -18,6 +20,7 @@ def add(page: Page) -> None:
     page.get_by_role("button", name="Add a passkey").click()
 
 
+@pytest.mark.proves("browser:30")
 @pytest.mark.parametrize("quirk", ["isBadUP", "isBadUV"])
 def test_a_refused_passkey_is_taken_back(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch, quirk: str
@@ -95,6 +98,7 @@ SCRIPT = """async ([status, code, ids]) => {
 }"""
 
 
+@pytest.mark.proves("browser:30")
 def test_only_what_is_certain_is_signalled(page: Page, site: Site) -> None:
     """A passkey that may have been stored is never deleted: not after lost answers, nor those that leave it open."""
     page.goto(f"{site.url}/sign-up")
@@ -123,6 +127,7 @@ def late() -> Callable[[Route], None]:
     return answer
 
 
+@pytest.mark.proves("browser:rule-9")
 def test_a_step_up_does_not_cost_the_new_passkey(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch
 ) -> None:

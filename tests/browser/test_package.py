@@ -53,6 +53,7 @@ def test_the_page_comes_alive(
     expect(page.get_by_text("Here are passkeys.")).to_be_visible()
 
 
+@pytest.mark.proves("browser:bundles")
 @pytest.mark.parametrize("bundler", TREES)
 def test_what_is_not_used_is_left_out(bundler: str, bundlers: Path, tmp_path: Path) -> None:
     """Of the core a bundle has what it uses: nothing, one question, or the ceremonies."""

@@ -58,12 +58,14 @@ def run(page: Page, script: str, argument: object = None) -> Any:
     return page.evaluate(f"async (given) => {{ {PREAMBLE} {script} }}", argument)
 
 
+@pytest.mark.proves("browser:rule-1")
 def test_needs_no_other() -> None:
     """The modules import nothing but one another."""
     assert "import " not in CORE.read_text().replace("import.meta", "")
     assert set(re.findall(r'^(?:import|export|\}) .*from "(.+)";$', MODULE.read_text(), re.M)) == {"./passkey-core.js"}
 
 
+@pytest.mark.proves("browser:rule-7")
 @pytest.mark.parametrize(("parser", "options"), [("Creation", CREATION), ("Request", REQUEST)])
 def test_own_parser_equals_the_browsers(blank: Page, parser: str, options: dict[str, Any]) -> None:
     """The options are those of the browser's own parser, to the byte, extensions included."""
@@ -87,6 +89,7 @@ def within(part: object, whole: object) -> bool:
     return part == whole
 
 
+@pytest.mark.proves("browser:rule-8")
 def test_parser_tolerates_nulls_and_the_wrapper(blank: Page) -> None:
     """A null is as good as a missing member, and ``publicKey`` may be around the options."""
     options = {"publicKey": {**REQUEST, "timeout": None, "allowCredentials": None, "userVerification": None}}
@@ -95,6 +98,7 @@ def test_parser_tolerates_nulls_and_the_wrapper(blank: Page) -> None:
     assert parsed["rpId"] == "localhost"
 
 
+@pytest.mark.proves("browser:rule-7")
 def test_own_serialiser_equals_the_browsers(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Real credentials of both kinds are serialised as by the browser's own ``toJSON()``, to the byte."""
     page.goto(f"{site.url}/sign-up")
@@ -133,6 +137,7 @@ def test_serialiser_survives_accessors_that_throw(blank: Page) -> None:
     }
 
 
+@pytest.mark.proves("browser:rule-2")
 def test_what_browsers_reject_with_gets_a_code(blank: Page) -> None:
     """Whatever a ceremony rejects with becomes a code and a sentence of ours, never the browser's text."""
     names = {
@@ -181,6 +186,7 @@ def test_a_duplicate_is_one_only_when_creating(blank: Page) -> None:
     assert codes == ["duplicate", "PasskeyError", "InvalidStateError", "server"]
 
 
+@pytest.mark.proves("browser:rule-5")
 def test_an_empty_answer_is_a_cancel(blank: Page) -> None:
     """A password manager that resolves with nothing has cancelled."""
     codes = run(
@@ -197,6 +203,7 @@ def test_an_empty_answer_is_a_cancel(blank: Page) -> None:
     assert codes == ["cancelled", "cancelled"]
 
 
+@pytest.mark.proves("browser:rule-2")
 def test_a_new_ceremony_ends_the_one_before(blank: Page) -> None:
     """The ceremony before is aborted, silently, even when the browser does not listen to the abort."""
     codes = run(
@@ -232,6 +239,7 @@ def test_a_ceremony_that_never_settles_is_given_up(page: Page, site: Site) -> No
     assert page.evaluate("ending.then(({ code }) => code)") == "expired"
 
 
+@pytest.mark.proves("browser:rule-3")
 def test_an_answer_after_the_abort_is_not_posted(blank: Page) -> None:
     """A ceremony that its person walked away from does not spend its challenge."""
     posts = run(
@@ -276,6 +284,7 @@ def test_secrets_stay_in_the_page(blank: Page) -> None:
     assert kept["prf"]["results"] == {"first": "Bw"}
 
 
+@pytest.mark.proves("browser:rule-9")
 def test_options_are_fetched_twice_but_posted_once(blank: Page) -> None:
     """When the network fails, the options are asked for once more; a response is never sent twice."""
     outcome = run(
@@ -328,6 +337,7 @@ def test_the_envelope_decides(blank: Page) -> None:
     assert found == [code for _, _, code in answers]
 
 
+@pytest.mark.proves("browser:rule-12")
 def test_messages_and_csrf_token_are_the_apps(blank: Page) -> None:
     """Sentences can be replaced, for one action or for all; a CSRF token of the page goes along."""
     found = run(
@@ -354,6 +364,7 @@ def test_messages_and_csrf_token_are_the_apps(blank: Page) -> None:
     assert found == words
 
 
+@pytest.mark.proves("browser:15")
 def test_a_sign_in_brings_the_password_manager_up_to_date(page: Page, site: Site, authenticator: Authenticator) -> None:
     """What changed elsewhere, here a name, is told to the password manager when its passkey is used."""
     sign_up(page, site, name="ada", display_name="Ada King")
@@ -364,6 +375,7 @@ def test_a_sign_in_brings_the_password_manager_up_to_date(page: Page, site: Site
     assert [credential["userDisplayName"] for credential in authenticator.credentials] == ["Ada Lovelace"]
 
 
+@pytest.mark.proves("browser:rule-11")
 def test_signals_never_matter(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A browser whose Signal API throws, hangs or is missing signs people in all the same."""
     page.add_init_script(
@@ -377,6 +389,7 @@ def test_signals_never_matter(page: Page, site: Site, authenticator: Authenticat
     page.wait_for_url("**/passkeys")
 
 
+@pytest.mark.proves("browser:rule-6")
 def test_passkeys_are_named_by_the_server_list(page: Page, site: Site, authenticator: Authenticator) -> None:
     """The client's own calls work in a page script: list, rename, remove and its refusal."""
     sign_up(page, site)
@@ -393,6 +406,7 @@ def test_passkeys_are_named_by_the_server_list(page: Page, site: Site, authentic
     assert found == ["Phone", True, True, True]
 
 
+@pytest.mark.proves("browser:28")
 def test_presets_say_where_the_passkey_should_live(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A preset narrows the browser's dialog to one kind of device; without one the choice is the person's."""
     page.goto(f"{site.url}/sign-up")
@@ -478,6 +492,7 @@ def test_a_step_up_without_a_passkey(blank: Page) -> None:
     assert code == "step_up_required"
 
 
+@pytest.mark.proves("browser:20", "browser:rule-4")
 def test_immediate_mediation_where_the_browser_has_it(blank: Page) -> None:
     """Asked for passkeys that are right here, the browser gets the mode without a signal; elsewhere it is a dialog."""
     asked = run(
@@ -497,6 +512,7 @@ def test_immediate_mediation_where_the_browser_has_it(blank: Page) -> None:
     assert asked == [["cancelled", "cancelled"], [["immediate", False, False], [None, True, False]]]
 
 
+@pytest.mark.proves("browser:rule-10")
 def test_events_can_be_taken_over(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A page that prevents the default of an event decides itself: nothing is said, nobody is sent anywhere."""
     page.goto(f"{site.url}/sign-up")
@@ -523,6 +539,7 @@ def test_events_can_be_taken_over(page: Page, site: Site, authenticator: Authent
     assert page.locator("[data-passkey-status]").inner_text() == ""
 
 
+@pytest.mark.proves("browser:19")
 def test_nobody_is_sent_to_another_site(page: Page, site: Site, authenticator: Authenticator) -> None:
     """An address on another site is not followed after a sign-in, wherever it came from."""
     sign_up(page, site)
@@ -542,6 +559,7 @@ def test_nobody_is_sent_to_another_site(page: Page, site: Site, authenticator: A
             page.get_by_role("button", name="Confirm").click()
 
 
+@pytest.mark.proves("browser:19")
 def test_the_server_says_where_to_go(page: Page, serve: Callable[..., Site], authenticator: Authenticator) -> None:
     """An address from the app's sign-in hook comes before that of the page."""
 
@@ -566,6 +584,7 @@ def test_the_server_says_where_to_go(page: Page, serve: Callable[..., Site], aut
         page.get_by_role("button", name="Confirm").click()
 
 
+@pytest.mark.proves("browser:rule-10")
 def test_mistakes_of_a_page_are_not_shown_raw(page: Page, site: Site, watch: Watch) -> None:
     """What a page forgot is in the console for its developer; the person reads one of our sentences."""
     page.goto(f"{site.url}/sign-up")

@@ -19,6 +19,8 @@ from playwright.sync_api import Page, Route, expect
 
 from flask_passkey.cli import passkey as commands
 
+pytestmark = pytest.mark.proves("rules:13.4.6")
+
 LOST = "Lost your passkey?"
 #: Keeps what a click on a button would print.
 NO_PRINTER = "globalThis.print = () => (globalThis.printed = (globalThis.printed ?? 0) + 1)"
@@ -102,6 +104,7 @@ def test_a_link_from_the_help_desk(page: Page, site: Site, authenticator: Authen
     sign_in(page, authenticator)
 
 
+@pytest.mark.proves("threats:leaked-link")
 def test_nothing_of_a_link_leaves_the_browser(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Opening a link, and going on from it, sends its token in no address, referrer or other header."""
     sign_up(page, site)
@@ -152,6 +155,7 @@ def test_a_wrong_code(page: Page, site: Site, authenticator: Authenticator, watc
     enrol(page, authenticator)
 
 
+@pytest.mark.proves("browser:30")
 def test_a_refused_passkey_of_a_grant_is_taken_back(
     page: Page, site: Site, authenticator: Authenticator, watch: Watch
 ) -> None:

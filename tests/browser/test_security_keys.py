@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 from demo.accounts import Account, Accounts, demo_account, name_key
 from flask_passkey import Passkey
 
+pytestmark = pytest.mark.proves("frictions:F")
+
 #: On USB, and no passkey on it can be copied to anywhere.
 ON_USB = {"transport": "usb", "defaultBackupEligibility": False, "defaultBackupState": False}
 #: A key of FIDO2 with a PIN, but without room for passkeys, and how its app has to verify people.

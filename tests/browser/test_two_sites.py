@@ -17,6 +17,8 @@ from flask import Flask, Response, request
 from flask_login import current_user
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 
+pytestmark = pytest.mark.proves("threats:framing", "frictions:E")
+
 RP, SHOP = "https://rp.test", "https://shop.test"
 GET = "publickey-credentials-get"
 #: What the site in the frame has to set, besides the RP ID and its origin.

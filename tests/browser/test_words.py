@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from browser.chromium import Authenticator, Site, Watch
 from playwright.sync_api import Page, Route, expect
 
@@ -28,6 +29,7 @@ def put_in_head(page: Page, *islands: str) -> None:
     page.route("**/sign-up", answer)
 
 
+@pytest.mark.proves("browser:rule-10")
 def test_every_sentence_is_the_pages(page: Page, site: Site, authenticator: Authenticator) -> None:
     """A page can bring every sentence, also one for a single action, and no other is shown."""
     page.goto(f"{site.url}/sign-up")
