@@ -13,8 +13,8 @@ import os
 import re
 import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -115,8 +115,8 @@ def finder(mutant: Mutant) -> Any:
     return SimpleNamespace(find_spec=lambda name, *_: spec if name == module else None)
 
 
-def start(mutant: Mutant | None) -> int:
-    """Run the tests in a process of their own and return its id; it ends with 0 if all pass."""
+def start(mutant: Mutant | None, names: Sequence[str]) -> int:
+    """Run test files in another process and return its id; it ends with 0 if all pass, or with a file's number."""
     pid = os.fork()
     if pid:
         return pid
@@ -125,34 +125,42 @@ def start(mutant: Mutant | None) -> int:
         sys.meta_path.insert(0, finder(mutant))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(1, 2)
+    os._exit(run(names))
+
+
+def named(mutant: Mutant | None, noticed: Mapping[str, int]) -> list[str]:
+    """Return the test files for a mutant: in front those that noticed others of its file, or are called like it."""
     names = APPS if mutant and not mutant.file.startswith("ceremonies/") else f"{PURE} {APPS}"
-    os._exit(run(likely_first(names.split(), mutant)))
-
-
-def likely_first(names: list[str], mutant: Mutant | None) -> list[str]:
-    """Put the tests in front that are called like the file, as they are likely to notice."""
-    return sorted(names, key=lambda name: mutant is None or name not in mutant.file)
+    return sorted(names.split(), key=lambda name: (-noticed.get(name, 0), mutant is None or name not in mutant.file))
 
 
 def run(names: Sequence[str]) -> int:
-    """Run test files, those that there are, until a test fails."""
-    files = [str(file) for name in names if (file := ROOT / "tests" / f"test_{name}.py").exists()]
+    """Run test files, those that there are, one after the other; return the number of the first that fails, from 1."""
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "not services"]
-    return int(pytest.main([*options, *files])) if files else 0
+    for number, name in enumerate(names, 1):
+        file = ROOT / "tests" / f"test_{name}.py"
+        if file.exists() and pytest.main([*options, str(file)]) not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return number
+    return 0
 
 
 def survivors(made: Sequence[Mutant]) -> list[Mutant]:
     """Run all mutants, one for each processor at a time; return those that no test notices, or not in time."""
-    running: dict[int, Mutant] = {}
+    running: dict[int, tuple[Mutant, list[str]]] = {}
+    noticed: defaultdict[str, Counter[str]] = defaultdict(Counter)
     alive, todo = [], list(reversed(made))
     while todo or running:
         while todo and len(running) < (os.cpu_count() or 1):
             mutant = todo.pop()
-            running[start(mutant)] = mutant
+            names = named(mutant, noticed[mutant.file])
+            running[start(mutant, names)] = mutant, names
         pid, status = os.wait()
-        mutant, killed = running.pop(pid), os.waitstatus_to_exitcode(status) > 0
-        print("killed  " if killed else "SURVIVED", f"{mutant.file}:{mutant.line}: {mutant.left_out}", flush=True)
-        alive += [] if killed else [mutant]
+        mutant, names = running.pop(pid)
+        killer = os.waitstatus_to_exitcode(status)  # negative if the time was up
+        if killer > 0:
+            noticed[mutant.file][names[killer - 1]] += 1
+        print("killed  " if killer > 0 else "SURVIVED", f"{mutant.file}:{mutant.line}: {mutant.left_out}", flush=True)
+        alive += [] if killer > 0 else [mutant]
     return alive
 
 
@@ -167,10 +175,11 @@ def main(patterns: Sequence[str]) -> int:
     )
     settings.load_profile("mutants")
     os.chdir(ROOT)
-    assert os.waitpid(start(None), 0)[1] == 0, "a test fails without any mutant"
+    assert os.waitpid(start(None, named(None, {})), 0)[1] == 0, "a test fails without any mutant"
     made = [mutant for pattern in patterns for path in sorted(PACKAGE.glob(pattern)) for mutant in mutants(path)]
     alive = survivors(made)
-    assert os.waitpid(start(None), 0)[1] == 0, "a test fails without any mutant: the files have changed meanwhile"
+    unchanged = os.waitpid(start(None, named(None, {})), 0)[1] == 0
+    assert unchanged, "a test fails without any mutant: the files have changed meanwhile"
     document = (ROOT / "docs" / "proof" / "specification.md").read_text("utf-8")
     rows = re.findall(r"^\| `([\w/]+\.py)` \| `(\w+)` \| (\d+) \| .+ \|$", document, re.MULTILINE)
     explained = Counter({(file, function): int(number) for file, function, number in rows})
