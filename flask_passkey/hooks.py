@@ -116,12 +116,13 @@ class HookDecorators:
         return self._set("other_sign_in_methods", function, "user")
 
     def check_password(self, function: CheckPassword) -> CheckPassword:
-        """Set ``(user, password: str) -> bool``: is this the user's password? For the ready pages.
+        """Set ``(user, password: str) -> bool``: is this the user's password? For the ready pages, and for scripts.
 
         Whoever lost their passkey, or has none, then confirms with the password of the app that it is they, as by
-        :meth:`~flask_passkey.Passkey.confirm_user`. Leave it out where a stolen password must not be enough to change
-        passkeys. Whom ``other_sign_in_methods`` says to have no other way in is not asked for a password. A wrong
-        one is told by the signal ``refused``; limit tries as in your own sign-in: the endpoint is
+        :meth:`~flask_passkey.Passkey.confirm_user`; scripts send it to ``/session/authn/password``. Leave it out where
+        a stolen password must not be enough to change passkeys. Whom ``other_sign_in_methods`` says to have no other
+        way in is not asked for a password. A wrong one is told by the signal ``refused``; limit tries as in your own
+        sign-in: the endpoints are ``passkey.confirm_by_password`` and, of the pages,
         ``passkey_pages.confirm_by_password``.
         """
         return self._set("check_password", function, "user", "password")

@@ -15,7 +15,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..config import PasskeyConfig
 from ..credentials import INVITATION
-from ..errors import CredentialNotFound, LastCredential, MalformedRequest, Refusal, SignInRequired, StepUpRequired
+from ..errors import (
+    CredentialNotFound,
+    FeatureOff,
+    LastCredential,
+    MalformedRequest,
+    Refusal,
+    SignInRequired,
+    StepUpRequired,
+)
 from ..state import common, current
 from . import http, offers, schemas, sessions, views
 from .routing import Place
@@ -94,14 +102,13 @@ def confirm() -> str:
 @blueprint.post("/confirm")
 def confirm_by_password() -> BaseResponse:
     """Take the app's password in place of a passkey, where the app checks it; ask again where it is wrong."""
-    visitor, accounts = sessions.visitor(), current().accounts
-    _require_sign_in()
-    if not accounts.may_have_password(visitor.user):
+    try:
+        sessions.confirm_by_password(request.form.get("password", ""))
+    except FeatureOff:
         abort(404)
-    if not accounts.check_password(visitor.user, request.form.get("password", "")):
-        http.refuse(StepUpRequired("the check_password hook says that this is not the user's password"))
+    except StepUpRequired as refusal:
+        http.refuse(refusal)
         return redirect(ui.url("confirm", next=request.args.get("next", ""), **{NOTE: "password"}))
-    sessions.confirm(visitor.user)
     return redirect(_next(note="confirmed"))
 
 
