@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError, SQLAlchemyError, TimeoutError
@@ -22,6 +23,12 @@ _SQLITE_RACES = frozenset((787, 1555, 2067))
 #: or column, table or column denied, read-only, no default, null, check.
 _MYSQL_MISTAKES = frozenset(
     (1044, 1045, 1048, 1049, 1054, 1142, 1143, 1227, 1290, 1364, 1370, 1698, 1792, 1836, 3819, 4025)
+)
+#: What PostgreSQL and PgBouncer say when they let nobody in; without a connection drivers have no SQLSTATE. Servers of
+#: other languages than English say it in others, and then it counts as something that may pass.
+_LETS_NOBODY_IN = re.compile(
+    r"FATAL: .*(authentication failed|does not exist|no such (user|database)|no pg_hba.conf entry|is not permitted to"
+    r" log in|permission denied for database)"
 )
 #: What PEP 249 calls errors that the database has with a statement or its values.
 _MISTAKES = frozenset(("ProgrammingError", "DataError", "NotSupportedError"))
@@ -49,4 +56,6 @@ def _is_mistake_of(error: Any) -> bool:
         if code & 0xFF == _SQLITE_CONSTRAINT:
             return code not in _SQLITE_RACES
         return code & 0xFF in _SQLITE_MISTAKES
+    if isinstance(number, str) and _LETS_NOBODY_IN.search(number):
+        return True
     return number in _MYSQL_MISTAKES or any(cls.__name__ in _MISTAKES for cls in type(error).__mro__)
