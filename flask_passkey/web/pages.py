@@ -26,7 +26,7 @@ from ..errors import (
 )
 from ..state import common, current
 from . import http, offers, schemas, sessions, views
-from .routing import Place
+from .routing import Place, site_at
 from .ui import NOTE, PAGES, Ui
 
 blueprint = views.HostBlueprint(PAGES, __name__)
@@ -42,9 +42,8 @@ def init_app(app: Flask, config: PasskeyConfig, place: Place) -> None:
     app.register_blueprint(blueprint, url_prefix=config.pages_prefix, host=place.host, subdomain=place.subdomain)
     for each in (config, *config.others):
         if not each.enrol_url:  # no field of the dataclass is changed after this
-            vars(each)["enrol_url"] = (
-                f"{each.site}{app.config['APPLICATION_ROOT'].rstrip('/')}{config.pages_prefix}/new"
-            )
+            vars(each)["enrol_page"] = (site_at(app, each, place), f"{config.pages_prefix}/new")
+            vars(each)["enrol_url"] = each.enrol_url_below(app.config["APPLICATION_ROOT"].rstrip("/"))
     for refusal in (SignInRequired, StepUpRequired):
         http.handle(app, refusal, lead)
 
