@@ -79,7 +79,7 @@ class HookDecorators:
 
         Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
         ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all. Flush, and do
-        not commit.
+        not commit. What the database finds to be there already, in a unique column, counts as a name that is taken.
 
         With a third argument that has no default, ``(name, display_name, fields)``, it also gets what else the sign-up
         form has: text by name, at most 20 values of at most 1,000 characters, trimmed and not checked further. Without

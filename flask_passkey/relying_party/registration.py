@@ -14,6 +14,7 @@ from ..ceremonies.decoys import is_decoy
 from ..ceremonies.pending import ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
 from ..ceremonies.registration import new_user_handle
 from ..credentials import CredentialRecord, GrantRecord
+from ..doubles import as_taken_names
 from ..encoding import base64url_decode
 from ..errors import (
     CeremonyNotFound,
@@ -262,7 +263,7 @@ class Registration(Parts):
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
         self._refuse_taken(record.id)  # before an account is made that may live elsewhere
-        with self.credentials.transaction():
+        with as_taken_names(), self.credentials.transaction():
             user = self.accounts.create(pending.name, pending.display_name, pending.fields)
             info = self.accounts.describe(user)
             record = replace(record, user_id=info.id, identity=info.identity or None)

@@ -17,6 +17,7 @@ _READ_ONLY = "25006"
 #: authorized, wrong format, range, no database.
 _SQLITE_MISTAKES = frozenset((1, 3, 8, 11, 18, 20, 21, 23, 24, 25, 26))
 _SQLITE_CONSTRAINT = 19
+_SQLITE_LOCKS = frozenset((5, 6))
 #: SQLite's extended codes of foreign keys, primary keys and unique values.
 _SQLITE_RACES = frozenset((787, 1555, 2067))
 #: Numbers of MySQL and MariaDB that their drivers call operational or integrity errors: access denied, unknown database
@@ -44,6 +45,11 @@ def is_mistake(error: Exception) -> bool:
     if not isinstance(error, DBAPIError):
         return not isinstance(error, PendingRollbackError)  # no engine, a wrong argument, …
     return not error.connection_invalidated and _is_mistake_of(error.orig)
+
+
+def is_sqlite_lock(error: Any) -> bool:
+    """Tell whether SQLite has waited for a lock in vain: busy, or a locked table."""
+    return getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF in _SQLITE_LOCKS
 
 
 def _is_mistake_of(error: Any) -> bool:
