@@ -1,0 +1,130 @@
+"""Flask-AppBuilder itself, with the code of docs/howto/flask-appbuilder.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from apps import SITE
+from flask.testing import FlaskClient
+from test_docs import ROOT
+from test_docs_code import blocks
+
+from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in
+
+PAGE = "docs/howto/flask-appbuilder.md"
+#: What it and the extensions that it brings along warn of while they are set up is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore")
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Any]:
+    """The app of the page, with an administrator and somebody who may do nothing."""
+    pytest.importorskip("flask_appbuilder", reason="pip install flask-appbuilder")
+    module = ModuleType("shop")
+    exec(compile(blocks(PAGE)[0], PAGE, "exec"), vars(module))
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "sign-in.html").write_text(blocks(PAGE, "jinja")[0])
+    app = module.create_app(
+        {
+            "TESTING": True,
+            "SECRET_KEY": "x",
+            "WTF_CSRF_ENABLED": False,
+            "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/shop.sqlite3",
+        }
+    )
+    app.jinja_loader.searchpath.insert(0, str(tmp_path / "templates"))
+    module.app, module.manager = app, app.extensions["appbuilder"].sm  # type: ignore[attr-defined]
+    with app.app_context():
+        for name, role in (("ada", "Admin"), ("bob", "Public")):
+            module.manager.add_user(name, name, "L", f"{name}@example.com", module.manager.find_role(role), PASSWORD)
+    yield module
+    with app.app_context():
+        module.db.session.remove()
+        module.db.engine.dispose()
+
+
+def with_password(site: Any, name: str) -> tuple[FlaskClient, str]:
+    """Sign in with the password; return the browser, and where it is led to."""
+    client = site.app.test_client()
+    return client, client.post("/login/", data={"username": name, "password": PASSWORD}).location
+
+
+@pytest.mark.parametrize("name", ["ada", "bob"])
+def test_a_passkey_is_offered_and_signs_in(site: Any, name: str) -> None:
+    """Whatever their role, people are offered a passkey in its layout, see the list, sign in, and are counted."""
+    client, location = with_password(site, name)
+    assert location.startswith("/passkeys/offer?next=/")
+    offered = client.get(location).text
+    assert "Create a passkey" in offered and "navbar" in offered
+    key = VirtualAuthenticator(SITE)
+    add_passkey(client, key)
+    assert with_password(site, name)[1] == "/"
+    assert "navbar" in client.get("/passkeys").text
+    browser = site.app.test_client()
+    assert 'data-passkey="authenticate"' in browser.get("/login/").text
+    assert sign_in(browser, key)["user"]["name"] == name
+    with site.app.app_context():
+        user = site.manager.find_user(name)
+        assert (user.login_count, user.fail_login_count) == (3, 0)
+    assert browser.get("/passkeys").status_code == 200
+
+
+def test_the_menu_is_the_administrators(site: Any) -> None:
+    """A new entry of the menu is there for Admin, and not for a role without the right."""
+    pages = {name: with_password(site, name)[0].get("/", follow_redirects=True).text for name in ("ada", "bob")}
+    assert ["Your passkeys" in pages[name] for name in pages] == [True, False]
+
+
+def test_a_password_and_an_account(site: Any) -> None:
+    """Passkeys outlive a change of the password, let nobody in who is not active, and go with the account."""
+    client, _ = with_password(site, "bob")
+    key = VirtualAuthenticator(SITE)
+    add_passkey(client, key)
+    with site.app.app_context():
+        site.manager.reset_password(site.manager.find_user("bob").id, "other")
+    browser = site.app.test_client()
+    user_id = sign_in(browser, key)["user"]["id"]
+    set_active(site, active=False)
+    with pytest.raises(Refused) as refused:
+        sign_in(site.app.test_client(), key)
+    assert (refused.value.status, browser.get("/user/authn").status_code) == (403, 401)
+    set_active(site, active=True)
+    with site.app.app_context():
+        site.db.session.delete(site.manager.find_user("bob"))
+        site.db.session.commit()
+        assert site.passkey.credentials.of_user(user_id) == []
+
+
+def set_active(site: Any, *, active: bool) -> None:
+    """Let bob in, or shut him out."""
+    with site.app.app_context():
+        user = site.manager.find_user("bob")
+        user.active = active
+        site.manager.update_user(user)
+
+
+def test_who_lost_the_passkey_gives_the_password(site: Any) -> None:
+    """Its passwords confirm who somebody is, in the ready page."""
+    client, _ = with_password(site, "ada")
+    add_passkey(client, VirtualAuthenticator(SITE))
+    with pytest.raises(Refused):
+        add_passkey(client, VirtualAuthenticator(SITE))
+    assert client.post("/passkeys/confirm", data={"password": "wrong"}).location.endswith("passkey=password")
+    client.post("/passkeys/confirm", data={"password": PASSWORD})
+    add_passkey(client, VirtualAuthenticator(SITE))
+
+
+def test_the_check_finds_nothing(site: Any) -> None:
+    """`flask passkey check` has nothing to say of such an app."""
+    done = site.app.test_cli_runner().invoke(args=["passkey", "check"])
+    assert "ERROR" not in done.output and done.exit_code == 0, done.output
+
+
+def test_the_page_is_in_the_site() -> None:
+    """The page is where people look for it."""
+    assert "howto/flask-appbuilder" in (ROOT / "docs" / "index.md").read_text("utf-8")
