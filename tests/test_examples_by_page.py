@@ -18,6 +18,7 @@ import pytest
 import services
 from example_apps import EXAMPLES, NAMES, require
 from nodes import Browser
+from often import seldom_but
 from test_docs import ROOT
 
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in
@@ -126,7 +127,7 @@ def texts(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", seldom_but(["login"], NAMES))
 def test_the_steps_of_the_page_lead_to_a_passkey(name: str, tmp_path: Path) -> None:
     """After the edits and the commands the app runs, the check finds nothing, and a passkey is added and signs in."""
     require(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import count
 from types import ModuleType
 from typing import Any
 
@@ -19,33 +20,42 @@ PAGE = "docs/howto/flask-appbuilder.md"
 #: What it and the extensions that it brings along warn of while they are set up is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
 PASSWORD = "correct horse"
+NUMBERS = count()
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Any]:
-    """The app of the page, with an administrator and somebody who may do nothing."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The app of the page."""
     pytest.importorskip("flask_appbuilder", reason="pip install flask-appbuilder")
-    module = ModuleType("shop")
+    folder = tmp_path_factory.mktemp("shop")
+    module: Any = ModuleType("shop")
     exec(compile(blocks(PAGE)[0], PAGE, "exec"), vars(module))
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "sign-in.html").write_text(blocks(PAGE, "jinja")[0])
-    app = module.create_app(
-        {
-            "TESTING": True,
-            "SECRET_KEY": "x",
-            "WTF_CSRF_ENABLED": False,
-            "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/shop.sqlite3",
-        }
-    )
-    app.jinja_loader.searchpath.insert(0, str(tmp_path / "templates"))
-    module.app, module.manager = app, app.extensions["appbuilder"].sm  # type: ignore[attr-defined]
-    with app.app_context():
-        for name, role in (("ada", "Admin"), ("bob", "Public")):
-            module.manager.add_user(name, name, "L", f"{name}@example.com", module.manager.find_role(role), PASSWORD)
+    (folder / "templates").mkdir()
+    (folder / "templates" / "sign-in.html").write_text(blocks(PAGE, "jinja")[0])
+    config = {"TESTING": True, "SECRET_KEY": "x", "WTF_CSRF_ENABLED": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        app = module.create_app(config | {"SQLALCHEMY_DATABASE_URI": f"sqlite:///{folder}/shop.sqlite3"})
+    app.jinja_loader.searchpath.insert(0, str(folder / "templates"))
+    module.app, module.manager = app, app.extensions["appbuilder"].sm
     yield module
     with app.app_context():
         module.db.session.remove()
         module.db.engine.dispose()
+
+
+@pytest.fixture(params=["Admin", "Public"])
+def name(site: Any, request: pytest.FixtureRequest) -> str:
+    """Somebody new who may do everything, or nothing."""
+    return add_user(site, request.param)
+
+
+def add_user(site: Any, role: str) -> str:
+    """Add somebody with a role, and return the name."""
+    name = f"user{next(NUMBERS)}"
+    with site.app.app_context():
+        site.manager.add_user(name, name, "L", f"{name}@example.com", site.manager.find_role(role), PASSWORD)
+    return name
 
 
 def with_password(site: Any, name: str) -> tuple[FlaskClient, str]:
@@ -54,7 +64,6 @@ def with_password(site: Any, name: str) -> tuple[FlaskClient, str]:
     return client, client.post("/login/", data={"username": name, "password": PASSWORD}).location
 
 
-@pytest.mark.parametrize("name", ["ada", "bob"])
 def test_a_passkey_is_offered_and_signs_in(site: Any, name: str) -> None:
     """Whatever their role, people are offered a passkey in its layout, see the list, sign in, and are counted."""
     client, location = with_password(site, name)
@@ -74,43 +83,45 @@ def test_a_passkey_is_offered_and_signs_in(site: Any, name: str) -> None:
     assert browser.get("/passkeys").status_code == 200
 
 
-def test_the_menu_is_the_administrators(site: Any) -> None:
+@pytest.mark.parametrize(("role", "sees"), [("Admin", True), ("Public", False)])
+def test_the_menu_is_the_administrators(site: Any, role: str, sees: bool) -> None:
     """A new entry of the menu is there for Admin, and not for a role without the right."""
-    pages = {name: with_password(site, name)[0].get("/", follow_redirects=True).text for name in ("ada", "bob")}
-    assert ["Your passkeys" in pages[name] for name in pages] == [True, False]
+    client, _ = with_password(site, add_user(site, role))
+    assert ("Your passkeys" in client.get("/", follow_redirects=True).text) is sees
 
 
 def test_a_password_and_an_account(site: Any) -> None:
     """Passkeys outlive a change of the password, let nobody in who is not active, and go with the account."""
-    client, _ = with_password(site, "bob")
+    name = add_user(site, "Public")
+    client, _ = with_password(site, name)
     key = VirtualAuthenticator(SITE)
     add_passkey(client, key)
     with site.app.app_context():
-        site.manager.reset_password(site.manager.find_user("bob").id, "other")
+        site.manager.reset_password(site.manager.find_user(name).id, "other")
     browser = site.app.test_client()
     user_id = sign_in(browser, key)["user"]["id"]
-    set_active(site, active=False)
+    set_active(site, name, active=False)
     with pytest.raises(Refused) as refused:
         sign_in(site.app.test_client(), key)
     assert (refused.value.status, browser.get("/user/authn").status_code) == (403, 401)
-    set_active(site, active=True)
+    set_active(site, name, active=True)
     with site.app.app_context():
-        site.db.session.delete(site.manager.find_user("bob"))
+        site.db.session.delete(site.manager.find_user(name))
         site.db.session.commit()
         assert site.passkey.credentials.of_user(user_id) == []
 
 
-def set_active(site: Any, *, active: bool) -> None:
-    """Let bob in, or shut him out."""
+def set_active(site: Any, name: str, *, active: bool) -> None:
+    """Let somebody in, or shut them out."""
     with site.app.app_context():
-        user = site.manager.find_user("bob")
+        user = site.manager.find_user(name)
         user.active = active
         site.manager.update_user(user)
 
 
 def test_who_lost_the_passkey_gives_the_password(site: Any) -> None:
     """Its passwords confirm who somebody is, in the ready page."""
-    client, _ = with_password(site, "ada")
+    client, _ = with_password(site, add_user(site, "Admin"))
     add_passkey(client, VirtualAuthenticator(SITE))
     with pytest.raises(Refused):
         add_passkey(client, VirtualAuthenticator(SITE))
