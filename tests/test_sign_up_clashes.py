@@ -39,7 +39,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def refused(site: App, name: str = "ada") -> tuple[int, int]:
+def refused(site: App, name: str = "ada") -> tuple[int, int | None]:
     """Return status and code of a sign-up that is refused."""
     with pytest.raises(Refused) as caught:
         sign_up(site.app.test_client(), VirtualAuthenticator(SITE), name)
