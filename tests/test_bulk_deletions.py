@@ -14,6 +14,8 @@ from test_deleted_accounts import Shop, shop
 from flask_passkey import SQLCredentialRepository
 from flask_passkey.testing import Refused, sign_in
 
+pytestmark = pytest.mark.proves("threats:inherited-passkeys", "frictions:L")
+
 __all__ = ["shop"]
 
 Delete = Callable[[Shop, str], Any]

@@ -12,6 +12,8 @@ from flask.cli import ScriptInfo
 from flask_passkey import Passkey
 from flask_passkey.cli import passkey as commands
 
+pytestmark = pytest.mark.proves("frictions:V")
+
 
 def app_with(*, pages: bool, blueprint: str) -> Flask:
     """Return an app that registers a blueprint under a name of ours, after us."""

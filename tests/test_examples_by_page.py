@@ -23,6 +23,8 @@ from test_docs import ROOT
 
 from flask_passkey.testing import VirtualAuthenticator, add_passkey, sign_in
 
+pytestmark = pytest.mark.proves("frictions:pages")
+
 PAGE = (ROOT / "docs" / "tutorials" / "examples.md").read_text("utf-8")
 WHO = {"name": "ada", "email": "ada@example.com", "password": "correct horse", "password_confirm": "correct horse"}
 WEB = "http://localhost:3000"

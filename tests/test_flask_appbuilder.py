@@ -18,7 +18,7 @@ from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, si
 
 PAGE = "docs/howto/flask-appbuilder.md"
 #: What it and the extensions that it brings along warn of while they are set up is not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.proves("frictions:appbuilder")]
 PASSWORD = "correct horse"
 NUMBERS = count()
 

@@ -11,6 +11,8 @@ from flask import abort
 from flask.testing import FlaskClient
 from test_passwords import add_password_sign_in
 
+pytestmark = pytest.mark.proves("frictions:R")
+
 
 @pytest.fixture
 def bare(request: pytest.FixtureRequest) -> App:

@@ -9,6 +9,8 @@ from apps import make_app, warnings_in
 
 from flask_passkey.testing import Refused, VirtualAuthenticator, client_at, sign_in, sign_up
 
+pytestmark = pytest.mark.proves("frictions:R")
+
 LOGIN, WWW = "https://login.example.com", "https://www.example.com"
 SETTINGS: dict[str, Any] = {"PASSKEY_RP_ID": "example.com", "PASSKEY_ORIGINS": LOGIN}
 

@@ -14,6 +14,8 @@ from werkzeug.test import TestResponse
 from flask_passkey import signals
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey
 
+pytestmark = pytest.mark.proves("threats:guessed-password", "frictions:B")
+
 CONFIRM = "/session/authn/password"
 
 

@@ -10,6 +10,8 @@ from test_places import AUTH, HOSTS, SETTINGS, SUBDOMAINS, make
 
 from flask_passkey import ConfigurationError, Passkey
 
+pytestmark = pytest.mark.proves("frictions:Q")
+
 BELOW = SETTINGS | {"SERVER_NAME": "example.com"}
 
 

@@ -19,6 +19,8 @@ from flask_passkey import SQLCredentialRepository
 from flask_passkey.doubles import is_double
 from flask_passkey.testing import Refused, VirtualAuthenticator, sign_up
 
+pytestmark = pytest.mark.proves("frictions:H")
+
 people = Table(
     "people",
     MetaData(),

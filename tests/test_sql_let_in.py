@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, make_url, text
 from flask_passkey import SQLCredentialRepository
 from flask_passkey.errors import CredentialStoreUnavailable, Misconfigured
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.proves("frictions:I")]
 
 
 @pytest.mark.parametrize(
