@@ -31,7 +31,11 @@ _PEERS = ("better-auth", "cloudreve", "django-allauth", "django-otp-webauthn", "
 #: As many accounts the app is asked for, so that a check has an end.
 _LOOKED_AT = 10_000
 
-_RENAME = "Passkey(app, blueprint_name='webauthn'), or another name for yours"
+#: What to do about a blueprint that the app has registered under a name of ours, by the name.
+_RENAME = {
+    "passkey": "Passkey(app, blueprint_name='webauthn'), or another name for yours",
+    "passkey_pages": "Blueprint('my_pages', …), or another name for yours: this one is the ready pages'",
+}
 
 passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's passkeys.")
 
@@ -39,8 +43,8 @@ passkey = AppGroup("passkey", help="Passkeys: settings, stores, and an account's
 @contextmanager
 def _state() -> Iterator[State]:
     """Give the app's state, and end with a message where there is none or a store is down."""
-    _require_extension(current_app)
     try:
+        _require_extension(current_app)
         yield current()
     except ConfigurationError as exc:
         raise click.ClickException(str(exc)) from exc
@@ -83,9 +87,11 @@ def check(
     except ConfigurationError as exc:  # the app does not start
         findings.append(doctor.from_error("settings.refused", exc))
     except ValueError as exc:
-        if "already registered" not in str(exc) or f"'{passkey.name}'" not in str(exc):
+        name = next((name for name in _RENAME if f"'{name}'" in str(exc) and "already registered" in str(exc)), None)
+        if name is None:
             raise
-        findings.append(doctor.error("routes.blueprint-name", "The app has a blueprint 'passkey' already.", _RENAME))
+        told_of = f"The app has a blueprint {name!r} already."
+        findings.append(doctor.error("routes.blueprint-name", told_of, _RENAME[name]))
     click.echo(json.dumps([asdict(finding) for finding in findings], indent=2) if as_json else _report(told, findings))
     failing = doctor.SEVERITIES[: 2 if strict else 1]
     context.exit(int(any(finding.severity in failing for finding in findings)))
@@ -100,7 +106,9 @@ def _app(context: click.Context) -> Flask:
 
 def _require_extension(app: Flask) -> None:
     if "passkey" not in app.extensions:
-        raise click.ClickException(f"{app.name} has no Passkey extension: call Passkey(app).")
+        raise ConfigurationError(
+            f"{app.name} has no Passkey extension: call Passkey(app). Write passkey = Passkey(app)"
+        )
 
 
 def _about(state: State) -> list[str]:

@@ -10,6 +10,7 @@ from flask import Flask, appcontext_pushed
 
 from .credentials import CredentialRepository
 from .credentials.sql import SQLCredentialRepository, metadata
+from .state import of
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class Databases:
         db = app.extensions.get("sqlalchemy")
         if db is None or self._repository is None:
             return
+        if len(users := _users(db)) == 1:  # of several one could be another's
+            self._repository.delete_with(users[0], lambda user: of(app).accounts.describe(user).id)
         if not self._repository.leaves_tables_to(db) and "migrate" in app.extensions and not self._warned:
             self._warned = True
             log.warning(
@@ -63,6 +66,13 @@ class Databases:
                 "flask_passkey.add_tables_to(db.metadata) where the models are, or pass create_tables=False if "
                 "migrations make them in another way"
             )
+
+
+def _users(db: Any) -> list[type]:
+    """Return the classes of Flask-SQLAlchemy's models that Flask-Login could take for users, without subclasses."""
+    registry = getattr(getattr(db, "Model", None), "registry", None)
+    found = {mapper.base_mapper.class_ for mapper in getattr(registry, "mappers", ())}
+    return [model for model in found if hasattr(model, "get_id") and hasattr(model, "is_authenticated")]
 
 
 def keep_tables() -> None:

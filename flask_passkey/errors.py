@@ -217,11 +217,18 @@ class TooManyRequests(Refusal):
 
 
 class FeatureOff(Refusal):
-    """The app's configuration switches this feature off."""
+    """The app's configuration switches this feature off.
+
+    :param setting: what is probably missing, where pages of the app would not ask for it otherwise.
+    """
 
     code = 40019
     status = 403
     message = N_("This feature is switched off.")
+
+    def __init__(self, reason: str = "", *, setting: str = "") -> None:
+        super().__init__(reason)
+        self.setting = setting
 
 
 class ResponseRejected(Refusal):

@@ -107,7 +107,8 @@ class Passkey(HookDecorators):
             raise RuntimeError("This app has a Passkey extension already; use app.extensions['passkey'].")
         config = wiring.settings_of(app, ceremony_store or self._ceremony_store)
         place = self._place.but(blueprint_name=blueprint_name, host=host, subdomain=subdomain)
-        routing.check(app, config, place)
+        pages = self._pages if pages is None else pages
+        routing.check(app, config, place, pages=pages)
         credentials = credentials or self._credentials or wiring.repository_of(app, config)
         store = wiring.store_of(app, config, credentials, ceremony_store or self._ceremony_store)
         if wiring.has_its_sessions(app):
@@ -120,7 +121,7 @@ class Passkey(HookDecorators):
         blueprint = routing.add_routes(app, config, place)
         http.handle(app, Refusal, http.refuse)
         wiring.add_openapi(app, config, place)
-        wiring.add_pages(app, config, place, pages=self._pages if pages is None else pages)
+        wiring.add_pages(app, config, place, pages=pages)
         wiring.prepare_requests(app, config, store, check_last, blueprint)
         if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
             app.cli.add_command(passkey)
@@ -397,7 +398,7 @@ class Passkey(HookDecorators):
         :raises ConfigurationError: the app's own credential repository keeps no grants; names what to add.
         """
         state = self._state(rp_id)
-        page = state.config.enrol_url if url is None else url
+        page = http.enrol_page(state.config) if url is None else url
         return state.relying_party.grants.invite(user, lifetime=lifetime, page=page)
 
     def recovery_codes(self, user: Any, *, count: int = 8) -> list[str]:

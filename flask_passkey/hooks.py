@@ -79,7 +79,7 @@ class HookDecorators:
 
         Raise :class:`~flask_passkey.NameTaken` when there is one of this name. Write through
         ``passkey.credentials.transaction()``, and account and passkey are stored together or not at all. Flush, and do
-        not commit.
+        not commit. What the database finds to be there already, in a unique column, counts as a name that is taken.
 
         With a third argument that has no default, ``(name, display_name, fields)``, it also gets what else the sign-up
         form has: text by name, at most 20 values of at most 1,000 characters, trimmed and not checked further. Without
@@ -116,12 +116,13 @@ class HookDecorators:
         return self._set("other_sign_in_methods", function, "user")
 
     def check_password(self, function: CheckPassword) -> CheckPassword:
-        """Set ``(user, password: str) -> bool``: is this the user's password? For the ready pages.
+        """Set ``(user, password: str) -> bool``: is this the user's password? For the ready pages, and for scripts.
 
         Whoever lost their passkey, or has none, then confirms with the password of the app that it is they, as by
-        :meth:`~flask_passkey.Passkey.confirm_user`. Leave it out where a stolen password must not be enough to change
-        passkeys. Whom ``other_sign_in_methods`` says to have no other way in is not asked for a password. A wrong
-        one is told by the signal ``refused``; limit tries as in your own sign-in: the endpoint is
+        :meth:`~flask_passkey.Passkey.confirm_user`; scripts send it to ``/session/authn/password``. Leave it out where
+        a stolen password must not be enough to change passkeys. Whom ``other_sign_in_methods`` says to have no other
+        way in is not asked for a password. A wrong one is told by the signal ``refused``; limit tries as in your own
+        sign-in: the endpoints are ``passkey.confirm_by_password`` and, of the pages,
         ``passkey_pages.confirm_by_password``.
         """
         return self._set("check_password", function, "user", "password")

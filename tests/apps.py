@@ -33,6 +33,7 @@ NOTHING = Path(__file__).with_name("data")
 ROUTES = (
     ("PUT", "/session/authn"),
     ("POST", "/session/authn"),
+    ("POST", "/session/authn/password"),
     ("PUT", "/user/authn"),
     ("POST", "/user/authn"),
     ("GET", "/user/authn"),

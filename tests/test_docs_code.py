@@ -43,6 +43,7 @@ ELSEWHERE = {
     "docs/howto/recovery.md": "test_recovery_docs.py",
     "docs/howto/extensions.md": "test_extensions.py",
     "docs/howto/existing-apps.md": "test_existing_apps.py",
+    "docs/howto/flask-appbuilder.md": "test_flask_appbuilder.py",
     "docs/howto/testing.md": "test_testing_plugin.py",
     "docs/howto/own-store.md": "test_own_store.py",
     "docs/howto/relying-parties.md": "test_relying_parties.py",

@@ -80,5 +80,5 @@ def test_the_page_is_up_to_date() -> None:
     assert spec and spec.loader
     made = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(made)
-    assert list(made.MINUTES) == NAMES
+    assert list(made.COMMANDS) == NAMES
     assert made.page() == made.PAGE.read_text("utf-8"), "run python docs/make_examples.py"

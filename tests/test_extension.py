@@ -81,6 +81,7 @@ def test_only_the_routes_of_the_contract_are_added() -> None:
     memory_passkey(app)
     assert {rule.rule for rule in app.url_map.iter_rules()} - before == {
         "/session/authn",
+        "/session/authn/password",
         "/user/authn",
         "/user/authn/<credential_id>",
         "/passkey/static/<path:filename>",

@@ -24,7 +24,7 @@ PACKAGE = ROOT / "flask_passkey"
 FLOORS = (
     ("advisories", "logs", "progress", "words"),
     ("errors",),
-    ("encoding", "credentials", "names"),
+    ("doubles", "encoding", "credentials", "names"),
     ("audit", "config"),
     ("ceremonies", "signals"),
     ("accounts", "pending", "providers", "trust"),

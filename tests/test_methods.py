@@ -12,6 +12,7 @@ METHODS = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")
 #: What the contract has for each route, with what comes by itself.
 CAN = {
     "/session/authn": {"PUT", "POST", "OPTIONS"},
+    "/session/authn/password": {"POST", "OPTIONS"},
     "/user/authn": {"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"},
     "/user/authn/x": {"PATCH", "DELETE", "OPTIONS"},
 }

@@ -50,6 +50,7 @@ EVERYTHING = {
 USE_CASES = {
     "begin_sign_in": ("begin_sign_in", "begin_step_up"),
     "finish_sign_in": ("finish_sign_in",),
+    "confirm_by_password": ("require_sign_in",),
     "begin_registration": ("begin_registration", "begin_sign_up", "begin_enrolment"),
     "finish_registration": ("finish_registration",),
     "list_credentials": ("list_credentials",),
@@ -165,6 +166,8 @@ def test_page_is_made_of_it() -> None:
 def watched() -> tuple[App, Conformance]:
     """An app each of whose answers is compared with the document."""
     site = make_app({"PASSKEY_USERNAME_FIRST": True}, find_user=True)
+    site.has_other_methods = True
+    site.passkey.check_password(lambda user, password: password == "correct")
     judge = Conformance(DOCUMENT)
     judge.watch(site.app)
     return site, judge
@@ -177,6 +180,7 @@ def test_every_success_is_as_documented(watched: tuple[App, Conformance]) -> Non
     sign_up(client, ada, "ada", display_name="Ada")
     sign_in(client, ada)
     step_up(client, ada)
+    client.post("/session/authn/password", json={"password": "correct"})
     second = add_passkey(client, other)["id"]
     with site.app.app_context():
         token = site.passkey.invite(site.user("ada")).token

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ..config import PasskeyConfig, advice, is_native
+from ..config import PasskeyConfig, advice, is_native, is_page_below
 from ..encoding import base64url_decode, parse_json, read_json, refuse_deep
 from ..errors import MalformedRequest, ResponseRejected
 from .pending import PendingCeremony
@@ -126,12 +126,24 @@ def _text(client_data: dict[str, Any], name: str) -> str:
 def _check_embedding(client_data: dict[str, Any], config: PasskeyConfig) -> None:
     """Refuse a page inside another origin's page, unless the app allows that; null means absent."""
     if client_data.get("crossOrigin") not in (None, False) and not config.allow_cross_origin:
-        raise ResponseRejected("made in an embedded page; see PASSKEY_ALLOW_CROSS_ORIGIN")
+        why = "made in an embedded page; see PASSKEY_ALLOW_CROSS_ORIGIN"
+        raise _embedded(why, client_data.get("topOrigin"), config)
     if client_data.get("topOrigin") is None:
         return
     top_origin = _text(client_data, "topOrigin")
     if not config.allow_cross_origin or top_origin not in config.top_origins:
-        raise ResponseRejected(f"embedded in {quoted(top_origin)}, which is not in PASSKEY_TOP_ORIGINS")
+        why = f"embedded in {quoted(top_origin)}, which is not in PASSKEY_TOP_ORIGINS"
+        raise _embedded(why, top_origin, config)
+
+
+def _embedded(why: str, top_origin: object, config: PasskeyConfig) -> ResponseRejected:
+    """Return a refusal, with the lines to write where the outer page is at the RP ID or below it, as the app's own."""
+    if not isinstance(top_origin, str) or not is_page_below(top_origin, config.rp_id):
+        return ResponseRejected(why)
+    line = f"PASSKEY_ALLOW_CROSS_ORIGIN = True, PASSKEY_TOP_ORIGINS = {[*config.top_origins, top_origin]}"
+    refusal = ResponseRejected(f"{why}. Write {line}")
+    refusal.setting = "PASSKEY_TOP_ORIGINS"
+    return refusal
 
 
 def without_token_binding(data: bytes) -> bytes:

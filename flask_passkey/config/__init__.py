@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .origins import MOST_NAMES, android_origin, host_of, is_ip, is_local, is_native, names_of
+from .origins import MOST_NAMES, android_origin, host_of, is_ip, is_local, is_native, is_page_below, names_of
 from .settings import PasskeyConfig
 from .unlisted import advice
 
@@ -15,5 +15,6 @@ __all__ = [
     "is_ip",
     "is_local",
     "is_native",
+    "is_page_below",
     "names_of",
 ]

@@ -153,6 +153,9 @@ class PasskeyConfig:
     others: ClassVar[tuple[PasskeyConfig, ...]] = ()
     # Functions of the app that say which other origins there are.
     origin_tests: ClassVar[tuple[OriginTest, ...]] = ()
+    # Origin and path of the ready page for links, where ``enrol_url`` is its address: between them is what the app is
+    # below, which a request knows better than the configuration.
+    enrol_page: ClassVar[tuple[str, str] | None] = None
 
     @staticmethod
     def _in_development() -> bool:
@@ -192,6 +195,16 @@ class PasskeyConfig:
             if not isinstance(found, bool):
                 raise Misconfigured(f"a function in {self.name_of('origins')} returned {found!r}, not True or False")
             yield found
+
+    def enrol_url_below(self, root: str) -> str:
+        """Return the address of the page that takes enrolment grants.
+
+        :param root: path that the app is below, empty at the site's root.
+        """
+        if self.enrol_page is None:
+            return self.enrol_url
+        origin, path = self.enrol_page
+        return f"{origin}{root}{path}"
 
     def name_of(self, setting: str) -> str:
         """Return the name of a setting that each relying party has, as it is written in the app's configuration."""

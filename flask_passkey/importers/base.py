@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from uuid import UUID
 _LONGEST = 1 << 17
 #: A number of seconds since 1970 that is larger than this is one of milliseconds: this one is in the year 5138.
 _MOST_SECONDS = 1e11
+#: As some tools write bytes. That base64 has only such letters after this start does not happen.
+_HEX = re.compile(r"0x([0-9A-Fa-f]{2})+")
 _YES, _NO = ("1", "t", "true", "yes"), ("", "0", "f", "false", "no")
 
 
@@ -70,7 +73,7 @@ class Row:
         return found
 
     def data(self, *names: str) -> bytes:
-        """Return bytes, whatever form the export gave them: raw, base64, base64url, hexadecimal of PostgreSQL, numbers.
+        """Return bytes, whatever form the export gave them: raw, base64, base64url, numbers, ``\\x`` or ``0x`` and hex.
 
         :raises Unusable: there are none, or they are in another form.
         """
@@ -111,7 +114,9 @@ class Row:
 
         :raises Unusable: it is something else.
         """
-        text = str(self.value(*names) or "").lower()
+        value = self.value(*names)
+        number = int.from_bytes(value, "big") if isinstance(value, bytes) else value  # MySQL's BIT
+        text = str(number or "").lower()
         if text not in _YES + _NO:
             raise Unusable(f"{names[0]} is neither yes nor no")
         return text in _YES
@@ -200,7 +205,8 @@ def fits(columns: Columns, present: set[str]) -> bool:
 
 def _bytes(value: Any) -> bytes:
     if isinstance(value, str) and value:
-        return bytes.fromhex(value[2:]) if value.startswith("\\x") else _from_base64(value)
+        in_hex = value.startswith("\\x") or _HEX.fullmatch(value)
+        return bytes.fromhex(value[2:]) if in_hex else _from_base64(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, dict):  # JSON of a Buffer or Uint8Array of Node

@@ -40,6 +40,16 @@ class Report:
         for reason, rows in other.left_out.items():
             self.left_out.setdefault(reason, []).extend(rows)
 
+    def stop(self, row: int, reason: str, *, first: int) -> None:
+        """Note where and why the run ends.
+
+        :param first: the first row of the batch, of which nothing is stored.
+        """
+        self.stopped = (
+            f"Stopped at row {row}: {reason}. Nothing was stored of its batch, which began with row {first}; what is "
+            "before that is stored. Run it again when this is mended."
+        )
+
     def leave_out(self, row: int, reason: str) -> None:
         """Note a row that is not taken over."""
         self.left_out.setdefault(reason, []).append(row)

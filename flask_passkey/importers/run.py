@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from itertools import islice
 
 from ..accounts import Accounts, UserInfo
 from ..credentials import CredentialRecord, CredentialRepository, is_stand_in, stand_in_handle
-from ..errors import CredentialExists, CredentialNotFound, Refusal
+from ..errors import CredentialExists, CredentialNotFound, Misconfigured, Refusal
 from ..holders import user_handle_of
 from .base import ImportedCredential, Row, Unusable
 from .records import record_of
@@ -64,26 +64,29 @@ class Importer:
         :returns: what became of the rows; where the store failed, ``stopped`` says why and in which row.
         """
         report, numbered = Report(), enumerate(rows, 1)
-        while batch := list(islice(numbered, _BATCH)):
-            found = list(self._usable(batch, read, report))
-            if found and not self._store(found, report):
-                break
+        while not report.stopped and (batch := list(islice(numbered, _BATCH))):
+            if found := self._usable(batch, read, report):
+                self._store(found, report)
         return report
 
     def _usable(
         self,
-        batch: Iterable[tuple[int, Row]],
+        batch: Sequence[tuple[int, Row]],
         read: Callable[[Row], ImportedCredential | None],
         report: Report,
-    ) -> Iterator[tuple[int, CredentialRecord]]:
-        """Yield number and record of rows that can be taken over."""
+    ) -> list[tuple[int, CredentialRecord]]:
+        """Return number and record of rows that can be taken over: of none, where the app cannot tell whose one is."""
+        found = []
         for number, row in batch:
             try:
-                passkey = read(row)
-                if passkey is not None:
-                    yield number, self._record(passkey)
+                if (passkey := read(row)) is not None:
+                    found.append((number, self._record(passkey)))
             except Unusable as exc:
                 report.leave_out(number, str(exc))
+            except Refusal as refusal:
+                report.stop(number, refusal.reason, first=batch[0][0])
+                return []
+        return found
 
     def _record(self, passkey: ImportedCredential) -> CredentialRecord:
         info = self._account(passkey.user_id)
@@ -97,6 +100,11 @@ class Importer:
             user = self._accounts.get(mapped) if mapped else None
         except ValueError as exc:  # as of int("ada")
             raise Unusable("the app's load_user hook raised ValueError") from exc
+        except Refusal:
+            raise
+        except Exception as exc:  # a database may not go on after it
+            kind = type(exc).__name__
+            raise Misconfigured(f"the app's load_user hook raised {kind}; ids may be mapped by --users") from exc
         if user is None:
             raise Unusable(ORPHAN)
         info = self._accounts.describe(user)
@@ -104,21 +112,17 @@ class Importer:
             raise Unusable(OTHER_ID)
         return info
 
-    def _store(self, found: Sequence[tuple[int, CredentialRecord]], report: Report) -> bool:
-        """Store a batch, or nothing of it; return whether it was stored."""
+    def _store(self, found: Sequence[tuple[int, CredentialRecord]], report: Report) -> None:
+        """Store a batch, or nothing of it."""
         batch, number = Report(), 0
         try:
             with nullcontext() if self._dry_run else self._credentials.transaction():
                 for number, record in found:
                     self._keep(number, record, batch)
         except Refusal as refusal:
-            report.stopped = (
-                f"Stopped at row {number}: {refusal.reason}. Nothing was stored of its batch, which began with row "
-                f"{found[0][0]}; what is before that is stored. Run it again when this is mended."
-            )
-            return False
-        report.add(batch)
-        return True
+            report.stop(number, refusal.reason, first=found[0][0])
+        else:
+            report.add(batch)
 
     def _keep(self, number: int, record: CredentialRecord, report: Report) -> None:
         there = self._credentials.get(record.id)

@@ -172,7 +172,7 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
     try:
         if path.suffix.lower() == ".csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
-                return {path.stem: list(csv.DictReader(file))}
+                return {path.stem: [_without_nulls(row) for row in csv.DictReader(file)]}
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError, csv.Error) as exc:
         # Not the error's text, which quotes what it does not understand.
@@ -180,6 +180,11 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
     tables = content if isinstance(content, dict) else _by_model(content, path.stem)
     lists: dict[Any, list[Any]] = {name: rows for name, rows in tables.items() if isinstance(rows, list)}
     return {str(name): [row for row in rows if isinstance(row, dict)] for name, rows in lists.items()}
+
+
+def _without_nulls(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a row without the text that MySQL and other tools write for nothing."""
+    return {name: None if value in ("NULL", "\\N") else value for name, value in row.items()}
 
 
 def _by_model(content: Any, name: str) -> dict[str, list[dict[str, Any]]]:

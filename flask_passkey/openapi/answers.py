@@ -214,6 +214,11 @@ class SignedIn(Answer):
     signals = fields.Nested(Signals, required=True)
 
 
+class Confirmed(Answer):
+    class Meta(Answer.Meta):
+        description = "Nothing: what needs a fresh sign-in can be repeated."
+
+
 class CredentialList(Answer):
     credentials = fields.List(fields.Nested(Credential), required=True, metadata=_said("Oldest first."))
     signals = fields.Nested(Signals, required=True)

@@ -142,6 +142,18 @@ OPERATIONS = (
         signed_in=None,
     ),
     Operation(
+        method="post",
+        path="/session/authn/password",
+        view="confirm_by_password",
+        description="Only with a `check_password` hook. 40091 is another password. The session gets a new id.",
+        bodies=(schemas.ConfirmRequest,),
+        requests={"confirm": {"password": "correct horse"}},
+        data=answers.Confirmed,
+        example={},
+        refusals=(*_CHANGES, FeatureOff),
+        signed_in=True,
+    ),
+    Operation(
         method="put",
         path="/user/authn",
         view="begin_registration",

@@ -14,6 +14,7 @@ from ..ceremonies.decoys import is_decoy
 from ..ceremonies.pending import ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
 from ..ceremonies.registration import new_user_handle
 from ..credentials import CredentialRecord, GrantRecord
+from ..doubles import as_taken_names
 from ..encoding import base64url_decode
 from ..errors import (
     CeremonyNotFound,
@@ -132,8 +133,7 @@ class Registration(Parts):
             raise SignedInAlready("a sign-up in a browser in which somebody is signed in")
         self._require_sign_up()
         name, display_name, fields = clean_name(name), clean_display_name(display_name), clean_fields(fields or {})
-        if fields and not self.accounts.takes_fields:
-            raise MalformedRequest("fields", "write def create_user(name, display_name, fields): to get more fields")
+        self._require_hook_for(fields)
         if not self.accounts.is_available(name):
             raise NameTaken("the app's name_available hook says no")
         self.accounts.check_sign_up(name, display_name, fields)
@@ -141,6 +141,13 @@ class Registration(Parts):
             config=self.config, name=name, display_name=display_name, user_handle=new_user_handle(), fields=fields
         )
         return self._begin(visitor, *begun)
+
+    def _require_hook_for(self, fields: Mapping[str, str]) -> None:
+        """Refuse fields that would be lost: the app's page has more than its hook takes."""
+        if fields and not self.accounts.takes_fields:
+            refusal = MalformedRequest("fields", "write def create_user(name, display_name, fields):")
+            refusal.setting = "create_user"
+            raise refusal
 
     def finish_registration(
         self, visitor: Visitor, ceremony_id: str, response: object, *, label: str = "", user_agent: str = ""
@@ -256,7 +263,7 @@ class Registration(Parts):
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
         self._refuse_taken(record.id)  # before an account is made that may live elsewhere
-        with self.credentials.transaction():
+        with as_taken_names(), self.credentials.transaction():
             user = self.accounts.create(pending.name, pending.display_name, pending.fields)
             info = self.accounts.describe(user)
             record = replace(record, user_id=info.id, identity=info.identity or None)
@@ -279,7 +286,9 @@ class Registration(Parts):
 
     def _require_sign_up(self) -> None:
         if not self.can_sign_up:
-            raise FeatureOff("sign-up is off: add a @passkey.create_user hook, and PASSKEY_SIGN_UP = True")
+            is_meant = self.config.sign_up is False
+            why = "PASSKEY_SIGN_UP is False" if is_meant else "add a @passkey.create_user hook"
+            raise FeatureOff(f"sign-up is off: {why}", setting="" if is_meant else "create_user")
 
 
 def _require_same_account(visitor: Visitor, user_id: str) -> None:

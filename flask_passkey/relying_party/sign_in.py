@@ -41,7 +41,10 @@ class SignIn(Parts):
     def _passkeys_of(self, user_name: str) -> list[dict[str, Any]]:
         """Describe an account's passkeys, or such as it could have; the work is the same for both."""
         if not self.config.username_first:
-            raise FeatureOff("sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True")
+            raise FeatureOff(
+                "sign-in by name is off: add a @passkey.find_user hook, and PASSKEY_USERNAME_FIRST = True",
+                setting="PASSKEY_USERNAME_FIRST",
+            )
         user = self.accounts.find(user_name)
         info = None if user is None else self.accounts.describe(user)
         records = self._records_of(info)

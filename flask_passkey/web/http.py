@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, has_request_context, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
@@ -47,6 +47,12 @@ def _other_origin(config: PasskeyConfig, origin: str) -> CrossSiteRequest:
     refusal = CrossSiteRequest(f"Origin {origin!r} is not in {config.name_of('origins')}. {line}".rstrip(" ."))
     refusal.setting = "PASSKEY_ORIGINS" if line else ""
     return refusal
+
+
+def enrol_page(config: PasskeyConfig) -> str:
+    """Return the address of the page that takes enrolment grants, below the path that the app is mounted at."""
+    root: str = (request.root_path if has_request_context() else "") or current_app.config["APPLICATION_ROOT"]
+    return config.enrol_url_below(root.rstrip("/"))
 
 
 def body(config: PasskeyConfig, *, optional: bool = False) -> Any:

@@ -40,7 +40,7 @@ _KINDS: dict[int, type[Refusal]] = {
     429: TooManyRequests,
     503: CredentialStoreUnavailable,
 }
-_CSRF = "Our routes need no token. Write: if request.blueprint != {!r}: csrf.protect()"
+_CSRF = "Our routes need no token. Write: if request.blueprint != {!r}: csrf.protect(), or what your check is called"
 
 
 # Errors on our routes
@@ -105,8 +105,8 @@ def _refusal_for(error: HTTPException, code: int) -> Refusal:
     kind = _KINDS.get(code, MalformedRequest if code < 500 else Misconfigured)
     refusal = kind("body", reason) if issubclass(kind, MalformedRequest) else kind(reason)
     refusal.__cause__ = original
-    if type(error).__name__ == "CSRFError":
-        # They are exempt from the extension's own check, so it is one of the app's.
+    if "csrf" in f"{type(error).__name__} {error.description}".lower():
+        # They are exempt from Flask-WTF's own check, so it is the app's, or another extension's.
         refusal.reason += f" {_CSRF.format(common().blueprint_name)}"
         refusal.setting = "csrf"
     return refusal

@@ -15,10 +15,18 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..config import PasskeyConfig
 from ..credentials import INVITATION
-from ..errors import CredentialNotFound, LastCredential, MalformedRequest, Refusal, SignInRequired, StepUpRequired
+from ..errors import (
+    CredentialNotFound,
+    FeatureOff,
+    LastCredential,
+    MalformedRequest,
+    Refusal,
+    SignInRequired,
+    StepUpRequired,
+)
 from ..state import common, current
 from . import http, offers, schemas, sessions, views
-from .routing import Place
+from .routing import Place, site_at
 from .ui import NOTE, PAGES, Ui
 
 blueprint = views.HostBlueprint(PAGES, __name__)
@@ -34,9 +42,8 @@ def init_app(app: Flask, config: PasskeyConfig, place: Place) -> None:
     app.register_blueprint(blueprint, url_prefix=config.pages_prefix, host=place.host, subdomain=place.subdomain)
     for each in (config, *config.others):
         if not each.enrol_url:  # no field of the dataclass is changed after this
-            vars(each)["enrol_url"] = (
-                f"{each.site}{app.config['APPLICATION_ROOT'].rstrip('/')}{config.pages_prefix}/new"
-            )
+            vars(each)["enrol_page"] = (site_at(app, each, place), f"{config.pages_prefix}/new")
+            vars(each)["enrol_url"] = each.enrol_url_below(app.config["APPLICATION_ROOT"].rstrip("/"))
     for refusal in (SignInRequired, StepUpRequired):
         http.handle(app, refusal, lead)
 
@@ -94,14 +101,13 @@ def confirm() -> str:
 @blueprint.post("/confirm")
 def confirm_by_password() -> BaseResponse:
     """Take the app's password in place of a passkey, where the app checks it; ask again where it is wrong."""
-    visitor, accounts = sessions.visitor(), current().accounts
-    _require_sign_in()
-    if not accounts.may_have_password(visitor.user):
+    try:
+        sessions.confirm_by_password(request.form.get("password", ""))
+    except FeatureOff:
         abort(404)
-    if not accounts.check_password(visitor.user, request.form.get("password", "")):
-        http.refuse(StepUpRequired("the check_password hook says that this is not the user's password"))
+    except StepUpRequired as refusal:
+        http.refuse(refusal)
         return redirect(ui.url("confirm", next=request.args.get("next", ""), **{NOTE: "password"}))
-    sessions.confirm(visitor.user)
     return redirect(_next(note="confirmed"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from werkzeug.routing import Rule
 from ..config import PasskeyConfig
 from ..errors import ConfigurationError
 from . import views
+from .ui import PAGES
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +34,17 @@ class Place:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
-def check(app: Flask, config: PasskeyConfig, place: Place) -> None:
+def check(app: Flask, config: PasskeyConfig, place: Place, *, pages: bool) -> None:
     """Refuse a place where no request would find the routes.
 
+    :param pages: does the app want the ready pages, too?
     :raises ConfigurationError: with the line to write.
     """
     _check_name(app, place.blueprint_name)
+    if pages and PAGES in app.blueprints:
+        raise ConfigurationError(
+            f"The app has a blueprint {PAGES!r} already, which is the ready pages' name. Write Blueprint('my_pages', …)"
+        )
     if app.url_map.host_matching:
         _check_host(config, place)
     elif place.host is not None:
@@ -52,9 +59,10 @@ def check(app: Flask, config: PasskeyConfig, place: Place) -> None:
 
 
 def _check_name(app: Flask, name: str) -> None:
-    if not name or "." in name:
+    if not name or "." in name or name == PAGES:
         raise ConfigurationError(
-            f"blueprint_name is {name!r}, and names of blueprints have no dot. Write blueprint_name='webauthn'"
+            f"blueprint_name is {name!r}: names of blueprints have no dot, and {PAGES!r} is the ready pages'. Write "
+            "blueprint_name='webauthn'"
         )
     if name in app.blueprints:
         raise ConfigurationError(
@@ -69,6 +77,12 @@ def _check_host(config: PasskeyConfig, place: Place) -> None:
         raise ConfigurationError(
             "The app tells hosts apart (host_matching), and Flask-Passkey is told none. Write "
             f"Passkey(app, host={host!r})"
+        )
+    meant = re.sub(r":(80|443)\Z", "", _as_in_requests(place.host))
+    if meant != place.host:
+        raise ConfigurationError(
+            f"host={place.host!r} is not written as in requests: in lower case, with a port unless it is the scheme's "
+            f"own. Write Passkey(app, host={meant!r})"
         )
     if place.subdomain is not None:
         raise ConfigurationError(
@@ -86,6 +100,18 @@ def _check_subdomain(app: Flask, config: PasskeyConfig, subdomain: str) -> None:
         raise ConfigurationError(
             f"subdomain={subdomain!r} is below SERVER_NAME, which is not set. Write SERVER_NAME = {config.rp_id!r}"
         )
+    meant = _as_in_requests(subdomain).removesuffix(_server(app)).strip(".")
+    if meant != subdomain:
+        raise ConfigurationError(
+            f"subdomain={subdomain!r} is not what stands before SERVER_NAME in a host, in lower case. Write "
+            f"Passkey(app, subdomain={meant!r})"
+        )
+
+
+def _as_in_requests(host: str) -> str:
+    """Return a host as requests have it; variable parts, in angle brackets, keep their case."""
+    bare = re.sub(r"\A\w+://|/.*\Z", "", host.strip())
+    return "".join(part if part.startswith("<") else part.lower() for part in re.split("(<[^>]*>)", bare))
 
 
 def _warn_without_subdomain(app: Flask, config: PasskeyConfig) -> None:
@@ -104,6 +130,12 @@ def _warn_without_subdomain(app: Flask, config: PasskeyConfig) -> None:
 
 def _server(app: Flask) -> str:
     return str(app.config.get("SERVER_NAME") or "").partition(":")[0]
+
+
+def site_at(app: Flask, config: PasskeyConfig, place: Place) -> str:
+    """Return the origin of pages that are where the routes are; where none is, the first one."""
+    at = place.host or (f"{place.subdomain}.{_server(app)}" if place.subdomain else "")
+    return next((origin for origin in config.origins if at and urlsplit(origin).netloc == at), config.site)
 
 
 def add_routes(app: Flask, config: PasskeyConfig, place: Place) -> Blueprint:

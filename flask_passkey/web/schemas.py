@@ -111,6 +111,10 @@ class BeginSignInRequest(RequestSchema):
     step_up = Flag(metadata={"description": "Repeat the sign-in of whoever is signed in."})
 
 
+class ConfirmRequest(RequestSchema):
+    password = fields.String(required=True, metadata={"description": "As the `check_password` hook knows it."})
+
+
 class BeginRegistrationRequest(RequestSchema):
     conditional = Flag(
         load_default=False,

@@ -12,7 +12,7 @@ from flask.sessions import SessionMixin
 
 from .. import signals
 from ..encoding import base64url_decode, base64url_encode
-from ..errors import StepUpRequired
+from ..errors import FeatureOff, StepUpRequired
 from ..outcomes import Deleted, Registered, SignedIn
 from ..state import common, current
 from ..visitor import LastSignIn, Visitor
@@ -124,6 +124,23 @@ def confirm(user: Any, *, user_verified: bool = False) -> None:
     _note_sign_in(user_id=info.id, credential_id=b"", user_verified=user_verified)
     ended.rotate(session)
     state.relying_party.tell(signals.identity_confirmed, info, user=user)
+
+
+def confirm_by_password(password: str) -> None:
+    """Take the app's password in place of a passkey: it is as good as :func:`confirm`.
+
+    :raises SignInRequired: nobody is signed in.
+    :raises FeatureOff: the app checks no passwords, or the user has none.
+    :raises StepUpRequired: it is not the user's password.
+    """
+    state, asks = current(), visitor()
+    state.relying_party.require_sign_in(asks)
+    if not state.accounts.may_have_password(asks.user):
+        setting = "" if state.accounts.has_hook("check_password") else "check_password"
+        raise FeatureOff("no password will do: see @passkey.check_password, other_sign_in_methods", setting=setting)
+    if not state.accounts.check_password(asks.user, password):
+        raise StepUpRequired("the check_password hook says that this is not the user's password")
+    confirm(asks.user)
 
 
 def _note_sign_in(*, user_id: str, credential_id: bytes, user_verified: bool) -> None:

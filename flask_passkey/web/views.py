@@ -26,6 +26,7 @@ _HOST_VALUES = "passkey.host_values"
 #: What each route of the contract can do; by ``OPTIONS`` and at any other method it says so.
 METHODS = {
     "/session/authn": ("POST", "PUT"),
+    "/session/authn/password": ("POST",),
     "/user/authn": ("DELETE", "GET", "HEAD", "POST", "PUT"),
     "/user/authn/<credential_id>": ("DELETE", "PATCH"),
 }
@@ -79,6 +80,14 @@ def finish_sign_in() -> Response:
     outcome = state.relying_party.finish_sign_in(sessions.visitor(), body["session_id"], body["response"])
     added = sessions.sign_in(outcome)
     return http.succeed(schemas.signed_in(outcome, added, icon_url=icon_url))
+
+
+@blueprint.post("/session/authn/password")
+def confirm_by_password() -> Response:
+    """Take the app's password in place of a passkey: a fresh sign-in for who lost theirs."""
+    body = schemas.ConfirmRequest.read(http.body(current().config))
+    sessions.confirm_by_password(body["password"])
+    return http.succeed({})
 
 
 # Registration and sign-up

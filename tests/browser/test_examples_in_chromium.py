@@ -242,6 +242,10 @@ def test_a_single_page_app_on_another_origin(
     press(page, "Add a passkey")
     expect(page.get_by_role("listitem")).to_have_count(1)
     authenticator.present(False)
+    for password, told in (("wrong", "Wrong password."), (PASSWORD, "Thank you. You can change your passkeys now.")):
+        page.get_by_label("Lost your passkey? Your password").fill(password)
+        press(page, "Confirm that it is you")
+        expect(page.get_by_role("status")).to_have_text(told)
     press(page, "Sign out")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.wait_for_function("asked.at(-1).method === 'get'")

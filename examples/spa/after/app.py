@@ -22,6 +22,7 @@ class User(UserMixin, db.Model):
 
 login_manager.user_loader(lambda user_id: db.session.get(User, int(user_id)))
 passkey.other_sign_in_methods(lambda user: True)  # everybody has a password
+passkey.check_password(lambda user, password: check_password_hash(user.password, password))
 
 
 def create_app(config=None):
@@ -72,14 +73,6 @@ def add_routes(app):
     def sign_out():
         logout_user()
         return {"message": ""}
-
-    @app.post("/me/confirm")  # for those who lost their passkey
-    @login_required
-    def confirm():
-        if not check_password_hash(current_user.password, request.get_json()["password"]):
-            return {"message": "Wrong password."}, 403
-        passkey.confirm_user()
-        return {"message": "Thank you. You can change your passkeys now."}
 
     @app.delete("/me")
     @login_required

@@ -74,8 +74,8 @@ def test_the_password_is_the_way_back(client, authenticator):
     add_passkey(client, authenticator)
     with pytest.raises(Refused):
         add_passkey(client, VirtualAuthenticator(WEB["Origin"]))
-    assert client.post("/me/confirm", json={"password": "wrong"}).status_code == 403
-    client.post("/me/confirm", json=ADA)
+    assert client.post("/session/authn/password", json={"password": "wrong"}).status_code == 403
+    client.post("/session/authn/password", json=ADA)
     add_passkey(client, VirtualAuthenticator(WEB["Origin"]))
 
 

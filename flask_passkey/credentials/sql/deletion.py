@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import Connection, Engine, event, inspect
+from sqlalchemy import Connection, Engine, event, inspect, select
 
 from . import grants, statements
 from .tables import passkey_user
@@ -22,8 +23,9 @@ _with_tables: WeakSet[Engine] = WeakSet()
 def delete_with(model: Model, *, user_id: UserId | None = None) -> Model:
     """Delete an account's passkeys together with its row, in the same transaction, when a session deletes that.
 
-    The account must be in the database that has the passkeys. Rows that a statement deletes, without a session, go
-    unnoticed: for those a foreign key or ``passkey.forget_user()`` is needed.
+    A ``delete(Account)`` that a session executes counts, too. The account must be in the database that has the
+    passkeys. Rows that other statements delete, in text or without a session, go unnoticed: for those a foreign key or
+    ``passkey.forget_user()`` is needed.
 
     .. code-block:: python
 
@@ -41,7 +43,35 @@ def delete_with(model: Model, *, user_id: UserId | None = None) -> Model:
     _ids[model] = user_id or _primary_key
     if is_new:
         event.listen(model, "before_delete", lambda _, connection, row: _delete(connection, model, row), propagate=True)
+        _watch_statements()
     return model
+
+
+@cache
+def _watch_statements() -> None:
+    from sqlalchemy.orm import Session  # imported by whoever has a model
+
+    event.listen(Session, "do_orm_execute", _before_statement)
+
+
+def _before_statement(state: Any) -> None:
+    """Delete the passkeys of all accounts that a statement will delete."""
+    if not state.is_delete:
+        return
+    # A statement's table may be a copy with remarks, which is equal.
+    for model in [model for model in _ids if inspect(model).local_table == state.statement.table]:
+        connection = state.session.connection(bind_arguments={"mapper": inspect(model)})
+        for row in _chosen(state, model) if _has_tables(connection) else ():
+            delete_account(connection, _ids[model](row))
+
+
+def _chosen(state: Any, model: type) -> list[Any]:
+    """Return the accounts that a statement will delete, which may be those of a subclass in the same table."""
+    wanted = select(model if state.bind_mapper is None else state.bind_mapper.class_)
+    where = state.statement.whereclause
+    chosen = wanted if where is None else wanted.where(where)
+    each = state.parameters if isinstance(state.parameters, list) else [state.parameters]
+    return [row for values in each for row in state.session.execute(chosen, values).scalars()]
 
 
 def delete_account(connection: Connection, user_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -28,7 +29,7 @@ from . import grants, statements
 from .connections import Connections, EngineConnections, SessionConnections
 from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for, of_this_process
-from .failures import is_mistake
+from .failures import is_mistake, is_sqlite_lock
 from .inspection import TableProblem, table_problems
 from .missing import advice
 from .tables import has_tables
@@ -40,6 +41,12 @@ if TYPE_CHECKING:  # it doubles the start-up time, and an app with a session has
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_LOCKED_BY_US = (
+    "create_user, or what else is in passkey.credentials.transaction(), waits for a lock that this transaction has: "
+    "let it write on the connection that passkey.credentials.transaction() gives, or Passkey(app, "
+    "credentials=SQLCredentialRepository(session=db.session)) with db.session"
+)
 
 
 @dataclass(slots=True)
@@ -165,7 +172,7 @@ class SQLCredentialRepository:
         :class:`~flask_passkey.errors.Misconfigured`.
         """
         current = self._open()
-        with self._given(self._outer() if current is None else self._inner(current)) as connection:
+        with self._given(self._outer() if current is None else self._inner(current), writes=True) as connection:
             yield connection
 
     @contextmanager
@@ -182,8 +189,11 @@ class SQLCredentialRepository:
             yield connection
 
     @contextmanager
-    def _given(self, source: AbstractContextManager[Connection]) -> Iterator[Connection]:
-        """Give the caller's block a connection; the block's own errors come out unchanged."""
+    def _given(self, source: AbstractContextManager[Connection], *, writes: bool = False) -> Iterator[Connection]:
+        """Give the caller's block a connection; the block's own errors come out unchanged.
+
+        :param writes: the block has SQLite's lock, for which whatever else is in it waits in vain.
+        """
         in_block = False
         try:
             with source as connection:
@@ -192,8 +202,10 @@ class SQLCredentialRepository:
                 in_block = False
         except IntegrityError:
             raise
-        except (SQLAlchemyError, OSError) as exc:
-            if in_block and isinstance(exc, OSError):
+        except (SQLAlchemyError, sqlite3.OperationalError, OSError) as exc:
+            if in_block and writes and connection.dialect.name == "sqlite" and is_sqlite_lock(exc):
+                raise Misconfigured(_LOCKED_BY_US) from loggable(exc)
+            if in_block and not isinstance(exc, SQLAlchemyError):
                 raise
             raise self._unavailable(exc) from loggable(exc)
 

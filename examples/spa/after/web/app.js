@@ -53,9 +53,10 @@ find("#strangers").addEventListener("submit", async (event) => {
 });
 find("#passkey").addEventListener("click", () => passkeys.authenticate().then(show, tell));
 find("#add").addEventListener("click", () => attempt(() => passkeys.register({ userId: user.id })));
-find("#confirm").addEventListener("submit", (event) => {
+find("#confirm").addEventListener("submit", async (event) => {
   event.preventDefault();
-  call("POST", "/me/confirm", { password: event.target.elements.password.value });
+  const answer = await call("POST", "/session/authn/password", { password: event.target.elements.password.value });
+  say(answer?.code === 0 ? "Thank you. You can change your passkeys now." : "Wrong password.");
 });
 find("#sign-out").addEventListener("click", () => call("POST", "/sign-out").then(show));
 find("#delete-account").addEventListener("click", () => call("DELETE", "/me").then(show));
