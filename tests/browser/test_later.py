@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from browser.chromium import Authenticator, Site, Watch, sign_in, sign_out, sign_up
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, Route, expect
 
 
 def cancel(page: Page, site: Site, authenticator: Authenticator) -> None:
@@ -14,6 +15,7 @@ def cancel(page: Page, site: Site, authenticator: Authenticator) -> None:
     page.get_by_role("button", name="Create an account with a passkey").click()
 
 
+@pytest.mark.proves("browser:rule-13")
 def test_only_when_something_is_refused(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Whoever signs up, out and in never loads it; the first refusal does, from the address that is kept for good."""
     loaded: list[Response] = []
@@ -42,3 +44,21 @@ def test_where_it_cannot_be_loaded(page: Page, site: Site, authenticator: Authen
     authenticator("setUserVerified", isUserVerified=True)
     page.get_by_role("button", name="Create an account with a passkey").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
+
+
+@pytest.mark.proves("browser:rule-1")
+@pytest.mark.parametrize("source", ["'self'", "'nonce-abc'", "'nonce-abc' 'strict-dynamic'"])
+def test_strict_policies_let_it_in(page: Page, site: Site, authenticator: Authenticator, source: str) -> None:
+    """A policy for scripts that lets the module in also lets in what the module loads."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        policy = f"script-src {source}; require-trusted-types-for 'script'"
+        headers = {**response.headers, "content-security-policy": policy}
+        route.fulfill(
+            response=response, headers=headers, body=response.text().replace("<script ", '<script nonce="abc" ')
+        )
+
+    page.route("**/sign-up", answer)
+    cancel(page, site, authenticator)
+    expect(page.get_by_role("status")).to_contain_text("No passkey was created, and no account.")
