@@ -99,7 +99,7 @@ def translations(session: nox.Session) -> None:
 
 @nox.session
 def js(session: nox.Session) -> None:
-    """Minify the modules for browsers, with esbuild from the npm registry; the files are committed."""
+    """Minify the modules for browsers, with esbuild and terser from the npm registry; the files are committed."""
     session.run("python", "tests/minified.py")
 
 

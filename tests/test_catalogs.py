@@ -180,8 +180,10 @@ def test_every_sentence_of_the_module_is_there() -> None:
     """The sentences that we translate are those that ``passkey.js`` can say, under the same keys."""
     sources = [path for path in (PACKAGE / "static").glob("passkey*.js") if ".min." not in path.name]
     script = "".join(path.read_text("utf-8") for path in sources)
-    (table,) = re.findall(r"export const MESSAGES = .*?\}\);", script, re.DOTALL)
-    said = {key: text for key, text in re.findall(r'^  "?([\w.-]+)"?:\s+"(.*)",$', table, re.MULTILINE) if text}
+    tables = re.findall(r"export const (?:MESSAGES|REFUSALS) = .*?^\};", script, re.DOTALL | re.MULTILINE)
+    found = re.findall(r'^  "?([\w.-]+)"?:\s+"(.*)",$', "\n".join(tables), re.MULTILINE)
+    said = {key: text for key, text in found if text}
+    assert len(tables) == 2
     assert said == sentences.SENTENCES
 
 

@@ -195,7 +195,7 @@ export interface Envelope<Data = unknown> {
 export class PasskeyError extends Error {
   /** The browser's own name of the error is in `cause.name`. */
   readonly name: "PasskeyError";
-  /** `message` is one sentence, to show as it is. */
+  /** `message` is one sentence, to show as it is; of an error that you make yourself, if `loadMessages()` has been called. */
   constructor(
     code: PasskeyErrorCode,
     details?: { cause?: unknown; status?: number; envelope?: Envelope; retryAfter?: number },
@@ -239,8 +239,17 @@ export type Sayable = PasskeyErrorCode | Phase | "done";
 /** A key of the messages: `"cancelled"` for all actions, `"register.cancelled"` for one, which is preferred. */
 export type MessageKey = Sayable | `${Action}.${Sayable}` | "authenticate.other_name";
 
-/** Every sentence that this module can show, in English. */
-export const MESSAGES: Readonly<Record<Sayable, string> & Partial<Record<MessageKey, string>>>;
+/** The codes whose sentences are there from the start. */
+export type SaidAtOnce = "aborted" | "network" | "server" | Phase | "done";
+
+/** English sentences: from the start those that are needed at once, after `loadMessages()` every one that can be shown. */
+export const MESSAGES: Readonly<Record<SaidAtOnce, string> & Partial<Record<MessageKey, string>>>;
+
+/**
+ * Load the rest of {@link MESSAGES}, from `passkey-later.js`; whatever rejects with a {@link PasskeyError} has done so. Never
+ * rejects: without them, the sentence of `"server"` is shown.
+ */
+export function loadMessages(): Promise<typeof MESSAGES>;
 
 /* 2. The same, bound to the routes of the blueprint */
 
@@ -328,7 +337,8 @@ export interface Stoppable {
  */
 export class PasskeyClient {
   constructor(options?: PasskeyClientOptions);
-  readonly messages: Record<Sayable, string> & Partial<Record<MessageKey, string>>;
+  /** The sentences of the page and its app, and those that are there from the start. */
+  readonly messages: Record<SaidAtOnce, string> & Partial<Record<MessageKey, string>>;
   /** What browser and device can do, under the names of `getClientCapabilities()`. Never rejects. */
   capabilities(): Promise<
     { passkeys: boolean; conditionalGet: boolean; platform: boolean } & Partial<Record<string, boolean>>

@@ -4,7 +4,7 @@
  *   1. startRegistration(), startAuthentication(), … the ceremonies alone, named as in SimpleWebAuthn 13 and 14
  *   2. PasskeyClient: the same, bound to the routes and the envelope of the blueprint
  *
- * passkey.js has the data-passkey attributes as well. Types and their documentation are in passkey-core.d.ts.
+ * passkey.js has the data-passkey attributes as well, passkey-later.js what a page seldom needs. Types and their documentation are in passkey-core.d.ts.
  * https://www.w3.org/TR/webauthn-3/
  */
 
@@ -14,52 +14,25 @@ const GRACE = 15_000; // milliseconds after the browser's timeout until a ceremo
 const FIELD = "input[autocomplete$='webauthn' i]";
 const WAKING = ["visibilitychange", "focusin", "click"]; // events after which autofill is offered again
 
-/** One sentence for each code, to show as it is. "action.code" is preferred to "code". */
-export const MESSAGES = Object.freeze({
+/** The English sentences that may have to be said before any other can be loaded: by code, phase, or what is done. */
+export const MESSAGES = {
   aborted: "",
-  cancelled: "No passkey was used. You can try again, choose another device, such as a phone or a security key, or sign in another way.",
-  "register.cancelled": "No passkey was created. You can try again, or choose another device, such as a phone or a security key.",
-  "sign-up.cancelled": "No passkey was created, and no account. You can try again.",
-  "enrol.cancelled": "No passkey was created. Your link or code is still good: you can try again.",
-  "step-up.cancelled": "Nothing was changed. Please confirm with a passkey to go on.",
-  expired: "That took too long. Please try again.",
-  duplicate: "This device or password manager already has a passkey for your account. To add another one, choose another device.",
-  "enrol.duplicate": "This device or password manager already has a passkey for your account. You can sign in with it.",
-  domain: "Passkeys do not work on this address. Please open the usual address of this site.",
-  loopback: "Passkeys do not work on this address. Open {address} instead.",
-  insecure: "Passkeys need a secure address. Open {address} instead.",
-  unsupported: "This browser cannot use passkeys here. Please use a current version of Chrome, Edge, Firefox or Safari.",
-  unsupported_device: "This device cannot create the kind of passkey this site needs. Please try another device, or a security key.",
-  busy: "Another passkey request is open. Close it and try again.",
-  authenticator: "Your device could not complete this. Try again or use another passkey.",
   network: "We could not reach the server. Check your connection and try again.",
   server: "Something went wrong. Please try again.",
-  unavailable: "The service is unavailable for the moment. Please try again.",
-  rate_limited: "Too many tries. Please wait a minute.",
-  sign_in_required: "Please sign in first.",
-  "authenticate.forbidden": "You cannot sign in here with this passkey. Use another one, or ask the people who run this site.",
-  forbidden: "This was not allowed. Please reload the page and try again.",
-  invalid: "Please check what you entered.",
-  name_missing: "Please enter a name.",
-  not_found: "This passkey is no longer in your list. Please reload the page.",
-  name_taken: "This name is taken. Please choose another one, or sign in if it is yours.",
-  too_many_passkeys: "You have as many passkeys as you can have here. Delete one first.",
-  last_passkey: "This is your only passkey. Add another one before you delete it.",
-  switched_off: "This is switched off here. Please ask the people who run this site.",
-  rejected: "The passkey could not be verified. Please try again.",
-  unknown_credential: "This passkey is no longer registered here. Please use another one, or sign in another way and create a new one.",
-  other_account: "Somebody else is signed in here by now. Please reload the page.",
-  "sign-up.other_account": "You are signed in already. Sign out to create another account.",
-  step_up_required: "Please sign in with your passkey again, then repeat.",
-  grant_not_found: "This link or code does not work: it may be mistyped, used already, expired, or for another account. Check it, or ask for a new one.",
   preparing: "One moment, please.",
   confirming: "First confirm that it is you: follow the steps that your browser or device shows.",
   finishing: "Almost done.",
   waiting: "Follow the steps that your browser or device shows.",
   done: "Done.",
   "authenticate.other_name": "You are signed in as {name}.",
-  "conditional-create.done": "Your password manager made a passkey: next time you can sign in without the password.",
-});
+};
+
+/** What has come of passkey-later.js: nothing at first, and never where the connection was lost. No ceremony waits for it. */
+let late = {};
+const later = async () => (late = (await within(5000, attempt(() => import("./passkey-later.js")))) ?? late);
+
+/** Bring the sentences of all refusals into MESSAGES. Without them, "server" is said in their place. */
+export const loadMessages = async () => Object.assign(MESSAGES, (await later()).REFUSALS);
 
 const BROWSER_CODES = {
   AbortError: "aborted",
@@ -100,17 +73,11 @@ function betterAddress() {
   return globalThis.isSecureContext ? `${protocol}//localhost${port && `:${port}`}${pathname}` : `https://${hostname}${pathname}`;
 }
 
-const filled = (text) => text.replace("{address}", betterAddress);
-
 /** Also `WebAuthnError`, for code that was written for SimpleWebAuthn. */
 export class PasskeyError extends Error {
-  constructor(code, { cause, status, envelope, retryAfter } = {}) {
-    super(filled(MESSAGES[code] ?? MESSAGES.server), { cause });
-    this.name = "PasskeyError";
-    this.code = code;
-    this.status = status;
-    this.envelope = envelope;
-    this.retryAfter = retryAfter;
+  constructor(code, { cause, ...details } = {}) {
+    super(sentence({}, "", code) ?? MESSAGES.server, { cause });
+    Object.assign(this, { name: "PasskeyError", code }, details);
   }
 }
 
@@ -124,6 +91,22 @@ function toPasskeyError(error, method) {
   return new PasskeyError(code ?? "server", { cause: error });
 }
 
+/** The sentence of the page, or else ours; one for the action is preferred. */
+function sentence(messages, action, code) {
+  const key = `${action}.${code}`;
+  const found = messages[key] ?? MESSAGES[key] ?? messages[code] ?? MESSAGES[code];
+  return found?.replace("{address}", betterAddress);
+}
+
+/** The error that callers get of a problem, with its sentence. */
+async function inWords(problem, messages, action) {
+  const error = toPasskeyError(problem);
+  error.action ??= action;
+  if (!(error.code in MESSAGES)) await loadMessages();
+  error.message = sentence(messages, error.action, error.code) ?? error.message;
+  return error;
+}
+
 /** The result of `work`, or `fallback` if that throws, rejects or returns nothing. */
 async function attempt(work, fallback) {
   try {
@@ -132,6 +115,9 @@ async function attempt(work, fallback) {
     return fallback;
   }
 }
+
+/** The result of `work`, or nothing if that takes too long. */
+const within = (milliseconds, work) => Promise.race([work, new Promise((resolve) => setTimeout(resolve, milliseconds))]);
 
 /* ---- what this browser can do ---- */
 
@@ -167,22 +153,9 @@ export async function browserSupportsPasskeys() {
   return passkeyPlatformAuthenticator ?? hybridTransport ?? platformAuthenticatorIsAvailable();
 }
 
-const CAPABILITIES = [
-  "conditionalCreate",
-  "conditionalGet",
-  "hybridTransport",
-  "passkeyPlatformAuthenticator",
-  "relatedOrigins",
-  "signalAllAcceptedCredentials",
-  "signalCurrentUserDetails",
-  "signalUnknownCredential",
-  "userVerifyingPlatformAuthenticator",
-];
-
 export async function getBrowserCapabilities() {
   const told = await clientCapabilities();
-  const inAWord = (value) => (value === undefined ? "unknown" : value ? "supported" : "unsupported");
-  return Object.fromEntries(CAPABILITIES.map((name) => [name, inAWord(told[name])]));
+  return (await later()).capabilitiesInWords?.(told) ?? {};
 }
 
 function requireSupport() {
@@ -262,6 +235,8 @@ export function parseRequestOptionsFromJSON(json) {
   return parseOptions(json, ({ allowCredentials }) => ({ allowCredentials: decodeIds(allowCredentials) }));
 }
 
+const PARSERS = { create: parseCreationOptionsFromJSON, get: parseRequestOptionsFromJSON };
+
 /** A copy for JSON: buffers as text, no functions, no nulls, and no deeper than the bytes of a prf result can be. */
 function encode(value, depth = 4) {
   if (/string|number|boolean/.test(typeof value)) return value;
@@ -294,11 +269,13 @@ const RESPONSE = {
   transports: (list) => list.filter(encodeText),
 };
 
+const inCamels = (verb, name) => verb + name[0].toUpperCase() + name.slice(1);
+
 /** What can be read and encoded, of a method such as getTransports() or else of the property. */
 function members(from, encoders) {
   return gather(Object.keys(encoders), (name) => {
-    const method = `get${name[0].toUpperCase()}${name.slice(1)}`;
-    return read(() => encoders[name](from[method]())) ?? encoders[name](from[name]);
+    const encoder = encoders[name];
+    return read(() => encoder(from[inCamels("get", name)]())) ?? encoder(from[name]);
   });
 }
 
@@ -320,6 +297,8 @@ function withoutSecrets(response) {
 /** What all copies of this module in a page share: one may be in a bundle, and one come with the page. */
 const page = () => (globalThis[Symbol.for("flask-passkey")] ??= { current: null, offer: null, attached: new Map() });
 
+const ended = () => new DOMException("Ended.", "AbortError");
+
 export const WebAuthnAbortService = {
   createNewAbortSignal() {
     this.cancelCeremony();
@@ -327,14 +306,14 @@ export const WebAuthnAbortService = {
     return page().current.signal;
   },
   cancelCeremony() {
-    page().current?.abort(new DOMException("Another ceremony began, or the page went away.", "AbortError"));
+    page().current?.abort(ended());
     page().current = null;
   },
 };
 
 /** Callers give any reason, old browsers none. */
 function reasonOf({ reason }) {
-  return reason?.name === "TimeoutError" ? reason : new DOMException("Somebody ended it.", "AbortError");
+  return reason?.name === "TimeoutError" ? reason : ended();
 }
 
 /** As `throwIfAborted()`, which Chrome has from 100 and Safari from 15.4. */
@@ -379,7 +358,7 @@ async function alone(work, signal) {
 /** Ask the browser. Always settles: on its answer, on an abort, or at a timeout, even if the browser never answers. */
 async function perform(method, options, controller, patience = (options.publicKey.timeout ?? LIFE) + GRACE) {
   const { signal } = controller;
-  const giveUp = () => controller.abort(new DOMException("The browser gave no answer.", "TimeoutError"));
+  const giveUp = () => controller.abort(new DOMException("No answer.", "TimeoutError"));
   const waitsForUser = method === "get" && options.mediation === "conditional";
   const watchdog = waitsForUser ? undefined : setTimeout(giveUp, patience);
   try {
@@ -396,49 +375,46 @@ async function perform(method, options, controller, patience = (options.publicKe
   }
 }
 
-const inOurWords = (work) =>
-  work.catch((error) => {
-    throw toPasskeyError(error);
-  });
+/** A ceremony without a client, or the reason `why` it cannot be. */
+async function start(why, method, options, signal) {
+  try {
+    if (why) throw new PasskeyError(why);
+    return await alone((controller) => perform(method, options, controller), signal);
+  } catch (problem) {
+    throw await inWords(problem, {});
+  }
+}
 
-export async function startRegistration({ optionsJSON, useAutoRegister = false, signal }) {
-  requireSupport();
-  const options = { publicKey: parseCreationOptionsFromJSON(optionsJSON) };
-  if (useAutoRegister) options.mediation = "conditional";
-  return inOurWords(alone((controller) => perform("create", options, controller), signal));
+const mediationFor = (isConditional) => isConditional && { mediation: "conditional" };
+
+export async function startRegistration({ optionsJSON, useAutoRegister, signal }) {
+  const options = { publicKey: parseCreationOptionsFromJSON(optionsJSON), ...mediationFor(useAutoRegister) };
+  return start(whyUnavailable(), "create", options, signal);
 }
 
 export async function startAuthentication(given) {
-  const { optionsJSON, useBrowserAutofill = false, verifyBrowserAutofillInput = true, signal } = given;
-  requireSupport();
-  const options = { publicKey: parseRequestOptionsFromJSON(optionsJSON) };
-  if (useBrowserAutofill) {
-    if (!(await browserSupportsWebAuthnAutofill())) throw new PasskeyError("unsupported");
-    if (verifyBrowserAutofillInput && !document.querySelector(FIELD)) {
-      throw new Error('No <input> whose autocomplete attribute ends in "webauthn" was found');
+  const { optionsJSON, useBrowserAutofill, verifyBrowserAutofillInput = true, signal } = given;
+  const options = { publicKey: parseRequestOptionsFromJSON(optionsJSON), ...mediationFor(useBrowserAutofill) };
+  let why = whyUnavailable();
+  if (useBrowserAutofill && !why) {
+    if (!(await browserSupportsWebAuthnAutofill())) why = "unsupported";
+    else if (verifyBrowserAutofillInput && !document.querySelector(FIELD)) {
+      throw new Error('No autocomplete ends in "webauthn".');
     }
-    options.mediation = "conditional";
   }
-  return inOurWords(alone((controller) => perform("get", options, controller), signal));
+  return start(why, "get", options, signal);
 }
 
 /* ---- signals to the password manager ---- */
 
 /** Never rejects and waits at most a second: browsers do not report what a signal did. */
-function tellManager(method, argument) {
-  const sent = attempt(() => globalThis.PublicKeyCredential[method](argument));
-  return Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
+function tellManager(signal, argument) {
+  const sent = attempt(() => globalThis.PublicKeyCredential[inCamels("signal", signal)](argument));
+  return within(1000, sent);
 }
 
-export async function sendSignal({ signalName, rpID: rpId, userID: userId, credentialID: credentialId, ...others }) {
-  const { allAcceptedCredentialIDs: allAcceptedCredentialIds, userName: name, userDisplayName = "" } = others;
-  const method = `signal${signalName[0].toUpperCase()}${signalName.slice(1)}`;
-  const told = {
-    unknownCredential: { rpId, credentialId },
-    allAcceptedCredentials: { rpId, userId, allAcceptedCredentialIds },
-    currentUserDetails: { rpId, userId, name, displayName: userDisplayName },
-  }[signalName];
-  await tellManager(method, told);
+export async function sendSignal(given) {
+  await (await later()).sendSignal?.(given, tellManager);
 }
 
 /** Is it certain that the passkey is not stored? Then it is deleted forever: docs/proof/browser.md has the reasons. */
@@ -448,11 +424,9 @@ function isOrphan(action, code, { rp, excludeCredentials }, id) {
   return [40025, 40019, 40093, 40094].includes(code) || (code === 40001 && action === "register");
 }
 
-function sendSignals({ rpId, userId, otherUserIds = [], allAcceptedCredentialIds, name, displayName }) {
-  const both = (userId) => [
-    tellManager("signalAllAcceptedCredentials", { rpId, userId, allAcceptedCredentialIds }),
-    tellManager("signalCurrentUserDetails", { rpId, userId, name, displayName }),
-  ];
+/** Browsers take what they want of one and the same argument. */
+function sendSignals({ userId, otherUserIds = [], ...account }) {
+  const both = (userId) => ["allAcceptedCredentials", "currentUserDetails"].map((signal) => tellManager(signal, { userId, ...account }));
   return Promise.all([userId, ...otherUserIds].flatMap(both));
 }
 
@@ -507,16 +481,16 @@ function dispatch(element, name, detail) {
   return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, composed: true, detail }));
 }
 
-const pathOf = (action) => (action === "authenticate" || action === "step-up" ? "/session/authn" : "/user/authn");
-
-const sentence = (messages, action, code) => messages[`${action}.${code}`] ?? messages[code];
+const isSignIn = (action) => action === "authenticate" || action === "step-up";
+const pathOf = (action) => (isSignIn(action) ? "/session/authn" : "/user/authn");
 
 export class PasskeyClient {
   #kept = {}; // options fetched ahead and not used yet, by action
 
   constructor({ base, csrf, csrfHeader = "X-CSRFToken", messages, fetch, options } = {}) {
     this.base = base ?? defaultBase();
-    this.csrf = csrf ?? (() => globalThis.document?.querySelector("meta[name='csrf-token']")?.content);
+    const token = () => csrf ?? globalThis.document?.querySelector("meta[name='csrf-token']")?.content;
+    this.csrf = typeof csrf === "function" ? csrf : token;
     this.csrfHeader = csrfHeader;
     const translation = pageMessages("data-passkey-translation");
     this.messages = { ...MESSAGES, ...translation, ...pageMessages("data-passkey-messages"), ...messages };
@@ -538,33 +512,28 @@ export class PasskeyClient {
   async fetch(input, init) {
     const isRequest = input instanceof Request;
     const request = new Request(input, isRequest ? init : { credentials: credentialsFor(input), ...init });
-    const token = this.#token();
+    const token = this.csrf();
     if (token && !request.headers.has(this.csrfHeader)) request.headers.set(this.csrfHeader, token);
     const answer = await this.transport(request.clone());
     if (!(await wantsStepUp(answer))) return answer;
     delete this.#kept["step-up"]; // fetched before the view asked for more, say for a PIN
-    const { signal } = request;
-    const goOn = await this.stepUp({ signal }).catch((failed) => {
-      if (failed.code !== "not_found") throw failed; // else the account has no passkey to confirm with
-    });
-    return goOn ? this.transport(request) : answer;
+    return (await this.#confirm({ signal: request.signal })) ? this.transport(request) : answer;
   }
 
-  authenticate({ userName, uiMode, ...how } = {}) {
+  authenticate({ userName, uiMode, signal, onPhase } = {}) {
     const begin = userName ? () => this.#begin("authenticate", { user_name: userName }) : undefined;
-    return this.#run("authenticate", how, () => this.#signIn("authenticate", { begin, uiMode, ...how }));
+    return this.#perform("authenticate", { uiMode, signal, onPhase }, begin);
   }
 
-  stepUp(how = {}) {
-    return this.#run("step-up", how, () => this.#signIn("step-up", how));
+  stepUp({ uiMode, signal, onPhase } = {}) {
+    return this.#perform("step-up", { uiMode, signal, onPhase });
   }
 
-  register({ name, preset, userId, ...how } = {}) {
-    const begin = () => this.prefetch("register", { userId });
-    return this.#run("register", how, () => this.#create("register", begin, { name, preset, ...how }));
+  register({ userId, ...how } = {}) {
+    return this.#perform("register", how, () => this.#fetchAhead("register", userId));
   }
 
-  signUp({ name, displayName, fields, passkeyName, preset, ...how }) {
+  signUp({ name, displayName, fields, passkeyName, ...how }) {
     const begin = async () => {
       if (!name.trim()) throw new PasskeyError("name_missing");
       const ceremony = await this.#begin("sign-up", { name, display_name: displayName || undefined, fields });
@@ -572,22 +541,19 @@ export class PasskeyClient {
       if (ceremony.publicKey.user.name !== name.replace(/[\u2066-\u2069]/g, "").trim().normalize()) throw new PasskeyError("other_account");
       return ceremony;
     };
-    const work = () => this.#create("sign-up", begin, { name: passkeyName, preset, ...how });
-    return this.#run("sign-up", how, work);
+    return this.#perform("sign-up", { ...how, name: passkeyName }, begin);
   }
 
   /** Nobody is signed in by it, and a code that was typed wrong can be typed again. */
-  enrol(grant, { name, preset, ...how } = {}) {
-    const begin = () => this.#begin("enrol", { grant });
-    return this.#run("enrol", how, () => this.#create("enrol", begin, { name, preset, ...how }));
+  enrol(grant, how) {
+    return this.#perform("enrol", how, () => this.#begin("enrol", { grant }));
   }
 
   /** Never rejects and shows nothing, as the user did not ask for it. */
   async conditionalCreate({ timeout = 10_000, userId, signal } = {}) {
     if ((await clientCapabilities()).conditionalCreate !== true || page().current) return null;
     const begin = () => this.#begin("conditional-create", { conditional: true, user_id: userId });
-    const options = { mediation: "conditional" };
-    return attempt(() => this.#create("conditional-create", begin, { signal }, options, timeout), null);
+    return attempt(() => this.#ceremony("conditional-create", { signal }, begin, timeout), null);
   }
 
   list({ signal } = {}) {
@@ -595,22 +561,20 @@ export class PasskeyClient {
   }
 
   rename(id, name, how = {}) {
-    const call = () => this.#call("PATCH", `/user/authn/${id}`, { body: { name }, signal: how.signal });
-    return this.#run("rename", how, call);
+    return this.#run("rename", how, () => this.#call("PATCH", `/user/authn/${id}`, { body: { name }, signal: how.signal }));
   }
 
   delete(id, how = {}) {
     const codes = { 409: "last_passkey" };
-    const call = () => this.#call("DELETE", `/user/authn/${id}`, { codes, signal: how.signal });
-    return this.#run("delete", how, call);
+    return this.#run("delete", how, () => this.#call("DELETE", `/user/authn/${id}`, { codes, signal: how.signal }));
   }
 
   /** Fetch options before they are needed: Safari allows no waiting between the click and the dialog. */
   async prefetch(action = "authenticate", { userId, signal } = {}) {
     try {
       return await orAborted(signal, this.#fetchAhead(action, userId)); // others may wait for the same options
-    } catch (error) {
-      throw this.#inWords(error, action);
+    } catch (problem) {
+      throw await inWords(problem, this.messages, action);
     }
   }
 
@@ -622,8 +586,8 @@ export class PasskeyClient {
       entry.until = ceremony.began + ceremony.life / 2;
       return ceremony;
     });
+    entry.promise.catch(() => (entry.until = 0));
     this.#kept[action] = entry;
-    entry.promise.catch(() => this.#kept[action] === entry && delete this.#kept[action]);
     return entry.promise;
   }
 
@@ -640,18 +604,18 @@ export class PasskeyClient {
       armed = true;
       let renewal, answered, error, expired, data;
       try {
-        const ceremony = await this.prefetch();
+        const ceremony = await this.#fetchAhead("authenticate");
         if (stopped.aborted || page().current) return;
         const response = await alone((controller) => {
-          const renew = () => controller.abort((expired = new DOMException("Renewed.", "AbortError")));
+          const renew = () => controller.abort((expired = ended()));
           renewal = setTimeout(renew, ceremony.began + ceremony.life * 0.75 - Date.now());
-          const publicKey = parseRequestOptionsFromJSON(this.#asWanted(ceremony, "get", "autofill"));
+          const publicKey = parseRequestOptionsFromJSON(this.#asWanted(ceremony.publicKey, "get", "autofill"));
           return perform("get", { publicKey, mediation: "conditional" }, controller);
         }, stopped);
         answered = true;
         data = await this.#finish("authenticate", ceremony, response, { signal: stopped });
       } catch (problem) {
-        error = this.#inWords(problem, "authenticate");
+        error = toPasskeyError(problem);
       } finally {
         clearTimeout(renewal);
         armed = false;
@@ -660,7 +624,11 @@ export class PasskeyClient {
       if (data) {
         control.stop();
         onSuccess?.(data);
-      } else if (answered) onError?.(error); // errors before a passkey is picked are not reported
+      } else if (answered && onError) { // errors before a passkey is picked are not reported
+        const told = await inWords(error, this.messages, "authenticate");
+        if (stopped.aborted) return;
+        onError(told);
+      }
       if (expired) arm();
       else if (error && error.code !== "aborted" && retries-- > 0) arm();
     };
@@ -675,8 +643,6 @@ export class PasskeyClient {
         stopping.abort();
         calledOff?.();
         if (page().offer === control) page().offer = null;
-        removeEventListener("pageshow", arm);
-        for (const type of WAKING) document.removeEventListener(type, wake);
       },
       rearm: () => {
         retries = 0;
@@ -687,8 +653,8 @@ export class PasskeyClient {
     const able = !whyUnavailable() && (await browserSupportsWebAuthnAutofill()) && root.querySelector(FIELD);
     if (!able) control.stop();
     if (stopped.aborted) return control;
-    addEventListener("pageshow", arm);
-    for (const type of WAKING) document.addEventListener(type, wake);
+    addEventListener("pageshow", arm, { signal: stopped });
+    for (const type of WAKING) document.addEventListener(type, wake, { signal: stopped });
     arm();
     return control;
   }
@@ -702,64 +668,51 @@ export class PasskeyClient {
       } catch (error) {
         if (error.code !== "step_up_required" || action === "step-up") throw error;
         const confirming = (phase) => onPhase?.(phase === "waiting" ? "confirming" : phase);
-        await this.stepUp({ signal, onPhase: confirming }).catch((failed) => {
-          throw failed.code === "not_found" ? error : failed; // the account has no passkey to confirm with
-        });
+        if (!(await this.#confirm({ signal, onPhase: confirming }))) throw error;
         return await work();
       }
-    } catch (error) {
-      const told = this.#inWords(error, action);
-      if (told.code !== "aborted" || signal?.aborted) page().offer?.rearm();
-      throw told;
+    } catch (problem) {
+      const error = toPasskeyError(problem);
+      if (error.code !== "aborted" || signal?.aborted) page().offer?.rearm();
+      throw await inWords(error, this.messages, action);
     }
   }
 
-  #inWords(problem, action) {
-    const error = toPasskeyError(problem);
-    error.action ??= action;
-    error.message = filled(sentence(this.messages, error.action, error.code) ?? error.message);
-    return error;
+  /** Step up, or return nothing if the account has no passkey to confirm with. */
+  #confirm(how) {
+    return this.stepUp(how).catch((failed) => {
+      if (failed.code !== "not_found") throw failed;
+    });
   }
 
-  #signIn(action, { begin = () => this.prefetch(action), uiMode, signal, onPhase }) {
+  #perform(action, how = {}, begin = () => this.#fetchAhead(action)) {
+    return this.#run(action, how, () => this.#ceremony(action, how, begin));
+  }
+
+  #ceremony(action, { name, preset, uiMode, signal, onPhase }, begin, patience) {
     requireSupport();
+    const method = isSignIn(action) ? "get" : "create";
     return alone(async (controller) => {
       onPhase?.("preparing");
       const ceremony = await orAborted(controller.signal, begin());
-      const options = { publicKey: this.#inTime(ceremony, "get", action, parseRequestOptionsFromJSON) };
-      const immediate = uiMode === "immediate" && !options.publicKey.allowCredentials?.length;
+      const options = { publicKey: this.#inTime(ceremony, method, action, preset), ...mediationFor(action === "conditional-create") };
+      const immediate = uiMode === "immediate" && method === "get" && !options.publicKey.allowCredentials.length;
       if (immediate && (await clientCapabilities()).immediateGet === true) options.uiMode = uiMode;
       onPhase?.("waiting");
-      return this.#finish(action, ceremony, await perform("get", options, controller), { signal, onPhase });
-    }, signal);
-  }
-
-  #create(action, begin, { name, preset, signal, onPhase }, options, patience) {
-    requireSupport();
-    return alone(async (controller) => {
-      onPhase?.("preparing");
-      const ceremony = await orAborted(controller.signal, begin());
-      const chosen = { ...ceremony, publicKey: withPreset(ceremony.publicKey, preset) };
-      const publicKey = this.#inTime(chosen, "create", action, parseCreationOptionsFromJSON);
-      onPhase?.("waiting");
-      const response = await perform("create", { publicKey, ...options }, controller, patience);
+      const response = await perform(method, options, controller, patience);
       return this.#finish(action, ceremony, response, { name, signal, onPhase });
     }, signal);
   }
 
   /** Close the browser's dialog when the ceremony ends on the server, even for options fetched ahead. */
-  #inTime(ceremony, kind, action, parse) {
-    const left = ceremony.began + ceremony.life - Date.now();
-    return parse({ ...this.#asWanted(ceremony, kind, action), timeout: Math.max(left, 1000) });
+  #inTime({ publicKey, began, life }, method, action, preset) {
+    const timeout = Math.max(began + life - Date.now(), 1000);
+    return PARSERS[method]({ ...this.#asWanted(withPreset(publicKey, preset), method, action), timeout });
   }
 
-  #asWanted({ publicKey }, kind, action) {
+  #asWanted(publicKey, kind, action) {
     const copy = withoutNulls(publicKey);
     return this.options(copy, { kind, action }) ?? copy;
-  }
-
-  #token() {
-    return typeof this.csrf === "function" ? this.csrf() : this.csrf;
   }
 
   async #begin(action, body) {
@@ -781,13 +734,12 @@ export class PasskeyClient {
     delete this.#kept[action]; // used up, whatever the answer is
     const path = pathOf(action);
     const body = { session_id: id, response: withoutSecrets(response), name };
-    const codes = { 404: "expired", 409: "duplicate" };
-    if (action === "sign-up") Object.assign(codes, { 409: "name_taken", 40091: "other_account" });
+    const codes = { 404: "expired", ...(action === "sign-up" ? { 409: "name_taken", 40091: "other_account" } : { 409: "duplicate" }) };
     const post = () =>
       this.#call("POST", path, { body, codes, signal }).catch(async (error) => {
         if (isOrphan(action, error.envelope?.code, publicKey, response.id)) {
           const rpId = publicKey.rpId ?? publicKey.rp.id;
-          await tellManager("signalUnknownCredential", { rpId, credentialId: response.id });
+          await tellManager("unknownCredential", { rpId, credentialId: response.id });
         }
         throw error;
       });
@@ -804,8 +756,14 @@ export class PasskeyClient {
     let answer, envelope;
     try {
       const url = this.base + path;
-      const credentials = credentialsFor(url);
-      answer = await this.transport(url, { ...this.#request(method, body), credentials, signal: controller.signal });
+      const token = this.csrf();
+      const headers = {
+        Accept: "application/json",
+        ...(token && { [this.csrfHeader]: token }),
+        ...(body && { "Content-Type": "application/json" }),
+      };
+      const request = { method, headers, body: body && JSON.stringify(body), cache: "no-store", credentials: credentialsFor(url) };
+      answer = await this.transport(url, { ...request, signal: controller.signal });
       envelope = await answer.json();
     } catch (cause) {
       checkAborted(signal);
@@ -824,16 +782,7 @@ export class PasskeyClient {
     const retryAfter = Number(answer.headers.get("Retry-After")) || undefined;
     throw new PasskeyError(codes?.[number] ?? SERVER_CODES[number] ?? "server", { status: answer.status, envelope, retryAfter });
   }
-
-  #request(method, body) {
-    const headers = { Accept: "application/json" };
-    const token = this.#token();
-    if (token) headers[this.csrfHeader] = token;
-    if (body) headers["Content-Type"] = "application/json";
-    const request = { method, headers, cache: "no-store" };
-    return body ? { ...request, body: JSON.stringify(body) } : request;
-  }
 }
 
 /* For passkey.js alone: these may change at any time. */
-export { dispatch, FIELD, filled, page, read, sentence, toPasskeyError };
+export { dispatch, FIELD, inWords, late, page, read, sentence };

@@ -4,7 +4,7 @@
  * Types and their documentation are in passkey.d.ts.
  */
 
-import { dispatch, FIELD, filled, page, PasskeyClient, PasskeyError, read, sentence, toPasskeyError, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
+import { dispatch, FIELD, inWords, late, loadMessages, page, PasskeyClient, PasskeyError, read, sentence, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
 
 export {
   MESSAGES,
@@ -19,6 +19,7 @@ export {
   bufferToBase64URLString,
   credentialToJSON,
   getBrowserCapabilities,
+  loadMessages,
   parseCreationOptionsFromJSON,
   parseRequestOptionsFromJSON,
   platformAuthenticatorIsAvailable,
@@ -37,36 +38,37 @@ function grantOf({ elements, dataset }) {
   return given.slice(given.lastIndexOf("#") + 1);
 }
 
+/** What is said of a new passkey. */
+const newOf = ({ dataset: { passkeyName: name, passkeyPreset: preset, passkeyUser: userId } }, how) => ({ name, preset, userId, ...how });
+
 /** A spent link does not stay in the address bar. */
-async function enrol(client, element, how) {
-  const { passkeyName: name, passkeyPreset: preset } = element.dataset;
-  const made = await client.enrol(grantOf(element), { name, preset, ...how });
+async function enrol(element, how) {
+  const made = await passkey.enrol(grantOf(element), newOf(element, how));
   if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
   return made;
 }
 
 /** What the app's own fields of a form have, as a form sends it: those that say so, and never a password. */
 function fieldsOf(form) {
-  const names = (fits) => new Set([...form.elements].filter(fits).map(({ name }) => name));
-  const own = names(({ dataset }) => "passkeyField" in dataset);
-  const secret = names(({ type }) => type === "password");
-  const isSent = ([name, value]) => own.has(name) && !secret.has(name) && typeof value === "string";
-  const sent = [...new FormData(form)].filter(isSent);
+  const names = new Set();
+  for (const { name, dataset } of form.elements) if ("passkeyField" in dataset) names.add(name);
+  for (const { name, type } of form.elements) if (type === "password") names.delete(name);
+  const sent = [...new FormData(form)].filter(([name, value]) => names.has(name) && typeof value === "string");
   return sent.length ? Object.fromEntries(sent) : undefined;
 }
 
-function signUp(client, form, how) {
+function signUp(form, how) {
   const { name, display_name: displayName } = form.elements;
-  return client.signUp({ name: name.value, displayName: displayName?.value, fields: fieldsOf(form), ...how });
+  return passkey.signUp({ name: name.value, displayName: displayName?.value, fields: fieldsOf(form), ...how });
 }
 
 const typedName = (element) => element.querySelector(FIELD)?.value.trim().normalize() ?? "";
 
 /** The name decides only where the page says that the server takes names. */
-function authenticate(client, element, how) {
+function authenticate(element, how) {
   const { dataset } = element;
   const userName = ("passkeyNames" in dataset && typedName(element)) || undefined;
-  return client.authenticate({ userName, uiMode: "passkeyImmediate" in dataset && "immediate", ...how });
+  return passkey.authenticate({ userName, uiMode: "passkeyImmediate" in dataset && "immediate", ...how });
 }
 
 function otherName(element, action, data) {
@@ -79,12 +81,11 @@ function otherName(element, action, data) {
 const ACTIONS = {
   enrol,
   authenticate,
-  "step-up": (client, element, how) => client.stepUp(how),
-  register: (client, { dataset: { passkeyName: name, passkeyPreset: preset, passkeyUser: userId } }, how) =>
-    client.register({ name, preset, userId, ...how }),
+  "step-up": (element, how) => passkey.stepUp(how),
+  register: (element, how) => passkey.register(newOf(element, how)),
   "sign-up": signUp,
-  rename: (client, form, how) => client.rename(form.dataset.passkeyId, form.elements.name.value, how),
-  delete: (client, { dataset }, how) => client.delete(dataset.passkeyId, how),
+  rename: ({ dataset, elements }, how) => passkey.rename(dataset.passkeyId, elements.name.value, how),
+  delete: ({ dataset }, how) => passkey.delete(dataset.passkeyId, how),
 };
 
 /** Shown politely, not as an alert. */
@@ -103,7 +104,7 @@ function scopeOf(element) {
 }
 
 function write(region, text = "", code = "") {
-  region.textContent = filled(text);
+  region.textContent = text;
   region.dataset.passkeyCode = code;
 }
 
@@ -120,35 +121,6 @@ function tell(element, text = "", code = "", isAlert = false) {
   const region = isAlert ? alert : status;
   if (region) write(region, text, code);
   return region;
-}
-
-/** Which field of its form an error is about; of what is invalid the server says the name. */
-function fieldOf({ elements }, { code, envelope }) {
-  const [, invalid] = /(\w+)\W*$/.exec(envelope?.msg) ?? []; // "The request is malformed: fields.mail."
-  const name = { name_missing: "name", name_taken: "name", grant_not_found: "grant", invalid }[code];
-  const field = name && elements?.namedItem(name);
-  return field?.setAttribute && field;
-}
-
-let regions = 0; // that got an id
-
-/** Mark a field as wrong, and tie the message to it, until somebody changes it or tries again. */
-function blame(field, region) {
-  const before = field.getAttribute("aria-describedby");
-  field.setAttribute("aria-invalid", "true");
-  if (region?.getRootNode() === field.getRootNode()) {
-    region.id ||= `passkey-said-${++regions}`;
-    const ids = before?.split(/\s+/) ?? [];
-    if (!ids.includes(region.id)) field.setAttribute("aria-describedby", [...ids, region.id].join(" "));
-  }
-  const forgive = () => {
-    field.removeAttribute("aria-invalid");
-    if (before === null) field.removeAttribute("aria-describedby");
-    else field.setAttribute("aria-describedby", before);
-    for (const [target, type] of ends) target.removeEventListener(type, forgive);
-  };
-  const ends = [[field, "input"], [field.form, "submit"]];
-  for (const [target, type] of ends) target.addEventListener(type, forgive);
 }
 
 const NOTICE = "passkey:notice"; // in the browser's storage for this tab
@@ -190,16 +162,18 @@ function succeed(element, action, data) {
   tell(element, other ?? sentence(passkey.messages, action, "done"), "done");
 }
 
-function fail(element, problem) {
-  if (!(problem instanceof PasskeyError)) console.error(problem); // a mistake in the page
-  const error = toPasskeyError(problem);
-  const { action, code } = error;
+async function fail(element, problem) {
+  let error = problem;
+  if (!(problem instanceof PasskeyError)) {
+    console.error(problem); // a mistake in the page
+    error = await inWords(problem, passkey.messages);
+  }
+  const { code } = error;
   if (code === "aborted") return;
   tell(element);
   if (!dispatch(element, "error", error)) return;
-  const region = tell(element, sentence(passkey.messages, action, code), code, !CALM.includes(code));
-  const field = fieldOf(element, error);
-  if (field) blame(field, region);
+  const region = tell(element, error.message, code, !CALM.includes(code));
+  late.blame?.(element, error, region);
   if (code !== "cancelled" || !("passkeyImmediate" in element.dataset)) return;
   delete element.dataset.passkeyImmediate; // the next press also asks for passkeys on other devices
   (element.getRootNode().querySelector?.(FIELD) ?? document.querySelector(FIELD))?.focus();
@@ -243,11 +217,11 @@ async function act(element, button) {
   const { onPhase, over } = phasesOf(element, action);
   let leaves = false;
   try {
-    const data = await ACTIONS[action](passkey, element, { onPhase });
+    const data = await ACTIONS[action](element, { onPhase });
     leaves = succeed(element, action, data);
   } catch (error) {
     over();
-    fail(element, error);
+    await fail(element, error);
   } finally {
     over();
     if (leaves) release.inTime();
@@ -307,14 +281,15 @@ export function attach(root = document) {
     const hasElement = ({ addedNodes, removedNodes }) => [...addedNodes, ...removedNodes].some(({ nodeType }) => nodeType === 1);
     if (records.some((record) => record.type === "attributes" || hasElement(record))) enliven(root);
   });
+  const over = new AbortController();
   const detach = () => {
     attached.delete(root);
     observer.disconnect();
-    for (const [type, listener] of Object.entries(LISTENERS)) root.removeEventListener(type, listener);
+    over.abort();
     if (offered?.root === root) offered.stop();
   };
   attached.set(root, detach);
-  for (const [type, listener] of Object.entries(LISTENERS)) root.addEventListener(type, listener);
+  for (const [type, listener] of Object.entries(LISTENERS)) root.addEventListener(type, listener, { signal: over.signal });
   observer.observe(root, WATCH);
   enliven(root);
   return detach;
@@ -348,7 +323,7 @@ function enliven(root) {
   const landing = root.querySelector("[data-passkey-offer]");
   if (landing && isFirst(landing)) {
     const made = passkey.conditionalCreate({ userId: landing.dataset.passkeyUser });
-    made.then((data) => data && succeed(landing, "conditional-create", data));
+    made.then((data) => data && loadMessages().then(() => succeed(landing, "conditional-create", data)));
   }
   offerAutofill(root);
 }
@@ -362,17 +337,19 @@ function put(element, name, value) {
 export async function show(root = document) {
   const why = whyUnavailable();
   const known = { available: !why, unavailable: !!why };
-  const reason = why ? filled(passkey.messages[why]) : "";
-  for (const element of root.querySelectorAll("[data-passkey-why]")) put(element, "textContent", reason);
+  const places = root.querySelectorAll("[data-passkey-why]");
   const waiting = [];
   for (const element of root.querySelectorAll("[data-passkey-if]")) {
     const wanted = element.dataset.passkeyIf;
     if (wanted in known) put(element, "hidden", !known[wanted]);
     else waiting.push(element);
   }
-  if (!waiting.length) return;
-  const able = await passkey.capabilities();
-  for (const element of waiting) put(element, "hidden", why !== null || able[element.dataset.passkeyIf] !== true);
+  if (waiting.length) {
+    const able = await passkey.capabilities();
+    for (const element of waiting) put(element, "hidden", why !== null || able[element.dataset.passkeyIf] !== true);
+  }
+  const reason = why && places.length ? (await inWords(new PasskeyError(why), passkey.messages)).message : "";
+  for (const element of places) put(element, "textContent", reason);
 }
 
 function setUp() {

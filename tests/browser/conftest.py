@@ -15,7 +15,7 @@ import pytest
 from browser.chromium import SPY, Authenticator, Site, Watch
 from browser.tls import Certificate, make_certificate
 from flask import Flask
-from minified import ESBUILD, STATIC
+from minified import ESBUILD, STATIC, TERSER
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, expect, sync_playwright
 from services import chromium_options, find
 from werkzeug.serving import make_server
@@ -30,6 +30,7 @@ PACKAGES = (
     "typescript-5.9@npm:typescript@5.9.3",
     "typescript-7@npm:typescript@7.0.2",
     ESBUILD,
+    TERSER,
 )
 #: Front ends and what bundles them, likewise.
 FRONT_ENDS = (

@@ -18,7 +18,7 @@ from services import find
 
 PHASES = {"preparing", "waiting", "confirming", "finishing"}
 #: What passkey-core.js exports for passkey.js alone.
-INNER = {"FIELD", "dispatch", "filled", "page", "read", "sentence", "toPasskeyError"}
+INNER = {"FIELD", "dispatch", "inWords", "late", "page", "read", "sentence"}
 HEAD = """
 import { PasskeyClient, PasskeyError, passkey, startAuthentication, type PasskeyCredential } from "./passkey.js";
 import type { RequestOptionsJSON } from "./passkey.js";
@@ -147,7 +147,7 @@ def test_declarations_name_what_is_there(page: Page, site: Site) -> None:
           const module = await import("/passkey/static/passkey.js");
           const methods = Object.getOwnPropertyNames(module.PasskeyClient.prototype);
           const core = Object.keys(await import("/passkey/static/passkey-core.js"));
-          return { names: Object.keys(module), core, methods, codes: Object.keys(module.MESSAGES) };
+          return { names: Object.keys(module), core, methods, codes: Object.keys(await module.loadMessages()) };
         }"""
     )
     text = CORE.with_suffix(".d.ts").read_text()

@@ -13,16 +13,18 @@ from flask import Flask, Response, request, send_from_directory
 from often import seldom_but
 from playwright.sync_api import Page, expect
 
-#: An account is made and signed in with a client that nobody told where the routes are.
+#: An account is made and signed in with a client that nobody told where the routes are, and something is refused.
 ENTRY = """
 import { PasskeyClient } from "MODULE";
 globalThis.journey = async () => {
   const client = new PasskeyClient();
   await client.signUp({ name: "ada" });
   const { user } = await client.authenticate();
-  return [user.name, (await client.list()).length];
+  const refused = await client.signUp({ name: " " }).catch((error) => error.message);
+  return [user.name, (await client.list()).length, refused];
 };
 """
+WENT = ["ada", 1, "Please enter a name."]
 #: What it imports: a file, and what npm has packed.
 SOURCES = {"file": str(MODULE), "package": "flask-passkey", "core": "flask-passkey/core"}
 #: How each bundler makes ``out/main.js`` of ``main.js``, without a file of settings.
@@ -47,13 +49,16 @@ def serve_folder(folder: Path) -> Callable[[Flask], None]:
     return prepare
 
 
-def bundle(bundler: str, entry: str, bundlers: Path, folder: Path) -> Path:
-    """Make a bundle of a script in a new folder, and return the folder of the bundle, whose name is ``main.js``."""
+def bundle(bundler: str, entry: str, bundlers: Path, folder: Path, packages: Path | None = None) -> Path:
+    """Make a bundle of a script in a new folder, and return the folder of the bundle, whose name is ``main.js``.
+
+    :param packages: the folder whose packages the script imports; else those that are beside the bundlers.
+    """
     folder.mkdir()
     (folder / "main.js").write_text(entry)
     (folder / "vite.config.mjs").write_text(VITE)
-    (folder / "node_modules").symlink_to(bundlers / "node_modules")
-    command = [str(folder / "node_modules" / ".bin" / BUNDLERS[bundler][0]), *BUNDLERS[bundler][1:]]
+    (folder / "node_modules").symlink_to((packages or bundlers) / "node_modules")
+    command = [str(bundlers / "node_modules" / ".bin" / BUNDLERS[bundler][0]), *BUNDLERS[bundler][1:]]
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert built.returncode == 0, built.stdout + built.stderr
     return folder / "out"
@@ -71,13 +76,13 @@ def test_bundled(
     bundlers: Path,
     tmp_path: Path,
 ) -> None:
-    """In a bundle of every kind the module loads and finds the routes, without a word from the app."""
+    """In a bundle of every kind the module loads and finds the routes, and its words, without a word from the app."""
     entry = ENTRY.replace("MODULE", SOURCES[source])
     site = serve(prepare=serve_folder(bundle(bundler, entry, bundlers, tmp_path / "front")))
     page.goto(f"{site.url}/sign-up")
     page.add_script_tag(url="/front/main.js", type="" if "IIFE" in bundler else "module")
     page.wait_for_function("() => globalThis.journey")
-    assert page.evaluate("journey()") == ["ada", 1]
+    assert page.evaluate("journey()") == WENT
 
 
 def allow_other_origins(app: Flask) -> None:

@@ -229,7 +229,7 @@ def test_texts_name_no_technology(page: Page, site: Site, authenticator: Authent
     sign_up(page, site)
     texts = [
         page.inner_text("body"),
-        *page.evaluate("async () => Object.values((await import('/passkey/static/passkey.js')).MESSAGES)"),
+        *page.evaluate("async () => Object.values(await (await import('/passkey/static/passkey.js')).loadMessages())"),
     ]
     sign_out(page, authenticator)
     texts.append(page.inner_text("body"))

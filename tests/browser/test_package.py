@@ -65,7 +65,7 @@ def test_what_is_not_used_is_left_out(bundler: str, bundlers: Path, tmp_path: Pa
     assert sizes[0] < 200
     assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
     assert sizes[1] < 4_500
-    assert sizes[2] < 10_000
+    assert sizes[2] < (11_500 if bundler == "esbuild, module" else 9_500)  # esbuild puts what comes later into the file
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from browser.chromium import Authenticator, Site, Watch
 from playwright.sync_api import Page, Route, expect
 
-CODES = "async () => { const m = await import('/passkey/static/passkey.js'); return Object.keys(m.MESSAGES); }"
+CODES = "import('/passkey/static/passkey.js').then(async (m) => Object.keys(await m.loadMessages()))"
 #: What each client on the page says, by code: the one of the attributes, another one, and one with words of its own.
 SAID = """async () => {
   const m = await import("/passkey/static/passkey.js");
