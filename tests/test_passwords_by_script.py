@@ -91,8 +91,10 @@ def test_half_a_character_is_no_error_of_the_server(client: FlaskClient) -> None
 
 
 def test_a_stranger_confirms_nothing(site: App) -> None:
-    """Who is not signed in is asked to be."""
-    assert code_of(send(site.app.test_client())) == 401
+    """Who is not signed in is asked to be, before anybody reads what was sent."""
+    stranger = site.app.test_client()
+    assert code_of(send(stranger)) == 401
+    assert code_of(stranger.post(CONFIRM, data=b"{", content_type="application/json")) == 401
 
 
 def test_who_has_no_other_way_in_is_not_asked(site: App, client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,6 +52,7 @@ CHECKS = [
 OPERATIONS = (
     ("/session/authn", "put"),
     ("/session/authn", "post"),
+    ("/session/authn/password", "post"),
     ("/user/authn", "put"),
     ("/user/authn", "post"),
     ("/user/authn", "get"),
