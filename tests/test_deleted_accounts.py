@@ -280,7 +280,7 @@ def test_an_identity_must_fit(site: App) -> None:
 
 
 def test_grants_of_the_one_before_open_nothing(site: App) -> None:
-    """A link and a code that were made for the former holder of an id add no passkey to the next one's account."""
+    """A link and a code for the former holder of an id do not even tell the name of the next, and add no passkey."""
     sign_up(site.app.test_client(), VirtualAuthenticator(SITE), "ada")
     with site.app.app_context():
         link, code = site.passkey.invite(site.user("ada")).token, site.passkey.recovery_codes(site.user("ada"))[0]
@@ -291,6 +291,7 @@ def test_grants_of_the_one_before_open_nothing(site: App) -> None:
         with pytest.raises(Refused) as refused:
             enrol(site.app.test_client(), VirtualAuthenticator(SITE), token)
         assert refused.value.code == 40094
+        assert site.app.test_client().put("/user/authn", json={"grant": token}).get_json()["code"] == 40094
     body = {"session_id": options["session_id"], "response": VirtualAuthenticator(SITE).create(options["options"])}
     assert begun.post("/user/authn", json=body).get_json()["code"] == 40094
     with site.app.app_context():
