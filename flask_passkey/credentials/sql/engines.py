@@ -15,9 +15,10 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ...errors import ConfigurationError
-from .connections import DRIVER, SINGLE_STATEMENTS
-from .driver import PATIENCE, Driver
+from .connections import DRIVER, SINGLE_STATEMENTS, WRITERS
+from .drivers import driver_for
 from .inspection import is_in_memory
+from .turns import PATIENCE, Queue
 
 #: Seconds to wait for a server to answer, and for a free connection.
 _TIMEOUT = 5
@@ -61,6 +62,7 @@ def engine_for(uri: str) -> Engine:
         raise ConfigurationError(f"PASSKEY_DATABASE_URI is not a database URL. {_EXAMPLE}") from None
     except ImportError as exc:
         raise ConfigurationError(f"PASSKEY_DATABASE_URI needs a driver: pip install {exc.name}") from exc
+    engine.update_execution_options(**{DRIVER: driver_for(engine)})
     return engine
 
 
@@ -129,9 +131,10 @@ def _sqlite_engine(url: URL) -> Engine:
         connect_args={"timeout": PATIENCE, "check_same_thread": False},
         pool_timeout=_TIMEOUT,
         hide_parameters=True,
+        paramstyle="named",
         **({"pool_size": _CONNECTIONS, "max_overflow": 0} | pool),
     )
-    engine.update_execution_options(**{DRIVER: Driver(engine)})
+    engine.update_execution_options(**{WRITERS: Queue()})
     event.listen(engine, "connect", _set_pragmas)
     if not in_memory and "uri" not in url.query:
         file = Path(str(url.database))
@@ -169,8 +172,8 @@ def of_this_process(engine: Engine) -> Callable[[], Engine]:
         nonlocal pid
         if pid != (current := os.getpid()):
             engine.dispose(close=False)
-            if (driver := engine.get_execution_options().get(DRIVER)) is not None:
-                driver.queue.forget()
+            if (writers := engine.get_execution_options().get(WRITERS)) is not None:
+                writers.forget()
             pid = current
         return engine
 
