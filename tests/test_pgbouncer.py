@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import services
@@ -55,15 +56,30 @@ def test_it_works_as_it_stands(bouncer_url: str) -> None:
     assert refused(bouncer_url) == []
 
 
-@pytest.mark.parametrize(("query", "prepared"), [("", 0), ("?prepare_threshold=1", 1), ("?prepare_threshold=none", 0)])
-def test_statements_are_prepared_where_the_url_says_so(postgresql_url: str, query: str, prepared: int) -> None:
-    """Nothing is prepared on the server, unless the URL has psycopg's own option, which is text there."""
-    engine = engine_for(postgresql_url + query)
+@pytest.mark.parametrize(
+    ("query", "directly", "by_bouncer"),
+    [("", 5, None), ("?prepare_threshold=1", 1, 1), ("?prepare_threshold=none", None, None)],
+)
+def test_statements_are_prepared_without_a_pooler_or_as_the_url_says(
+    postgresql_url: str, bouncer_url: str, query: str, directly: int | None, by_bouncer: int | None
+) -> None:
+    """Nothing is prepared behind a pooler, unless the URL has psycopg's own option, which is text there."""
+    for url, threshold in ((postgresql_url, directly), (bouncer_url, by_bouncer)):
+        engine = engine_for(url + query)
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            assert driver.prepare_threshold == threshold
+        engine.dispose()
+
+
+def test_what_is_to_be_prepared_is(postgresql_url: str) -> None:
+    """A statement that is run often is prepared on the server."""
+    engine = engine_for(postgresql_url)
     with engine.connect() as connection:
         for _ in range(20):
             connection.execute(text("SELECT 1"))
         names = connection.execute(text("SELECT name FROM pg_prepared_statements WHERE statement = 'SELECT 1'"))
-        assert len(names.all()) == prepared
+        assert len(names.all()) == 1
     engine.dispose()
 
 

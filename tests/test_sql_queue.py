@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import Engine
 
 from flask_passkey.contracts.base import NOON, new_record
-from flask_passkey.credentials.sql import SQLCredentialRepository, driver
-from flask_passkey.credentials.sql.connections import DRIVER
+from flask_passkey.credentials.sql import SQLCredentialRepository, turns
+from flask_passkey.credentials.sql.connections import WRITERS
 from flask_passkey.credentials.sql.engines import engine_for, of_this_process
 
 USED = replace(new_record(), sign_count=3, last_used_at=NOON)
@@ -30,9 +30,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def queue(engine: Engine) -> driver.Queue:
+def queue(engine: Engine) -> turns.Queue:
     """The engine's queue of writers."""
-    found: driver.Queue = engine.get_execution_options()[DRIVER].queue
+    found: turns.Queue = engine.get_execution_options()[WRITERS]
     return found
 
 
@@ -52,7 +52,7 @@ def write(repository: SQLCredentialRepository) -> float:
     return time.monotonic() - start
 
 
-def test_a_writer_waits_for_the_one_before(repository: SQLCredentialRepository, queue: driver.Queue) -> None:
+def test_a_writer_waits_for_the_one_before(repository: SQLCredentialRepository, queue: turns.Queue) -> None:
     """While one thread writes, a second one waits, and readers do not."""
     with ThreadPoolExecutor(1) as pool:
         with queue.turn():
@@ -64,10 +64,10 @@ def test_a_writer_waits_for_the_one_before(repository: SQLCredentialRepository, 
 
 
 def test_whoever_has_waited_long_enough_goes_on(
-    repository: SQLCredentialRepository, queue: driver.Queue, monkeypatch: pytest.MonkeyPatch
+    repository: SQLCredentialRepository, queue: turns.Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A writer that waits longer than SQLite would lets SQLite decide, and gives no turn back that it did not have."""
-    monkeypatch.setattr(driver, "PATIENCE", 0.05)
+    monkeypatch.setattr(turns, "PATIENCE", 0.05)
     with queue.turn():
         assert write(repository) >= 0.05
         assert write(repository) >= 0.05
@@ -75,7 +75,7 @@ def test_whoever_has_waited_long_enough_goes_on(
 
 
 @pytest.mark.filterwarnings("ignore:.*fork")
-def test_a_forked_process_has_a_queue_of_its_own(repository: SQLCredentialRepository, queue: driver.Queue) -> None:
+def test_a_forked_process_has_a_queue_of_its_own(repository: SQLCredentialRepository, queue: turns.Queue) -> None:
     """A process that was forked off while a thread had its turn does not wait for that thread."""
     held, over = Event(), Event()
 
@@ -89,7 +89,7 @@ def test_a_forked_process_has_a_queue_of_its_own(repository: SQLCredentialReposi
         assert held.wait(5)
         child = os.fork()
         if not child:
-            os._exit(int(write(repository) > driver.PATIENCE / 2))
+            os._exit(int(write(repository) > turns.PATIENCE / 2))
         _, status = os.waitpid(child, 0)
         over.set()
     assert status == 0

@@ -59,6 +59,20 @@ def upsert_of(interface: Any) -> Callable[..., None]:
     return upsert
 
 
+def delete_of(interface: Any) -> Callable[..., None]:
+    """Return the function that deletes a session, as its class defines it: interface, name."""
+    delete: Callable[..., None] = type(interface)._delete_session
+    return delete
+
+
+def is_plain_redis(interface: Any) -> bool:
+    """Tell whether an interface and its client are Flask-Session's and redis-py's: a subclass of theirs may do more."""
+    if type(interface).__name__ != "RedisSessionInterface":
+        return False
+    classes = type(interface), type(client_of(interface))
+    return [cls.__module__.partition(".")[0] for cls in classes] == ["flask_session", "redis"]
+
+
 def replace_saving(interface: Any, save: Callable[..., None], delete: Callable[..., None] | None) -> None:
     """Make an interface save and delete sessions by other functions, whose first argument is what it has now."""
     interface._upsert_session = partial(save, interface._upsert_session)

@@ -21,9 +21,11 @@ from .internals import (
     class_names,
     client_of,
     collection_of,
+    delete_of,
     ignored_folder,
     is_in_files,
     is_in_memory,
+    is_plain_redis,
     memcached_of,
     redis_of,
     upsert_of,
@@ -36,6 +38,8 @@ except ImportError:  # on Windows, where the files are for one process
 
 #: Saves a session as Flask-Session's ``_upsert_session`` does: lifetime, session, name of the record.
 Save = Callable[[timedelta, Any, str], None]
+#: Does that under a new name, and deletes the record of the old one.
+Move = Callable[[timedelta, Any, str, str], None]
 
 _ATTEMPTS = 5
 _lock = threading.RLock()
@@ -56,6 +60,14 @@ def saver_for(interface: Any) -> Save | None:
             saver: Save = make(interface)
             return saver
     return None
+
+
+def mover_for(interface: Any) -> Move | None:
+    """Return what saves a session under a new name and deletes the old record on one way to the store and back.
+
+    ``None`` where that takes two.
+    """
+    return partial(_move_in_redis, interface) if is_plain_redis(interface) else None
 
 
 def lock_for(interface: Any) -> Callable[[], AbstractContextManager[None]] | None:
@@ -107,6 +119,15 @@ def _redis_client(client: Any) -> _Client:
 
 def _redis(interface: Any) -> Save:
     return _upsert(_with(interface, client=_redis_client(client_of(interface))))
+
+
+def _move_in_redis(interface: Any, lifetime: timedelta, session: Any, name: str, old: str) -> None:
+    # Not a transaction: a proxy that spreads records over several servers may refuse those.
+    with client_of(interface).pipeline(transaction=False) as pipeline:
+        other = _with(interface, client=pipeline)
+        delete_of(interface)(other, old)
+        upsert_of(interface)(other, lifetime, session, name)
+        pipeline.execute()
 
 
 def _redis_cache(interface: Any) -> Save:

@@ -17,7 +17,7 @@ from flask.sessions import SessionInterface, SessionMixin
 
 from ..errors import CeremonyStoreUnavailable
 from ..pending.internals import replace_saving
-from ..pending.sessions import Save, SessionEnded, lock_for, saver_for
+from ..pending.sessions import Move, Save, SessionEnded, lock_for, mover_for, saver_for
 
 #: In the environment of a request that the app serves; of a test's look into a session it is not.
 SERVED = "passkey.served"
@@ -26,6 +26,9 @@ SESSION = "passkey.session"
 #: And what was in it, by name.
 NAMES = "passkey.session_names"
 _READ = "passkey.session_read"
+# A session is given a new id with which it will be saved; the name of its old record, which goes then.
+_MOVING = "passkey.session_moving"
+_OLD = "passkey.session_old"
 
 
 def guard(interface: SessionInterface, *, at_end: Callable[[SessionMixin], None]) -> None:
@@ -37,8 +40,9 @@ def guard(interface: SessionInterface, *, at_end: Callable[[SessionMixin], None]
     wrapped.open_session = partial(_open_session, interface.open_session)
     wrapped.save_session = partial(_save_session, interface.save_session, at_end)
     if (saver := saver_for(interface)) is not None:
-        lock = lock_for(interface)
-        replace_saving(interface, partial(_upsert, saver), None if lock is None else partial(_delete, lock))
+        lock, mover = lock_for(interface), mover_for(interface)
+        delete = partial(_delete, lock) if lock else _delete_or_note if mover else None
+        replace_saving(interface, partial(_upsert, saver, mover), delete)
 
 
 def is_guarded(interface: SessionInterface) -> bool:
@@ -57,23 +61,26 @@ def was_read(session: Any) -> bool:
     return sid is None or bool(request.environ.get(_READ, sid) == sid)
 
 
-def rotate(session: Any) -> None:
+def rotate(session: Any, *, when_saved: bool = False) -> None:
     """Give a session that the browser had before a new id; once in a request, as the new one is not known to anybody.
 
     Sessions in a cookie have none.
 
+    :param when_saved: the old record may stay until the session is saved, which saves a way to some stores and back.
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
     regenerate = getattr(current_app.session_interface, "regenerate", None)
     if regenerate is None or not was_read(session):
         return
     session[_READ] = True  # an empty session would keep its id
+    request.environ[_MOVING] = when_saved
     try:
         regenerate(session)
     except Exception as exc:  # whatever the session store's library raises
         raise CeremonyStoreUnavailable(f"the session store failed: {type(exc).__name__}") from exc
     finally:
         session.pop(_READ, None)
+        del request.environ[_MOVING]
 
 
 def _open_session(open_session: Callable[[Flask, Request], Any], app: Flask, request: Request) -> Any:
@@ -101,9 +108,25 @@ def _save_session(
         app.logger.info("A session ended while this request was under way; it was not saved.")
 
 
-def _upsert(saver: Save, upsert: Save, session_lifetime: timedelta, session: Any, store_id: str) -> None:
-    known = has_request_context() and request.environ.get(_READ) == session.sid
-    (saver if known else upsert)(session_lifetime, session, store_id)
+def _upsert(
+    saver: Save, mover: Move | None, upsert: Save, session_lifetime: timedelta, session: Any, store_id: str
+) -> None:
+    environ = request.environ if has_request_context() else {}
+    known = environ.get(_READ) == session.sid
+    if mover is not None and (old := environ.pop(_OLD, None)) is not None:
+        mover(session_lifetime, session, store_id, old)
+    else:
+        (saver if known else upsert)(session_lifetime, session, store_id)
+
+
+def _delete_or_note(delete: Callable[[str], None], store_id: str) -> None:
+    environ = request.environ if has_request_context() else {}
+    if environ.get(_MOVING):
+        environ[_OLD] = store_id
+        return
+    if (old := environ.pop(_OLD, None)) is not None:  # the session turned out empty, and is not saved
+        delete(old)
+    delete(store_id)
 
 
 def _delete(lock: Callable[[], AbstractContextManager[None]], delete: Callable[[str], None], store_id: str) -> None:

@@ -75,7 +75,8 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
         if added:
             current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
         _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id, user_verified=outcome.user_verified)
-        ended.rotate(session)  # last: if anything fails before, the session is as it was, under its old id
+        # Last: if anything fails before, the session is as it was, under its old id.
+        ended.rotate(session, when_saved=True)
     if isinstance(outcome, SignedIn):
         state.relying_party.tell(
             signals.signed_in,

@@ -6,7 +6,8 @@
     statements.py    every statement it runs, and the conversion between records and rows
     grants.py        the same for enrolment grants
     connections.py   its sources of connections: an engine, or the app's session
-    driver.py        single statements on SQLite, without SQLAlchemy's execution
+    drivers.py       the two statements of a sign-in by the database's driver, without SQLAlchemy's execution
+    turns.py         the writers of one process write one after the other
     failures.py      which errors are worth another try
     engines.py       our own engine for a database URL
     files.py         SQLite files that the app's session has open, too

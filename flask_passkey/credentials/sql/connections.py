@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
@@ -12,18 +12,24 @@ from sqlalchemy import URL, Connection, Engine, update
 from sqlalchemy.exc import DBAPIError
 
 from . import files
-from .driver import Driver
+from .drivers import Driver, is_watched
 from .missing import add_missing
 from .tables import metadata, passkey_user
+from .turns import Queue
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session, scoped_session
 
 T = TypeVar("T")
+Work = Callable[[Connection], T]
+#: Work that a driver can do.
+Hot = Callable[[Driver], T]
 #: Engine option: a single statement may run without a transaction around it.
 SINGLE_STATEMENTS = "passkey_single_statements"
-#: Engine option: the :class:`~flask_passkey.credentials.sql.driver.Driver` that may run a single statement.
+#: Engine option: the :class:`~flask_passkey.credentials.sql.drivers.Driver` that may run the statements of a sign-in.
 DRIVER = "passkey_driver"
+#: Engine option: the :class:`~flask_passkey.credentials.sql.turns.Queue` of those who write.
+WRITERS = "passkey_writers"
 #: Attempts after serialization failures and deadlocks.
 _ATTEMPTS = 10
 #: What a session is asked about that has several engines: where do you write this table?
@@ -52,11 +58,12 @@ class Connections(Protocol):
     def begin(self, *, write: bool) -> AbstractContextManager[Connection]:
         """Give a connection; roll back if the block raises, else commit if ``write``."""
 
-    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+    def run(self, work: Work[T], *, write: bool, single: bool = False, hot: Hot[T] | None = None) -> T:
         """Do the work in a new transaction and return what it returns.
 
         :param write: commit at the end.
         :param single: the work is one statement, on databases that can do it in one.
+        :param hot: the same for the driver of an engine that has one.
         """
 
     def current(self, connection: Connection) -> Connection:
@@ -101,12 +108,13 @@ class EngineConnections:
 
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
-        with self._engine_with_tables().connect() as connection:
+        engine = self._engine_with_tables()
+        with _turn(engine, write=write), engine.connect() as connection:
             yield connection
             if write:
                 connection.commit()
 
-    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+    def run(self, work: Work[T], *, write: bool, single: bool = False, hot: Hot[T] | None = None) -> T:
         """Do the work; retry after a serialization failure or a deadlock.
 
         On PostgreSQL a single statement is a transaction by itself; BEGIN and COMMIT around it would cost two more
@@ -114,14 +122,17 @@ class EngineConnections:
         may begin with the app's own statements, such as which rows it may see.
         """
         engine = self._engine_with_tables()
-        options = engine.get_execution_options() if single else {}
+        options = engine.get_execution_options()
         driver: Driver | None = options.get(DRIVER)
-        if driver is not None and not driver.is_watched:
-            return _retry_on_conflict(lambda: driver.run(work, write=write))
-        run = partial(self._run, engine, work, write=write, alone=SINGLE_STATEMENTS in options)
-        return _retry_on_conflict(run if write else lambda: _retry_on_dead_connection(run))
+        run: Callable[[], T]
+        if hot is not None and driver is not None and not is_watched(engine):
+            run = partial(hot, driver)
+        else:
+            run = partial(self._run, engine, work, write=write, alone=single and SINGLE_STATEMENTS in options)
+        with _turn(engine, write=write):
+            return _retry_on_conflict(run if write else lambda: _retry_on_dead_connection(run))
 
-    def _run(self, engine: Engine, work: Callable[[Connection], T], *, write: bool, alone: bool) -> T:
+    def _run(self, engine: Engine, work: Work[T], *, write: bool, alone: bool) -> T:
         with engine.connect() as connection:
             if alone:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -207,7 +218,7 @@ class SessionConnections:
             session.rollback()
             raise
 
-    def run(self, work: Callable[[Connection], T], *, write: bool, single: bool) -> T:
+    def run(self, work: Work[T], *, write: bool, single: bool = False, hot: Hot[T] | None = None) -> T:
         with self.begin(write=write) as connection:
             return work(connection)
 
@@ -258,6 +269,12 @@ class SessionConnections:
             session.commit()
         if not was_open or engine.dialect.name != "sqlite":
             self._ready.add(engine)
+
+
+def _turn(engine: Engine, *, write: bool) -> AbstractContextManager[None]:
+    """Wait for the other writers of this process, where the database has one at a time."""
+    writers: Queue | None = engine.get_execution_options().get(WRITERS) if write else None
+    return nullcontext() if writers is None else writers.turn()
 
 
 def _retry_on_conflict(work: Callable[[], T]) -> T:

@@ -15,9 +15,10 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ...errors import ConfigurationError
-from .connections import DRIVER, SINGLE_STATEMENTS
-from .driver import PATIENCE, Driver
+from .connections import DRIVER, SINGLE_STATEMENTS, WRITERS
+from .drivers import driver_for
 from .inspection import is_in_memory
+from .turns import PATIENCE, Queue
 
 #: Seconds to wait for a server to answer, and for a free connection.
 _TIMEOUT = 5
@@ -29,8 +30,10 @@ _KEEPALIVE = {
     "keepalives_interval": 1,
     "keepalives_count": 5,
 }
-#: PgBouncer may give the next transaction another connection to the server, which has not prepared the statement.
+#: Until it is known that no pooler is in between.
 _UNPREPARED = {"prepare_threshold": None}
+#: After how many executions psycopg prepares a statement then: its own default.
+_PREPARE_AFTER = 5
 #: Connections in the pool, for as many threads; each is opened when it is first needed, and kept. By default all above
 #: five are closed after each use, so that more threads open new ones all the time.
 _CONNECTIONS = 15
@@ -61,6 +64,7 @@ def engine_for(uri: str) -> Engine:
         raise ConfigurationError(f"PASSKEY_DATABASE_URI is not a database URL. {_EXAMPLE}") from None
     except ImportError as exc:
         raise ConfigurationError(f"PASSKEY_DATABASE_URI needs a driver: pip install {exc.name}") from exc
+    engine.update_execution_options(**{DRIVER: driver_for(engine)})
     return engine
 
 
@@ -68,7 +72,8 @@ def _server_engine(url: URL) -> Engine:
     """Return an engine with time limits that tests pooled connections which were not used for a while."""
     known = _OPTIONS.get(url.get_driver_name(), {})
     arguments = {name: value for name, value in known.items() if name not in url.query}
-    if url.get_driver_name() == "psycopg" and "prepare_threshold" in url.query:
+    is_psycopg, is_told = url.get_driver_name() == "psycopg", "prepare_threshold" in url.query
+    if is_psycopg and is_told:
         arguments["prepare_threshold"] = _threshold(url)
         url = url.difference_update_query(["prepare_threshold"])
     options: dict[str, Any] = {"connect_args": arguments}
@@ -80,8 +85,23 @@ def _server_engine(url: URL) -> Engine:
     engine = create_engine(
         url, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=_TIMEOUT, hide_parameters=True, **options
     )
+    if is_psycopg and not is_told:
+        event.listen(engine, "connect", _prepare_without_pooler)
     _test_after_silence(engine)
     return engine
+
+
+def _prepare_without_pooler(connection: Any, _: object) -> None:
+    """Have psycopg prepare statements where it is connected to the server itself.
+
+    PgBouncer may give the next transaction another connection to the server, which has not prepared the statement. Such
+    a pooler answers for the server, so the process that it has named is not the one that runs our statements.
+    """
+    connection.autocommit = True
+    (process,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.autocommit = False
+    if process == connection.info.backend_pid:
+        connection.prepare_threshold = _PREPARE_AFTER
 
 
 def _test_after_silence(engine: Engine) -> None:
@@ -114,7 +134,7 @@ def _threshold(url: URL) -> int | None:
     if not text.isdecimal():
         raise ConfigurationError(
             f"prepare_threshold in PASSKEY_DATABASE_URI is {text!r}, not a number. Write prepare_threshold=5, or leave "
-            "it out: then no statement is prepared on the server"
+            "it out: then statements are prepared on the server unless a pooler is in between"
         )
     return int(text)
 
@@ -129,9 +149,10 @@ def _sqlite_engine(url: URL) -> Engine:
         connect_args={"timeout": PATIENCE, "check_same_thread": False},
         pool_timeout=_TIMEOUT,
         hide_parameters=True,
+        paramstyle="named",
         **({"pool_size": _CONNECTIONS, "max_overflow": 0} | pool),
     )
-    engine.update_execution_options(**{DRIVER: Driver(engine)})
+    engine.update_execution_options(**{WRITERS: Queue()})
     event.listen(engine, "connect", _set_pragmas)
     if not in_memory and "uri" not in url.query:
         file = Path(str(url.database))
@@ -169,8 +190,8 @@ def of_this_process(engine: Engine) -> Callable[[], Engine]:
         nonlocal pid
         if pid != (current := os.getpid()):
             engine.dispose(close=False)
-            if (driver := engine.get_execution_options().get(DRIVER)) is not None:
-                driver.queue.forget()
+            if (writers := engine.get_execution_options().get(WRITERS)) is not None:
+                writers.forget()
             pid = current
         return engine
 

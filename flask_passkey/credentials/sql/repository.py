@@ -26,7 +26,7 @@ from ...errors import (
 from ...logs import loggable, summary
 from .. import CredentialRecord, GrantRecord
 from . import grants, statements
-from .connections import Connections, EngineConnections, SessionConnections
+from .connections import Connections, EngineConnections, Hot, SessionConnections, Work
 from .deletion import delete_account, delete_with, mapped_base
 from .engines import engine_for, of_this_process
 from .failures import is_mistake, is_sqlite_lock
@@ -102,9 +102,9 @@ class SQLCredentialRepository:
     def from_uri(cls, uri: str, *, create_tables: bool = True) -> SQLCredentialRepository:
         """Return a repository with a new engine for this database URL.
 
-        A SQLite file that is missing is created for its owner only, and so is its folder. On SQLite the driver runs the
-        statements of a sign-in, without SQLAlchemy's execution. If somebody listens to the engine's events or the log
-        ``sqlalchemy.engine`` is on, SQLAlchemy runs them all.
+        A SQLite file that is missing is created for its owner only, and so is its folder. On a SQLite file, and with
+        psycopg, the driver runs the two statements of a sign-in, without SQLAlchemy's execution. If somebody listens
+        to the engine's events or the log ``sqlalchemy.engine`` is on, SQLAlchemy runs them all.
 
         :raises ConfigurationError: the URL is not one, or its driver is not installed.
         """
@@ -284,9 +284,11 @@ class SQLCredentialRepository:
         self._call(add)
 
     def get(self, credential_id: bytes) -> CredentialRecord | None:
-        key = {"key": credential_id}
-        row = self._read(lambda connection: connection.execute(statements.GET, key).one_or_none())
-        return None if row is None else statements.record_of(row)
+        def get(connection: Connection) -> CredentialRecord | None:
+            row = connection.execute(statements.GET, {"key": credential_id}).one_or_none()
+            return None if row is None else statements.record_of(row)
+
+        return self._call(get, write=False, single=True, hot=lambda driver: driver.get(credential_id))
 
     def of_user(self, user_id: str) -> list[CredentialRecord]:
         owner = {"owner": user_id}
@@ -296,8 +298,12 @@ class SQLCredentialRepository:
     def record_use(
         self, record: CredentialRecord, *, counter_must_grow: bool, rp_ids: Collection[str] = ()
     ) -> list[bytes] | None:
-        record_use = statements.RECORD_USE_IF_GROWN if counter_must_grow else statements.RECORD_USE
-        return self._call(lambda connection: record_use(connection, statements.use_of(record), rp_ids), single=True)
+        record_use = statements.RECORD_USE[counter_must_grow]
+        return self._call(
+            lambda connection: record_use(connection, statements.use_of(record), rp_ids),
+            single=True,
+            hot=lambda driver: driver.record_use(record, counter_must_grow=counter_must_grow, rp_ids=rp_ids),
+        )
 
     def rename(self, credential_id: bytes, *, user_id: str, label: str) -> CredentialRecord:
         change = {"key": credential_id, "owner": user_id, "new_label": label}
@@ -358,13 +364,13 @@ class SQLCredentialRepository:
     def _read(self, work: Callable[[Connection], T]) -> T:
         return self._call(work, write=False, single=True)
 
-    def _call(self, work: Callable[[Connection], T], *, write: bool = True, single: bool = False) -> T:
+    def _call(self, work: Work[T], *, write: bool = True, single: bool = False, hot: Hot[T] | None = None) -> T:
         """Do the work of one call, which may be a single statement, in the open transaction or else in a new one."""
         current = self._open()
         try:
             if current is not None:
                 return work(self._connections.current(current.connection))
-            return self._connections.run(work, write=write, single=single)
+            return self._connections.run(work, write=write, single=single, hot=hot)
         except (SQLAlchemyError, OSError) as exc:
             if current is not None:
                 current.failed = True

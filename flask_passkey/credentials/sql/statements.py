@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +14,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    Dialect,
     Executable,
     Integer,
     LargeBinary,
-    Row,
     Select,
     String,
     Table,
@@ -121,13 +121,21 @@ class RecordUse:
 
         :param rp_ids: only of those with one of these RP IDs.
         """
-        dialect = connection.dialect
-        if dialect.update_returning and (statement := self._by_dialect.get(dialect.name)) is not None:
+        if (statement := self.in_one(connection.dialect)) is not None:
             text = connection.execute(statement, values).scalar()
-            return None if text is None else counted(map(_read_id, text.split(",")), rp_ids)
+            return None if text is None else ids_of(text, rp_ids)
         if connection.execute(self._update, values).rowcount != 1:
             return None
         return counted(connection.execute(_IDS, {"owner": values["owner"]}), rp_ids)
+
+    def in_one(self, dialect: Dialect) -> Update | None:
+        """Return the one statement that does both, ``None`` where the database has none."""
+        return self._by_dialect.get(dialect.name) if dialect.update_returning else None
+
+
+def ids_of(text: str, rp_ids: Collection[str]) -> list[bytes]:
+    """Return the IDs in the answer of the one statement, of those credentials that have one of these RP IDs."""
+    return counted(map(_read_id, text.split(",")), rp_ids)
 
 
 def _read_id(text: str) -> tuple[bytes, str]:
@@ -143,8 +151,8 @@ def counted(rows: Iterable[Any], rp_ids: Collection[str] = ()) -> list[bytes]:
     return [credential_id for credential_id, rp_id in rows if counts(rp_id or "", rp_ids)]
 
 
-RECORD_USE = RecordUse(_record_use)
-RECORD_USE_IF_GROWN = RecordUse(_record_use.where(_has_grown))
+#: By whether the counter must grow.
+RECORD_USE = {False: RecordUse(_record_use), True: RecordUse(_record_use.where(_has_grown))}
 
 
 class InsertIfNew:
@@ -201,7 +209,7 @@ ADD_HANDLE = InsertIfNew(user, "user_handle", GET_OWNER)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
 
 
-def record_of(row: Row[Any]) -> CredentialRecord:
+def record_of(row: Sequence[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
     values = dict(zip(_NAMES, row, strict=True))
     values["transports"] = tuple(json.loads(values["transports"]))

@@ -1,0 +1,161 @@
+"""The two statements of every sign-in by the database's own driver: read a credential, and store its use.
+
+On our own engines they go past SQLAlchemy's execution, which costs several times what SQLite needs for them. Their
+texts are SQLAlchemy's, made once, and the connections come from its pool. Everything else goes through SQLAlchemy: so
+do these two on other engines and drivers, in transactions, and where somebody watches the engine.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Boolean, DateTime, Engine, Select, Update
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from .. import CredentialRecord
+from . import files
+from .statements import GET, RECORD_USE, ids_of, record_of, use_of
+
+#: A statement's text, and the values that are always the same.
+Text = tuple[str, Mapping[str, Any]]
+
+_log = logging.getLogger("sqlalchemy.engine.Engine")
+#: The events that a statement has at an engine and at its dialect.
+_listeners = attrgetter(
+    "before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute",
+    "engine_connect", "set_connection_execution_options", "begin", "commit", "rollback",
+)  # fmt: skip
+_listeners_of_dialect = attrgetter("do_execute", "do_setinputsizes", "handle_error")
+
+
+def is_watched(engine: Engine) -> bool:
+    """Tell whether somebody listens to an engine, or to all engines, or has their log on.
+
+    A list of listeners in the documented ``dispatch`` is false while nobody listens.
+    """
+    return (
+        any(_listeners(engine.dispatch))
+        or any(_listeners_of_dialect(engine.dialect.dispatch))
+        or _log.isEnabledFor(logging.INFO)
+    )
+
+
+class Driver:
+    """Runs the two statements on one engine, whose driver takes parameters by name, each as a transaction by itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._get = self._text(GET)
+        self._uses = {
+            must_grow: self._text(update)
+            for must_grow, use in RECORD_USE.items()
+            if (update := use.in_one(engine.dialect)) is not None
+        }
+
+    def get(self, credential_id: bytes) -> CredentialRecord | None:
+        """Return the record with this credential ID, ``None`` if there is none."""
+        row = self._row(self._get, {"key": credential_id})
+        return None if row is None else record_of(self._values(row))
+
+    def record_use(
+        self, record: CredentialRecord, *, counter_must_grow: bool, rp_ids: Collection[str]
+    ) -> list[bytes] | None:
+        """Store a use; return the IDs of the account's credentials, ``None`` if nothing was stored."""
+        row = self._row(self._uses[counter_must_grow], use_of(record))
+        return None if row is None else ids_of(row[0], rp_ids)
+
+    def _text(self, statement: Select[Any] | Update) -> Text:
+        compiled = statement.compile(dialect=self._engine.dialect)
+        return str(compiled), compiled.params
+
+    def _row(self, text: Text, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """Run a statement that returns one row or none."""
+        try:
+            with closing(self._engine.raw_connection()) as pooled:  # closing gives it back to the pool
+                rows = self._rows_on(pooled, text, values)
+        except self._engine.dialect.loaded_dbapi.Error as exc:  # of a new connection, too
+            raise self._told(exc) from exc
+        return rows[0] if rows else None
+
+    def _rows_on(self, pooled: PoolProxiedConnection, text: Text, values: Mapping[str, Any]) -> list[Any]:
+        connection: Any = pooled.driver_connection
+        try:
+            return self._rows(connection, text[0], {**text[1], **values})
+        except BaseException as exc:
+            error: Any = exc
+            is_dead = self._engine.dialect.is_disconnect(error, connection, None)
+            pooled.invalidate(exc)  # it may be in the middle of something
+            if is_dead:
+                self._engine.dispose()  # the server was restarted, so the pool's others are dead, too
+                raise self._told(error, connection_invalidated=True) from exc
+            raise
+
+    def _told(self, exc: Exception, *, connection_invalidated: bool = False) -> StatementError:
+        """Return a driver's error as SQLAlchemy tells it."""
+        base = self._engine.dialect.loaded_dbapi.Error
+        return DBAPIError.instance(None, None, exc, base, connection_invalidated=connection_invalidated)
+
+    def _rows(self, connection: Any, text: str, values: dict[str, Any]) -> list[Any]:
+        """Run a statement, and commit it."""
+        raise NotImplementedError
+
+    def _values(self, row: Sequence[Any]) -> Sequence[Any]:
+        """Return the row of a credential as SQLAlchemy would."""
+        return row
+
+
+class PsycopgDriver(Driver):
+    """PostgreSQL: each statement is a transaction by itself, and psycopg prepares it where its threshold says so."""
+
+    def _rows(self, connection: Any, text: str, values: dict[str, Any]) -> list[Any]:
+        connection.autocommit = True
+        rows: list[Any] = connection.execute(text, values).fetchall()
+        connection.autocommit = False
+        return rows
+
+
+#: How to read what SQLite keeps as something else.
+_READ: dict[type, Callable[[Any], Any]] = {Boolean: bool, DateTime: datetime.fromisoformat}
+_READERS = [
+    (place, read)
+    for place, column in enumerate(GET.selected_columns)
+    for kind, read in _READ.items()
+    if isinstance(column.type, kind)
+]
+
+
+class SQLiteDriver(Driver):
+    """A SQLite file."""
+
+    def _rows(self, connection: Any, text: str, values: dict[str, Any]) -> list[Any]:
+        for name, value in values.items():
+            if isinstance(value, datetime):  # in UTC
+                values[name] = value.replace(tzinfo=None).isoformat(" ", "microseconds")
+        rows: list[Any] = connection.execute(text, values).fetchall()
+        connection.commit()
+        return rows
+
+    def _values(self, row: Sequence[Any]) -> Sequence[Any]:
+        values = list(row)
+        for place, read in _READERS:
+            if values[place] is not None:
+                values[place] = read(values[place])
+        return values
+
+
+def driver_for(engine: Engine) -> Driver | None:
+    """Return what runs the two statements on an engine of ours, ``None`` if SQLAlchemy does."""
+    dialect = engine.dialect
+    if not dialect.update_returning:  # SQLite before 3.35
+        return None
+    if (dialect.name, dialect.driver) == ("postgresql", "psycopg"):
+        return PsycopgDriver(engine)
+    # A connection is closed after an error, and with it a database in memory would be gone.
+    is_file = (dialect.name, dialect.driver) == ("sqlite", "pysqlite") and files.file_of(engine)
+    return SQLiteDriver(engine) if is_file else None
