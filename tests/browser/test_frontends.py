@@ -65,7 +65,7 @@ def bundle(bundler: str, entry: str, bundlers: Path, folder: Path, packages: Pat
 
 
 @pytest.mark.proves("browser:bundles", "frictions:M")
-@pytest.mark.parametrize("source", seldom_but(["package", "core"], SOURCES))
+@pytest.mark.parametrize("source", seldom_but(["package"], SOURCES))
 @pytest.mark.parametrize("bundler", BUNDLERS)
 def test_bundled(
     bundler: str,
