@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +44,8 @@ def site() -> Iterator[cluster.Cluster]:
 
 @pytest.fixture
 def ada(site: cluster.Cluster, request: pytest.FixtureRequest) -> VirtualAuthenticator:
-    """The authenticator of somebody with an account."""
+    """The authenticator of somebody with an account, at a site of which both nodes take part."""
+    wait_for_both_nodes(site)
     authenticator = VirtualAuthenticator(cluster.SITE)
     sign_up(site.browser(), authenticator, f"Ada of {request.node.name}")
     return authenticator
@@ -51,8 +53,18 @@ def ada(site: cluster.Cluster, request: pytest.FixtureRequest) -> VirtualAuthent
 
 def both_nodes_work(site: cluster.Cluster, ada: VirtualAuthenticator) -> None:
     """Check that sign-ins work, all of them, and that both nodes take part."""
+    wait_for_both_nodes(site)
     found = {ceremony(site, ada) for _ in range(20)}
     assert {node for pair in found for node in pair} == {site.address(0), site.address(1)}
+
+
+def wait_for_both_nodes(site: cluster.Cluster) -> None:
+    """Wait until nginx sends requests to both: for some seconds it leaves a node out that has failed."""
+    until = time.monotonic() + 30
+    found: set[str] = set()
+    while not found >= {site.address(0), site.address(1)}:
+        assert time.monotonic() < until, f"only {found} took part"
+        found.add(site.browser().send("PUT", "/session/authn").node)
 
 
 def ceremony(site: cluster.Cluster, ada: VirtualAuthenticator) -> tuple[str, str]:
