@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -171,6 +172,9 @@ def test_a_save_and_a_deletion_at_once(app: Flask, place: Place) -> None:
         name = interface._get_store_id(opened.sid)
         with app.app_context():
             interface._upsert_session(app.permanent_session_lifetime, opened, name)
+            until = time.monotonic() + 10
+            while interface._retrieve_session_data(name) is None:  # pymemcache does not wait for that either
+                assert time.monotonic() < until
 
         def save(opened: Any = opened, name: str = name) -> bool:
             with app.app_context():
