@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Response, Route, expect
 def cancel(page: Page, site: Site, authenticator: Authenticator) -> None:
     """Press the button of a sign-up, and do not say who it is."""
     authenticator("setUserVerified", isUserVerified=False)
+    authenticator.present(True)
     page.goto(f"{site.url}/sign-up")
     page.get_by_label("Name", exact=True).fill("Grace")
     page.get_by_role("button", name="Create an account with a passkey").click()
@@ -24,7 +25,7 @@ def test_only_when_something_is_refused(page: Page, site: Site, authenticator: A
     sign_out(page, authenticator)
     sign_in(page, authenticator)
     assert loaded == []
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page, authenticator)
     cancel(page, site, authenticator)
     expect(page.get_by_role("status")).to_contain_text("No passkey was created, and no account.")
     assert [(answer.status, answer.headers["cache-control"]) for answer in loaded] == [
