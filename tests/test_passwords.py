@@ -46,6 +46,11 @@ def add_password_sign_in(made: App) -> None:
 @pytest.fixture
 def client(site: App) -> FlaskClient:
     """A browser in which somebody has a passkey that is lost, and has signed in with the password."""
+    return with_lost_passkey(site)
+
+
+def with_lost_passkey(site: App) -> FlaskClient:
+    """Return such a browser."""
     client = site.app.test_client()
     client.post("/password/ada")
     add_passkey(client, VirtualAuthenticator(SITE))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from apps import SITE, App, make_app
 from flask.testing import FlaskClient
-from test_passwords import add_password_sign_in, heard, is_fresh
+from test_passwords import add_password_sign_in, heard, is_fresh, with_lost_passkey
 from werkzeug.test import TestResponse
 
 from flask_passkey import signals
@@ -33,10 +33,7 @@ def site() -> App:
 @pytest.fixture
 def client(site: App) -> FlaskClient:
     """A browser in which somebody has a passkey that is lost, and has signed in with the password."""
-    client = site.app.test_client()
-    client.post("/password/ada")
-    add_passkey(client, VirtualAuthenticator(SITE))
-    return client
+    return with_lost_passkey(site)
 
 
 def send(client: FlaskClient, password: Any = "correct", **more: Any) -> TestResponse:

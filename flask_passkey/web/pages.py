@@ -102,7 +102,7 @@ def confirm() -> str:
 def confirm_by_password() -> BaseResponse:
     """Take the app's password in place of a passkey, where the app checks it; ask again where it is wrong."""
     try:
-        sessions.confirm_by_password(request.form.get("password", ""))
+        sessions.confirm_by_password(lambda: request.form.get("password", ""))
     except FeatureOff:
         abort(404)
     except StepUpRequired as refusal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -127,15 +127,17 @@ def confirm(user: Any, *, user_verified: bool = False) -> None:
     state.relying_party.tell(signals.identity_confirmed, info, user=user)
 
 
-def confirm_by_password(password: str) -> None:
+def confirm_by_password(read: Callable[[], str]) -> None:
     """Take the app's password in place of a passkey: it is as good as :func:`confirm`.
 
+    :param read: returns the password from what was sent; called only when somebody is signed in.
     :raises SignInRequired: nobody is signed in.
     :raises FeatureOff: the app checks no passwords, or the user has none.
     :raises StepUpRequired: it is not the user's password.
     """
     state, asks = current(), visitor()
     state.relying_party.require_sign_in(asks)
+    password = read()
     if not state.accounts.may_have_password(asks.user):
         setting = "" if state.accounts.has_hook("check_password") else "check_password"
         raise FeatureOff("no password will do: see @passkey.check_password, other_sign_in_methods", setting=setting)

@@ -85,10 +85,7 @@ def finish_sign_in() -> Response:
 @blueprint.post("/session/authn/password")
 def confirm_by_password() -> Response:
     """Take the app's password in place of a passkey: a fresh sign-in for who lost theirs."""
-    state = current()
-    state.relying_party.require_sign_in(sessions.visitor())  # before the body is read
-    body = schemas.ConfirmRequest.read(http.body(state.config))
-    sessions.confirm_by_password(body["password"])
+    sessions.confirm_by_password(lambda: str(schemas.ConfirmRequest.read(http.body(current().config))["password"]))
     return http.succeed({})
 
 
