@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browser.chromium import Authenticator, Site, Watch, sign_up
+from browser.chromium import Authenticator, Site, Watch, sign_out, sign_up
 from playwright.sync_api import Page, expect
 
 BUTTON = "Create an account with a passkey"
@@ -44,7 +44,7 @@ def refused(page: Page, site: Site, name: str, *, more: str = "", hint: str = ""
 def test_the_name(page: Page, site: Site, authenticator: Authenticator, name: str, said: str) -> None:
     """A name that is missing, taken or impossible is marked, and the message is its description until it changes."""
     sign_up(page, site)
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page, authenticator)
     refused(page, site, name, hint="name-hint")
     field = page.get_by_label("Name", exact=True)
     expect(field).to_have_attribute("aria-invalid", "true")
@@ -59,11 +59,11 @@ def test_another_try_begins_without_marks(page: Page, site: Site, authenticator:
     refused(page, site, " ")
     field = page.get_by_label("Name", exact=True)
     expect(field).to_have_attribute("aria-invalid", "true")
+    authenticator.present(False)
     page.evaluate("document.querySelector('[name=name]').value = 'Grace'")
-    page.get_by_role("button", name=BUTTON).click(no_wait_after=True)
+    page.get_by_role("button", name=BUTTON).click()
     expect(field).not_to_have_attribute("aria-invalid", "true")
     assert field.get_attribute("aria-describedby") is None
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your passkeys")
 
 
 @pytest.mark.proves("browser:10")
