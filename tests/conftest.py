@@ -50,7 +50,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def close_at_last(connection: Any, record: sqlalchemy.pool.ConnectionPoolEntry) -> None:
     """Close what engines of tests leave open when they are forgotten; from Python 3.13 on SQLite's warn of that."""
     if isinstance(connection, sqlite3.Connection):
-        finalize(record, connection.close)
+        record.info[close_at_last] = finalize(record, connection.close)
+
+
+@sqlalchemy.event.listens_for(sqlalchemy.Pool, "detach")
+def leave_open(connection: Any, record: sqlalchemy.pool.ConnectionPoolEntry) -> None:
+    """Leave what was taken out of its pool to whoever has it: it may be in use when the pool is gone."""
+    if isinstance(connection, sqlite3.Connection):
+        record.info.pop(close_at_last).detach()
 
 
 @pytest.hookimpl(tryfirst=True)
