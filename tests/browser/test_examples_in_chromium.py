@@ -101,7 +101,7 @@ def passkeys_of(page: Page, count: int) -> Locator:
     return names
 
 
-@pytest.mark.parametrize("name", seldom_but(["login", "security"], RENDERED))
+@pytest.mark.parametrize("name", seldom_but(["security"], RENDERED))
 def test_a_person_goes_from_a_password_to_a_passkey(
     name: str, start: Callable[..., Any], serve: Callable[[Any], str], page: Page, authenticator: Authenticator
 ) -> None:

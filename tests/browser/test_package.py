@@ -13,6 +13,7 @@ from browser.test_ecosystem import HEAD, SAMPLE, compile_types
 from browser.test_frontends import bundle, serve_folder
 from flask import Flask
 from minified import STATIC
+from often import seldom_but
 from playwright.sync_api import Page, expect
 
 import flask_passkey
@@ -54,7 +55,7 @@ def test_the_page_comes_alive(
 
 
 @pytest.mark.proves("browser:bundles")
-@pytest.mark.parametrize("bundler", TREES)
+@pytest.mark.parametrize("bundler", seldom_but(["vite"], TREES))
 def test_what_is_not_used_is_left_out(bundler: str, bundlers: Path, tmp_path: Path) -> None:
     """Of the core a bundle has what it uses: nothing, one question, or the ceremonies."""
     used = ("", "whyUnavailable", "startRegistration, startAuthentication", "PasskeyClient")
