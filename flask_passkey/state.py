@@ -81,7 +81,11 @@ def current() -> State:
     :raises KeyError: the app has no Passkey extension.
     :raises Misconfigured: the app has chosen an RP ID that it has not configured.
     """
-    state = common()
+    return chosen_of(common())
+
+
+def chosen_of(state: State) -> State:
+    """Return the same, where the state of the app is known."""
     if not (state.others or state.accounts.has_rp_id_for) or not has_request_context():
         return state
     chosen = f"{_CHOSEN}{id(state)}"

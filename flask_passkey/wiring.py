@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
 from copy import copy
 from functools import cache, lru_cache, partial
 from importlib.util import find_spec
@@ -175,7 +174,9 @@ def prepare_requests(
                     is_watched = any((timing.connect(app), telemetry.connect(app)))
                 prepared = app.session_interface
         environ[ended.SERVED] = True
-        with progress.watched() if is_watched else nullcontext():
+        if not is_watched:
+            return inner(environ, start_response)
+        with progress.watched():
             return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]

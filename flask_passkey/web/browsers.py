@@ -30,10 +30,11 @@ def known(config: PasskeyConfig) -> tuple[str, ...]:
 
 def held(config: PasskeyConfig) -> tuple[str, ...]:
     """Return the secrets that the browser holds."""
-    if not request.cookies:
+    sent = request.cookies
+    if not sent:
         return ()
     is_ours = _NAMES[config.https_only].fullmatch
-    found = (value for name, value in request.cookies.items() if is_ours(name))
+    found = (value for name, value in sent.items() if is_ours(name))
     return tuple(value for value in found if len(value) == 43)[:_MAX_SECRETS]
 
 

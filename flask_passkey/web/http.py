@@ -32,7 +32,8 @@ def refuse_cross_site(config: PasskeyConfig) -> None:
 
     :raises CrossSiteRequest: it did.
     """
-    origin, site = request.environ.get("HTTP_ORIGIN"), request.environ.get("HTTP_SEC_FETCH_SITE", "none")
+    environ = request.environ
+    origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE", "none")
     if origin == "null" and site == "same-origin":
         return
     if origin is not None:

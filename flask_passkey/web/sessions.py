@@ -311,7 +311,7 @@ def check_at_end(opened: SessionMixin) -> None:
 
 def _end_if_left(opened: Any) -> None:
     # Not by flask.session or .get(), for to look into that makes an answer vary by its cookies.
-    kept = () if opened is None else [dict.get(opened, name) for name in _NOTES if name in opened]
+    kept = opened and [dict.get(opened, name) for name in _NOTES if name in opened]
     if not kept:
         return
     # Our own routes look by themselves, and nobody is signed out by a file.

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound, default_exceptions
 
 from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
-from ..state import common, current
+from ..state import chosen_of, common, current
 from ..visitor import Visitor
 from . import browsers, files, http, others, outage, schemas, sessions
 from .rows import icon_url
@@ -241,8 +241,9 @@ def apple_apps() -> Response:
 @blueprint.before_request
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
-    if common().route_of(request.endpoint) not in ("static", "provider_icon"):
-        http.refuse_cross_site(current().config)
+    state = common()
+    if state.route_of(request.endpoint) not in ("static", "provider_icon"):
+        http.refuse_cross_site(chosen_of(state).config)
         outage.require_available()
 
 
