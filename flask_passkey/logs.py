@@ -27,8 +27,8 @@ def summary(error: BaseException) -> str:
     return one_line(f"{name}: {text.partition(chr(10))[0] if _is_of_database(error) else text}")
 
 
-def loggable(error: BaseException) -> BaseException:
-    """Return what a traceback may be written of: the error without the values of a statement.
+def loggable(error: BaseException | None) -> BaseException | None:
+    """Return what a traceback may be written of: the error, if there is one, without the values of a statement.
 
     SQLAlchemy puts them into the text of its errors unless the engine is told not to, and the engine may be the app's.
     """
@@ -36,7 +36,7 @@ def loggable(error: BaseException) -> BaseException:
     for link in links:
         if _is_of_database(link):
             link.hide_parameters = True  # type: ignore[attr-defined]
-    if not any(map(_quotes_values, links)):
+    if error is None or not any(map(_quotes_values, links)):
         return error
     return ValuesWithheld(summary(error)).with_traceback(error.__traceback__)
 

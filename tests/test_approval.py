@@ -24,6 +24,7 @@ def test_account_that_waits_for_approval_is_made_but_not_signed_in(site: App) ->
     """A sign-up makes the account with its passkey; until it is approved, nobody gets in with it."""
     client, authenticator = site.app.test_client(), VirtualAuthenticator(SITE)
     credential = sign_up(client, authenticator, "ada")
+    assert not credential["current"]
     assert client.get("/user/authn").status_code == 401
     with pytest.raises(Refused) as refused:
         sign_in(client, authenticator)

@@ -11,6 +11,7 @@ import pytest
 from apps import SITE, App, make_app
 
 from flask_passkey import NameTaken, signals
+from flask_passkey.errors import SignInRequired
 from flask_passkey.testing import (
     Refused,
     VirtualAuthenticator,
@@ -104,6 +105,19 @@ def test_every_refusal_is_a_line(site: App, audit: Audit) -> None:
     assert line["correlation_id"] == envelope["correlation_id"] and "session_id" in line["reason"]
     client.get("/user/authn", headers={"Origin": "https://evil.example\x85"})
     assert "evil.example" in audit.take()["reason"]
+
+
+@pytest.mark.parametrize(("path", "action"), [("/diary", "diary"), ("/nowhere", "")])
+def test_a_refusal_elsewhere_has_the_apps_endpoint(site: App, audit: Audit, path: str, action: str) -> None:
+    """The line of a refusal names the app's view where it was, and none where there is none."""
+    site.app.add_url_rule("/diary", "diary", lambda: "")
+
+    @site.app.before_request
+    def refuse() -> None:
+        raise SignInRequired("nobody is signed in")
+
+    assert site.app.test_client().get(path).status_code == 401
+    assert audit.take().get("action", "") == action
 
 
 def test_confirmations_and_links_are_lines(site: App, audit: Audit) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from apps import App, make_app
+from flask import abort
 from flask.testing import FlaskClient
 
 pytestmark = pytest.mark.proves("frictions:allow")
@@ -46,3 +47,10 @@ def test_methods_below_a_prefix() -> None:
     client = make_app({"PASSKEY_URL_PREFIX": "/api"}).app.test_client()
     assert allowed(client, "OPTIONS", "/api/session/authn") == CAN["/session/authn"]
     assert allowed(client, "GET", "/api/session/authn") == CAN["/session/authn"]
+
+
+def test_a_405_of_the_app_says_nothing_of_our_routes(site: App) -> None:
+    """Where the app forbids a method without a word about others, no empty Allow says that there are none."""
+    site.app.before_request(lambda: abort(405))
+    answer = site.app.test_client().put("/session/authn")
+    assert answer.status_code == 405 and "Allow" not in answer.headers

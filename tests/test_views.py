@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from apps import SITE, App, begin, finish, make_app
 from flask.testing import FlaskClient
+from werkzeug.exceptions import RequestTimeout
 from werkzeug.test import TestResponse
 
 from flask_passkey import signals
@@ -446,6 +447,18 @@ def test_bodies_in_chunks_are_limited_too(client: FlaskClient) -> None:
 def test_broken_chunks_are_malformed(client: FlaskClient) -> None:
     """A body that the server cannot take apart is the client's mistake, and no 500."""
     assert_refused(send_chunks(client, BrokenChunks()), 400, 40001)
+
+
+class SlowBody:
+    """A body of which a middleware has had enough."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise RequestTimeout
+
+
+def test_a_body_that_something_else_refuses(client: FlaskClient) -> None:
+    """What a middleware raises while the body is read keeps its status: it may be its refusal."""
+    assert_refused(send_chunks(client, SlowBody()), 408, 40001)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
     """Return the envelope of a refusal; log and signal get its reason under the same correlation id."""
     correlation_id = str(uuid.uuid4())
     level = _level(refusal, status)
-    cause = loggable(refusal.__cause__) if refusal.__cause__ and level == logging.ERROR else None
+    cause = loggable(refusal.__cause__) if level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     audit = {"action": common().route_of(request.endpoint) or request.endpoint or ""}
