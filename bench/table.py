@@ -23,6 +23,7 @@ class Row:
     faster: bool = False
 
 
+HAND, HAND_REDIS = "finish hand memory login", "finish hand redis login"
 GROUPS: dict[str, tuple[Row, ...]] = {
     "begin": (
         Row("begin, memory, to `hand`", "begin ours memory", "begin hand memory", "<= 1.10"),
@@ -32,13 +33,14 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("`hand` begin, memory, to `bare`", "begin hand memory", "bare"),
     ),
     "finish": (
-        Row("finish, all in memory, to `prims`", "finish ours memory memory", "prims", "<= 1.6"),
-        Row("finish, SQLite credentials, no session login", "finish ours memory sqlite", "prims", "<= 2.3"),
-        Row("finish, SQLite credentials, session login", "finish ours memory sqlite login", "prims", "<= 3.0"),
-        Row("`hand` finish, no session login", "finish hand memory", "prims", "(hand 1.97)"),
-        Row("`hand` finish, session login", "finish hand memory login", "prims", "(hand 2.43)"),
-        Row("finish, Redis and SQLite, to `hand`", "finish ours redis sqlite login", "finish hand redis login"),
-        Row("finish, Redis and PostgreSQL, to `hand`", "finish ours redis postgresql login", "finish hand redis login"),
+        Row("finish with login, memory and SQLite, to `hand`", "finish ours memory sqlite login", HAND, "<= 1.30"),
+        Row("finish with login, Redis and SQLite, to `hand`", "finish ours redis sqlite login", HAND_REDIS, "<= 1.20"),
+        Row("finish with login, Redis and PostgreSQL, to the same", "finish ours redis postgresql login", HAND_REDIS),
+        Row("finish, all in memory, to `prims`", "finish ours memory memory", "prims"),
+        Row("finish, SQLite credentials, no login, to `prims`", "finish ours memory sqlite", "prims"),
+        Row("finish, SQLite credentials, with login, to `prims`", "finish ours memory sqlite login", "prims"),
+        Row("`hand` finish, no login, to `prims`", "finish hand memory", "prims"),
+        Row("`hand` finish, with login, to `prims`", HAND, "prims"),
     ),
     "security": (
         Row("begin, Redis: times faster", "begin ours redis", "begin security redis", ">= 1.8", True),
@@ -49,7 +51,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
             f"begin, {store}: 100,000 pending to 10",
             f"begin ours {store}, 100000 pending",
             f"begin ours {store}, 10 pending",
-            "<= 1.15",
+            "<= 1.10",
         )
         for store in ("memory", "redis", "sql", "file")
     ),
