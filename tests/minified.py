@@ -12,7 +12,8 @@ from pathlib import Path
 STATIC = Path(__file__).parent.parent / "flask_passkey" / "static"
 #: What is loaded later comes first, as its address in the others has its version.
 LATER = "passkey-later"
-MODULES = (LATER, "passkey-core", "passkey")
+#: From the second on, each imports those before it.
+MODULES = (LATER, "passkey-core", "passkey-client", "passkey")
 #: The packages from the npm registry; another version may write other bytes.
 ESBUILD, TERSER = "esbuild@0.28.2", "terser@5.51.4"
 TOOLS = {name: ("npx", "--yes", package) for name, package in (("esbuild", ESBUILD), ("terser", TERSER))}

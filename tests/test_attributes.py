@@ -12,7 +12,7 @@ pytestmark = pytest.mark.proves("frictions:own-list")
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "reference" / "attributes.md").read_text("utf-8")
 STATIC = ROOT / "flask_passkey" / "static"
-MODULE = "".join((STATIC / name).read_text("utf-8") for name in ("passkey-core.js", "passkey.js"))
+MODULE = "".join((STATIC / name).read_text("utf-8") for name in ("passkey-core.js", "passkey-client.js", "passkey.js"))
 
 
 def in_kebab(name: str) -> str:

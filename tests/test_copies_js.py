@@ -9,9 +9,11 @@ from scripts import STATIC, run_script
 OTHER = """
 const { readFile } = await import("node:fs/promises");
 const address = (text) => "data:text/javascript," + encodeURIComponent(text);
-const core = address(await readFile(new URL(given + "/passkey-core.js"), "utf8"));
-const text = await readFile(new URL(given + "/passkey.js"), "utf8");
-const other = () => import(address(text.replaceAll("./passkey-core.js", core)));
+const textOf = (name) => readFile(new URL(`${given}/${name}`), "utf8");
+const core = address(await textOf("passkey-core.js"));
+const bound = address((await textOf("passkey-client.js")).replaceAll("./passkey-core.js", core));
+const text = (await textOf("passkey.js")).replaceAll("./passkey-core.js", core);
+const other = () => import(address(text.replaceAll("./passkey-client.js", bound)));
 """
 
 
@@ -45,9 +47,9 @@ def test_the_page_comes_alive_once() -> None:
     assert found == [[], False, True, True]
 
 
-@pytest.mark.parametrize("module", ["passkey-core.js", "passkey.js"])
+@pytest.mark.parametrize("module", ["passkey-core.js", "passkey-client.js", "passkey.js"])
 def test_importing_does_nothing_without_a_page(module: str) -> None:
-    """A server that renders pages can import both modules, and the one for scripts does nothing in a page either."""
+    """A server that renders pages can import all modules, and those for scripts do nothing in a page either."""
     if module == "passkey.js":
         before = "delete globalThis.document;"
     else:
@@ -55,6 +57,6 @@ def test_importing_does_nothing_without_a_page(module: str) -> None:
     found = run(
         f"""{before} const names = Object.getOwnPropertySymbols(globalThis).length;
         const copy = await import(given + "/{module}?2");
-        return [typeof copy.PasskeyClient, Object.getOwnPropertySymbols(globalThis).length - names];"""
+        return [typeof copy.startRegistration, Object.getOwnPropertySymbols(globalThis).length - names];"""
     )
     assert found == ["function", 0]

@@ -24,7 +24,7 @@ SORRY = "Something went wrong. Please try again."
 @pytest.fixture
 def alone(tmp_path: Path) -> str:
     """Return the address of the module in a folder where ``passkey-later.js`` is not."""
-    for name in ("passkey-core.js", "passkey.js"):
+    for name in ("passkey-core.js", "passkey-client.js", "passkey.js"):
         shutil.copy(STATIC / name, tmp_path)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     return (tmp_path / "passkey.js").as_uri()
@@ -89,3 +89,17 @@ def test_sentences_come_with_the_first_refusal() -> None:
     )
     sentence = "Please check what you entered."
     assert found == [[None, SORRY], sentence, sentence, True]
+
+
+@pytest.mark.parametrize("module", ["passkey-core.js", "passkey-client.js", "passkey.js"])
+def test_every_module_loads_them(module: str) -> None:
+    """Whichever module a script imports, it loads the sentences into the one object that all of them have."""
+    found = run_script(
+        """const core = await import(given);
+        const loaded = await m.loadMessages();
+        const { message } = new m.PasskeyError("cancelled");
+        return [loaded.cancelled === message, loaded === m.MESSAGES, loaded === core.MESSAGES];""",
+        (STATIC / "passkey-core.js").as_uri(),
+        module=module,
+    )
+    assert found == [True, True, True]

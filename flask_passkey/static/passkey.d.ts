@@ -1,8 +1,8 @@
 /** Types of passkey.js, Flask-Passkey's browser module, on the DOM library of TypeScript 5.4 or newer. */
 
-import type { PasskeyClient, PasskeyError } from "./passkey-core.js";
+import type { PasskeyClient, PasskeyError } from "./passkey-client.js";
 
-export * from "./passkey-core.js";
+export * from "./passkey-client.js";
 
 /*
  * Pages without a script

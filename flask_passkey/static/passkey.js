@@ -1,10 +1,11 @@
 /**
- * Flask-Passkey in the browser: the whole of passkey-core.js, and data-passkey attributes for pages without a script.
+ * Flask-Passkey in the browser: the whole of passkey-client.js, and data-passkey attributes for pages without a script.
  *
  * Types and their documentation are in passkey.d.ts.
  */
 
-import { dispatch, FIELD, inWords, late, loadMessages, page, PasskeyClient, PasskeyError, read, sentence, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
+import { dispatch, PasskeyClient } from "./passkey-client.js";
+import { FIELD, inWords, late, loadMessages, page, PasskeyError, read, sentence, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
 
 export {
   MESSAGES,
@@ -27,7 +28,7 @@ export {
   startAuthentication,
   startRegistration,
   whyUnavailable,
-} from "./passkey-core.js";
+} from "./passkey-client.js";
 
 const BLINK = 400; // milliseconds that a preparation may take before the page says so
 const NEXT_PAGE = 10_000; // milliseconds that the next page has to come, until the button may be pressed again

@@ -13,9 +13,11 @@ import flask_passkey
 from demo.accounts import demo_account
 from flask_passkey.testing.playwright import ChromiumAuthenticator
 
-#: The script under test, and the part of it without side effects.
+#: The script under test, and the parts of it without side effects: the client, and the ceremonies alone.
 MODULE = Path(flask_passkey.__file__).parent / "static" / "passkey.js"
-CORE = MODULE.with_name("passkey-core.js")
+CLIENT, CORE = MODULE.with_name("passkey-client.js"), MODULE.with_name("passkey-core.js")
+#: Each imports those before it.
+LAYERS = (CORE, CLIENT, MODULE)
 #: Lets tests see what the page asked of the browser: ``asked`` has the method and mediation of every ceremony.
 SPY = """
 globalThis.asked = [];

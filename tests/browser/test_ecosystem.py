@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser.chromium import CORE, MODULE, Authenticator, Site
+from browser.chromium import CLIENT, CORE, LAYERS, MODULE, Authenticator, Site
 from flask import Flask, send_from_directory
 from often import seldom_but
 from playwright.sync_api import Page
 from services import find
 
 PHASES = {"preparing", "waiting", "confirming", "finishing"}
-#: What passkey-core.js exports for passkey.js alone.
-INNER = {"FIELD", "dispatch", "inWords", "late", "page", "read", "sentence"}
+#: What a module exports for those above it alone.
+INNER = re.compile(r" alone: (?:this|these) may change at any time\. \*/\nexport \{(.*?)\};", re.DOTALL)
 HEAD = """
 import { PasskeyClient, PasskeyError, passkey, startAuthentication, type PasskeyCredential } from "./passkey.js";
 import type { RequestOptionsJSON } from "./passkey.js";
@@ -106,7 +106,7 @@ startAuthentication({ optionsJSON: { publicKey: request } });
 @pytest.mark.parametrize("version", seldom_but(["5.4", "7"], ["5.4", "5.9", "7"]))
 def test_typescript_accepts_the_declarations(npm: Path, tmp_path: Path, version: str) -> None:
     """TypeScript, old and new, finds no fault in the declarations, nor in a program that uses them."""
-    for module in (CORE, MODULE):
+    for module in LAYERS:
         shutil.copy(module.with_suffix(".d.ts"), tmp_path)
     (tmp_path / "sample.ts").write_text(HEAD + SAMPLE + "".join(f"all.{name};\n" for name in sorted(declared())))
     (tmp_path / "native.ts").write_text(NATIVE)
@@ -125,14 +125,26 @@ def compile_types(npm: Path, version: str, module: str, resolution: str, *, fold
 
 
 def declared(*modules: Path) -> set[str]:
-    """Return the names of the values that the declarations of modules, by default of both, export."""
-    texts = [module.with_suffix(".d.ts").read_text() for module in modules or (CORE, MODULE)]
+    """Return the names of the values that are declared for modules, by default for all."""
+    texts = [module.with_suffix(".d.ts").read_text() for module in modules or LAYERS]
     return {name for text in texts for name in re.findall(r"^export (?:function|const|class) (\w+)", text, re.M)}
+
+
+def inner(module: Path) -> set[str]:
+    """Return the names that a module exports, but not for everybody."""
+    return {name for names in INNER.findall(module.read_text()) for name in re.findall(r"\w+", names)}
+
+
+def imported_by(*modules: Path) -> set[str]:
+    """Return the names that modules import of others."""
+    lists = [re.findall(r"^import \{(.*?)\}", module.read_text(), re.M | re.S) for module in modules]
+    return {name for found in lists for names in found for name in re.findall(r"\w+", names)}
 
 
 def test_every_attribute_is_explained() -> None:
     """The declarations list each ``data-passkey`` attribute that the module looks at or sets, and no other."""
-    script, text = CORE.read_text() + MODULE.read_text(), MODULE.with_suffix(".d.ts").read_text()
+    script = "".join(module.read_text() for module in LAYERS)
+    text = MODULE.with_suffix(".d.ts").read_text()
     known = {f"data-passkey-{name}" for name in re.findall(r"data-passkey-([a-z]+)", script)}
     known |= {f"data-passkey-{name.lower()}" for name in re.findall(r"passkey([A-Z][a-z]+)\b(?=[;,: }\]\")])", script)}
     assert len(known) > 12
@@ -143,18 +155,21 @@ def test_declarations_name_what_is_there(page: Page, site: Site) -> None:
     """The declarations export what the modules export, and the client has the methods it is said to have."""
     page.goto(f"{site.url}/sign-up")
     found: dict[str, Any] = page.evaluate(
-        """async () => {
-          const module = await import("/passkey/static/passkey.js");
-          const methods = Object.getOwnPropertyNames(module.PasskeyClient.prototype);
-          const core = Object.keys(await import("/passkey/static/passkey-core.js"));
-          return { names: Object.keys(module), core, methods, codes: Object.keys(await module.loadMessages()) };
-        }"""
+        """async (given) => {
+          const names = {};
+          for (const name of given) names[name] = Object.keys(await import(`/passkey/static/${name}`));
+          const { PasskeyClient, loadMessages } = await import("/passkey/static/passkey-client.js");
+          const methods = Object.getOwnPropertyNames(PasskeyClient.prototype);
+          return { names, methods, codes: Object.keys(await loadMessages()) };
+        }""",
+        [module.name for module in LAYERS],
     )
-    text = CORE.with_suffix(".d.ts").read_text()
-    client = text.partition("export class PasskeyClient {")[2].partition("\n}")[0]
+    client = CLIENT.with_suffix(".d.ts").read_text().partition("export class PasskeyClient {")[2].partition("\n}")[0]
     methods = set(re.findall(r"^  (\w+)\(", client, re.M))
-    codes = set(re.findall(r'^  \| "(\w+)"', text.partition("PasskeyErrorCode =")[2].partition(";")[0], re.M))
-    assert declared() == set(found["names"])
-    assert declared(CORE) | INNER == set(found["core"])
+    declared_codes = CORE.with_suffix(".d.ts").read_text().partition("PasskeyErrorCode =")[2].partition(";")[0]
+    codes = set(re.findall(r'^  \| "(\w+)"', declared_codes, re.M))
+    for number, module in enumerate(LAYERS, 1):
+        assert declared(*LAYERS[:number]) | inner(module) == set(found["names"][module.name])
+        assert inner(module) <= imported_by(*LAYERS[number:])
     assert methods == set(found["methods"])
     assert codes == {code for code in found["codes"] if "." not in code} - {*PHASES, "done"}

@@ -26,7 +26,7 @@ globalThis.journey = async () => {
 """
 WENT = ["ada", 1, "Please enter a name."]
 #: What it imports: a file, and what npm has packed.
-SOURCES = {"file": str(MODULE), "package": "flask-passkey", "core": "flask-passkey/core"}
+SOURCES = {"file": str(MODULE), "package": "flask-passkey", "client": "flask-passkey/client"}
 #: How each bundler makes ``out/main.js`` of ``main.js``, without a file of settings.
 BUNDLERS = {
     "esbuild, IIFE": ["esbuild", "main.js", "--bundle", "--outfile=out/main.js"],

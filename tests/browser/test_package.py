@@ -22,6 +22,13 @@ PACKAGE: dict[str, Any] = json.loads((STATIC / "package.json").read_text("utf-8"
 PAGE = """<!doctype html><html lang="en"><title>Page</title><link rel="icon" href="/static/icon.svg">
 <script type="module" src="/front/main.js"></script>
 <p data-passkey-if="available" hidden>Here are passkeys.</p>"""
+#: What is not the package itself.
+REST = """
+import { sendSignal } from "flask-passkey/core";
+import { loadMessages, PasskeyClient as Client } from "flask-passkey/client";
+export const client: PasskeyClient = new Client();
+loadMessages().then(() => sendSignal.name);
+"""
 TREES = ["esbuild, module", "webpack", "vite"]
 
 
@@ -34,7 +41,7 @@ def test_all_that_it_names_is_there(bundlers: Path) -> None:
     """npm packs the modules and their types, and what the package names is in it."""
     packed = bundlers / "node_modules" / "flask-passkey"
     named = [PACKAGE["main"], PACKAGE["types"], *PACKAGE["sideEffects"]]
-    named += [path for way in (".", "./core") for path in PACKAGE["exports"][way].values()]
+    named += [path for way in (".", "./client", "./core") for path in PACKAGE["exports"][way].values()]
     assert [path for path in named if not (packed / path).is_file()] == []
     assert {path.name for path in packed.iterdir()} == {path.name for path in STATIC.iterdir()}
 
@@ -57,14 +64,16 @@ def test_the_page_comes_alive(
 @pytest.mark.proves("browser:bundles")
 @pytest.mark.parametrize("bundler", seldom_but(["vite"], TREES))
 def test_what_is_not_used_is_left_out(bundler: str, bundlers: Path, tmp_path: Path) -> None:
-    """Of the core a bundle has what it uses: nothing, one question, or the ceremonies."""
+    """Of the client a bundle has what it uses: nothing, one question, or the ceremonies, as of the core alone."""
     used = ("", "whyUnavailable", "startRegistration, startAuthentication", "PasskeyClient")
+    entries = [(names, "client") for names in used] + [(used[2], "core")]
     sizes = []
-    for number, names in enumerate(used):
-        entry = f'import {{ {names} }} from "flask-passkey/core"; globalThis.used = [{names}];'
+    for number, (names, module) in enumerate(entries):
+        entry = f'import {{ {names} }} from "flask-passkey/{module}"; globalThis.used = [{names}];'
         sizes.append((bundle(bundler, entry, bundlers, tmp_path / str(number)) / "main.js").stat().st_size)
     assert sizes[0] < 200
     assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
+    assert abs(sizes[2] - sizes[4]) < 20  # not to the byte: short names are chosen anew
     assert sizes[1] < 4_500
     assert sizes[2] < (11_500 if bundler == "esbuild, module" else 9_500)  # esbuild puts what comes later into the file
 
@@ -82,11 +91,11 @@ def test_what_is_not_used_is_left_out(bundler: str, bundlers: Path, tmp_path: Pa
 def test_typescript_finds_the_types(
     npm: Path, bundlers: Path, tmp_path: Path, version: str, module: str, resolution: str
 ) -> None:
-    """In every way of looking for packages, TypeScript finds the types of both modules; in the oldest of the first."""
+    """In every way of looking for packages, TypeScript finds the types of all modules; in the oldest of the first."""
     (tmp_path / "node_modules").mkdir()  # with no types of others
     (tmp_path / "node_modules" / "flask-passkey").symlink_to(bundlers / "node_modules" / "flask-passkey")
     (tmp_path / "package.json").write_text('{"type": "module"}')
     head = HEAD.replace("./passkey.js", "flask-passkey")
-    core = "" if resolution == "node10" else 'import { sendSignal } from "flask-passkey/core";\nsendSignal.name;\n'
-    (tmp_path / "sample.ts").write_text(head + core + SAMPLE)
+    rest = "" if resolution == "node10" else REST
+    (tmp_path / "sample.ts").write_text(head + rest + SAMPLE)
     compile_types(npm, version, module, resolution, folder=tmp_path, files=["sample.ts"])

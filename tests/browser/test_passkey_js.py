@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser.chromium import CORE, MODULE, Authenticator, Site, Watch, account_id, sign_in, sign_out, sign_up
+from browser.chromium import CORE, LAYERS, Authenticator, Site, Watch, account_id, sign_in, sign_out, sign_up
 from flask import Flask
 from flask_login import login_user
 from playwright.sync_api import Page, expect
@@ -60,9 +60,12 @@ def run(page: Page, script: str, argument: object = None) -> Any:
 
 @pytest.mark.proves("browser:rule-1")
 def test_needs_no_other() -> None:
-    """The modules import nothing but one another."""
+    """The modules import nothing but one another, and those of a page's scripts nothing of its attributes."""
+    named = re.compile(r'^(?:import|export|\}) .*from "(.+)";$', re.MULTILINE)
+    below = [f"./{module.name}" for module in LAYERS]
+    for number, module in enumerate(LAYERS):
+        assert set(named.findall(module.read_text())) == set(below[:number])
     assert "import " not in CORE.read_text().replace("import.meta", "")
-    assert set(re.findall(r'^(?:import|export|\}) .*from "(.+)";$', MODULE.read_text(), re.M)) == {"./passkey-core.js"}
 
 
 @pytest.mark.proves("browser:rule-7")

@@ -62,7 +62,7 @@ def test_it_is_what_pip_has_installed(packages: Path) -> None:
 
 
 @pytest.mark.proves("browser:bundles")
-@pytest.mark.parametrize("name", seldom_but(["flask-passkey"], ["flask-passkey", "flask-passkey/core"]))
+@pytest.mark.parametrize("name", seldom_but(["flask-passkey"], ["flask-passkey", "flask-passkey/client"]))
 @pytest.mark.parametrize("bundler", seldom_but(["esbuild, IIFE", "vite"], BUNDLERS))
 def test_a_bundle_of_it_signs_in(
     bundler: str,
