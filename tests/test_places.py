@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from apps import App, allow_sign_up, use_flask_login
 from cachelib import SimpleCache
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, url_for
 from flask.testing import FlaskClient
 from flask_session import Session
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.routing import BuildError
 from werkzeug.test import Client
 
 from flask_passkey import ConfigurationError, MemoryCredentialRepository, Passkey
@@ -236,3 +237,16 @@ def test_it_works_below_a_path(prefix: str) -> None:
     assert client.put(f"{prefix}/session/authn").status_code == 404
     cookies = client.get_cookie("session", path="/shop"), client.get_cookie("session")
     assert [cookie is not None for cookie in cookies] == [True, False]
+
+
+def test_only_the_host_is_put_into_addresses() -> None:
+    """What else is in the address of a request is not: a page about one passkey does not link to it unasked."""
+    app = Flask("apps")
+    app.config |= {**SETTINGS, "SECRET_KEY": "k" * 40, "SESSION_TYPE": "cachelib", "SESSION_CACHELIB": SimpleCache()}
+    Session(app)
+    Passkey(app, credentials=MemoryCredentialRepository())
+    app.add_url_rule("/diary/<int:number>", "diary")
+    with app.test_request_context("/user/authn/AAAA", method="DELETE"), pytest.raises(BuildError):
+        url_for("passkey.rename_credential")
+    with app.test_request_context("/diary/3"):
+        assert url_for("passkey.begin_sign_in") == "/session/authn"
