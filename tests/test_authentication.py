@@ -410,6 +410,14 @@ def test_other_origin_is_refused(authenticator: VirtualAuthenticator, origin: st
         read_only(authenticator, origin=origin)
 
 
+@pytest.mark.parametrize("origin", [EVIL, f"android:apk-key-hash:{'A' * 300}"])
+def test_a_strange_origin_is_not_advised(authenticator: VirtualAuthenticator, origin: str) -> None:
+    """Step 12: what cannot be a page or an app of ours is not proposed for the settings, and warns of none."""
+    with pytest.raises(ResponseRejected) as refused:
+        read_only(authenticator, origin=origin)
+    assert refused.value.setting == "" and refused.value.reason.endswith("]")
+
+
 @pytest.mark.parametrize("member", ["challenge", "origin", "topOrigin"])
 @pytest.mark.parametrize("value", [5, True, [ORIGIN], {}])
 def test_client_data_must_be_text(authenticator: VirtualAuthenticator, member: str, value: object) -> None:
@@ -450,8 +458,9 @@ def test_embedded_page_can_be_allowed(authenticator: VirtualAuthenticator, recor
 @pytest.mark.parametrize("settings", [{}, {"allow_cross_origin": True}, {"top_origins": (EVIL,)}])
 def test_outer_page_is_refused(authenticator: VirtualAuthenticator, settings: dict[str, Any]) -> None:
     """Step 14: inside a page that is not among the allowed ones a ceremony is refused, and the log tells where."""
-    with pytest.raises(ResponseRejected, match="PASSKEY_TOP_ORIGINS"):
+    with pytest.raises(ResponseRejected, match="PASSKEY_TOP_ORIGINS") as refused:
         read_only(authenticator, top_origin=EVIL, config=configured(**settings))
+    assert refused.value.setting == "" and EVIL not in refused.value.reason.partition("Write")[2]
 
 
 @pytest.mark.proves("specification:7.2.14")

@@ -248,5 +248,6 @@ def test_only_the_host_is_put_into_addresses() -> None:
     app.add_url_rule("/diary/<int:number>", "diary")
     with app.test_request_context("/user/authn/AAAA", method="DELETE"), pytest.raises(BuildError):
         url_for("passkey.rename_credential")
-    with app.test_request_context("/diary/3"):
-        assert url_for("passkey.begin_sign_in") == "/session/authn"
+    for path in ("/diary/3", "/nowhere"):
+        with app.test_request_context(path):
+            assert url_for("passkey.begin_sign_in") == "/session/authn"
