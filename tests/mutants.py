@@ -41,7 +41,7 @@ FILES = (
 #: The quick tests: those of the ceremonies, which can see nothing of other files, and those of whole apps.
 PURE = (
     "authentication registration policies keys encoding pending certificates paths statements der vectors responses "
-    "cbor authenticator_data"
+    "cbor authenticator_data person hints"
 )
 APPS = (
     "names views relying_party pending_ceremonies accounts approval sessions attestation step_up decoys providers "
