@@ -159,11 +159,17 @@ def coverage_fuzz(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what begins and finishes cost beside what others do: tables for docs/proof/benchmarks.md, no test."""
     _install(session, ".[test]")
-    security = pathlib.Path(session.create_tmp()) / "security"
-    session.run("python", "-m", "venv", str(security), silent=True)
-    packages = (".", "redis", "flask-security[fsqla,mfa,common]")
-    session.run(str(security / "bin" / "pip"), "install", "-q", *packages, external=True)
-    session.run("python", "bench/run.py", "--security", str(security / "bin" / "python"), *session.posargs)
+    others = {
+        "security": ["flask-security[fsqla,mfa,common]"],
+        "django": ["django~=5.2.0", "django-otp-webauthn", "django-allauth[mfa]"],
+    }
+    options = []
+    for name, packages in others.items():
+        folder = pathlib.Path(session.create_tmp()) / name
+        session.run("python", "-m", "venv", str(folder), silent=True)
+        session.run(str(folder / "bin" / "pip"), "install", "-q", ".", "redis", *packages, external=True)
+        options += [f"--{name}", str(folder / "bin" / "python")]
+    session.run("python", "bench/run.py", *options, *session.posargs)
 
 
 @nox.session(reuse_venv=False)

@@ -35,6 +35,12 @@ class Passkeys:
         for number, credential in enumerate(self.credentials):
             yield record(number, credential.id, credential.cose_key())
 
+    def register(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Make one more and return the browser's answer."""
+        answer = self._authenticator.create(options)
+        self.credentials.append(self._authenticator.credentials[-1])
+        return answer
+
     def answer(self, options: dict[str, Any]) -> dict[str, Any]:
         """Answer a ceremony with one of them, chosen at random."""
         return self._authenticator.get(options, credential=self._random.choice(self.credentials))

@@ -1,6 +1,6 @@
-"""Measure and print tables in Markdown: ``nox -s bench``, or ``python bench/run.py [--security PYTHON] [PART...]``.
+"""Measure and print tables in Markdown: ``nox -s bench``, or ``python bench/run.py [OPTION...] [PART...]``.
 
-Parts are ``begin finish security pending passkeys kept memory http cold network threads``; by default all of them.
+Parts are ``begin finish beside pending passkeys kept memory http cold network threads``; by default all of them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,21 +41,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=[*table.GROUPS, *OTHERS])
     parser.add_argument("--security", help="Python of an environment with Flask-Security; without it, it is left out")
+    parser.add_argument("--django", help="the same with Django, django-otp-webauthn and django-allauth")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--count", type=int, default=50)
     wanted = parser.parse_args()
+    pythons = {name: python for name in table.ENVIRONMENTS if (python := getattr(wanted, name))}
     with places.ready():
         for part in wanted.parts:
-            if part != "security" or wanted.security:
-                show(part, wanted)
+            if part in OTHERS or table.rows_of(part, pythons):
+                show(part, pythons, rounds=wanted.rounds, count=wanted.count)
 
 
-def show(part: str, wanted: argparse.Namespace) -> None:
+def show(part: str, pythons: Mapping[str, str], *, rounds: int, count: int) -> None:
     """Measure one part and print its table, with the machine's load before and after."""
     start, before = datetime.now(UTC), os.getloadavg()[0]
     if part in table.GROUPS:
-        how = {"rounds": wanted.rounds, "count": wanted.count}
-        lines = table.measure(table.GROUPS[part], security=wanted.security, **how)
+        lines = table.measure(table.rows_of(part, pythons), rounds=rounds, count=count, pythons=pythons)
     else:
         lines = OTHERS[part]()
     machine = f"{os.cpu_count()} cores, {platform.machine()}, CPython {platform.python_version()}"

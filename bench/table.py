@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from interleave import Worker, ratios, spread, times
@@ -24,6 +24,17 @@ class Row:
 
 
 HAND, HAND_REDIS = "finish hand memory login", "finish hand redis login"
+
+
+def _beside(name: str, subject: str, *, begin: str = "", finish: str) -> tuple[Row, Row]:
+    """Compare another library's begin and finish with ours, each with its target."""
+    ours = "begin ours redis", "finish ours redis sqlite login"
+    return (
+        Row(f"begin, Redis: times faster than {name}", ours[0], f"begin {subject} redis", begin, True),
+        Row(f"finish, Redis and SQLite: times faster than {name}", ours[1], f"finish {subject} redis", finish, True),
+    )
+
+
 GROUPS: dict[str, tuple[Row, ...]] = {
     "begin": (
         Row("begin, memory, to `hand`", "begin ours memory", "begin hand memory", "<= 1.10"),
@@ -42,9 +53,10 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("`hand` finish, no login, to `prims`", "finish hand memory", "prims"),
         Row("`hand` finish, with login, to `prims`", HAND, "prims"),
     ),
-    "security": (
-        Row("begin, Redis: times faster", "begin ours redis", "begin security redis", ">= 1.8", True),
-        Row("finish, Redis: times faster", "finish ours redis sqlite login", "finish security redis", ">= 2.7", True),
+    "beside": (
+        *_beside("Flask-Security", "security", begin=">= 1.8", finish=">= 2.7"),
+        *_beside("django-otp-webauthn", "django-otp-webauthn", finish=">= 4.5"),
+        *_beside("django-allauth", "django-allauth", finish=">= 11"),
     ),
     "pending": tuple(
         Row(
@@ -65,16 +77,31 @@ GROUPS: dict[str, tuple[Row, ...]] = {
     ),
 }
 
+#: The environments of other libraries, by what the names of their subjects have in them.
+ENVIRONMENTS = ("security", "django")
 
-def measure(rows: Sequence[Row], *, rounds: int, count: int, security: str | None) -> list[str]:
-    """Measure a group of rows together and return the lines of its table.
+
+def rows_of(group: str, pythons: Mapping[str, str]) -> list[Row]:
+    """Return the rows of a group without those that need a Python that is not given.
+
+    :param pythons: interpreters by :data:`ENVIRONMENTS`.
+    """
+    return [row for row in GROUPS[group] if _environment_of(row.reference) in (None, *pythons)]
+
+
+def _environment_of(subject: str) -> str | None:
+    return next((name for name in ENVIRONMENTS if name in subject), None)
+
+
+def measure(rows: Sequence[Row], *, rounds: int, count: int, pythons: Mapping[str, str]) -> list[str]:
+    """Measure rows together and return the lines of their table.
 
     :param rounds: how often each subject has its turn.
     :param count: number of jobs in a turn.
-    :param security: Python of an environment with Flask-Security.
+    :param pythons: interpreters by :data:`ENVIRONMENTS`; all that the rows need.
     """
     names = dict.fromkeys(name for row in rows for name in (row.reference, row.subject))
-    workers = [Worker(name, python=security if "security" in name else None) for name in names]
+    workers = [Worker(name, python=pythons.get(_environment_of(name) or "")) for name in names]
     try:
         found = times(workers, rounds=rounds, count=count)
     finally:

@@ -15,6 +15,9 @@ from wsgi import Subject
 #: Processor time leaves out waiting, so also the work of servers, but also other work on the machine.
 clock = time.process_time if os.environ.get("BENCH_CLOCK") == "cpu" else time.perf_counter
 
+#: Where the subjects of other libraries are, by a part of their names. Each library has a separate environment.
+FILES = {"security": "security", "django-otp-webauthn": "otp_webauthn", "django-allauth": "all_auth"}
+
 
 def time_of(subject: Subject, count: int) -> float:
     """Return the mean seconds of a job, over ``count`` jobs."""
@@ -32,7 +35,7 @@ def main(name: str) -> None:
     """Answer until the input ends."""
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    subjects = import_module("security" if "security" in name else "subjects").SUBJECTS
+    subjects = import_module(next((file for part, file in FILES.items() if part in name), "subjects")).SUBJECTS
     subject: Subject = subjects[name]()
     print("ready", flush=True)
     for line in sys.stdin:

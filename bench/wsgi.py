@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http.cookies import SimpleCookie
 from io import BytesIO
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from werkzeug.test import EnvironBuilder
 
@@ -32,6 +33,9 @@ class Subject(Protocol):
 class Caller:
     """Sends environs to a WSGI app and collects failures."""
 
+    #: The HTTP status of an answer that is no failure.
+    status = "200"
+
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
         self._failed: list[str] = []
@@ -48,7 +52,7 @@ class Caller:
         assert not self._failed, self._failed[:3]
 
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-        if status[:3] != "200":
+        if status[:3] != self.status:
             self._failed.append(status)
 
 
@@ -64,6 +68,10 @@ class Browser:
 
         :param status: what its HTTP status must begin with.
         """
+        return json.loads(self.send(request(method, path, body, self.cookies)(), status=status))
+
+    def send(self, environ: dict[str, Any], *, status: str = "200") -> bytes:
+        """Send a request that is ready, keep the cookies of the answer and return its body."""
         headers: list[tuple[str, str]] = []
         seen: list[str] = []
 
@@ -71,26 +79,33 @@ class Browser:
             seen.append(status)
             headers.extend(given)
 
-        environ = request(method, path, body, self.cookies)()
         chunks = self._app(environ, start)
         text = b"".join(chunks)
         if hasattr(chunks, "close"):
             chunks.close()
         assert seen[-1].startswith(status), (seen, text[:500])
-        for name, value in headers:
-            if name.lower() == "set-cookie":
-                self.cookies |= {key: morsel.value for key, morsel in SimpleCookie(value).items()}
-        return json.loads(text)
+        self.cookies |= cookies_in(headers)
+        return text
+
+
+def cookies_in(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the cookies that an answer sets."""
+    lines = [SimpleCookie(value) for name, value in headers if name.lower() == "set-cookie"]
+    return {name: morsel.value for line in lines for name, morsel in line.items()}
 
 
 def request(
-    method: str, path: str, body: Any = None, cookies: Mapping[str, str] | None = None
+    method: str, path: str, body: Any = None, cookies: Mapping[str, str] | None = None, *, form: bool = False
 ) -> Callable[[], dict[str, Any]]:
-    """Return a function that makes a new environ for one request at each call; an environ can be used once."""
-    data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()  # as browsers write it
-    headers = {"Accept": "application/json", "Origin": SITE}
+    """Return a function that makes a new environ for one request at each call; an environ can be used once.
+
+    :param form: send the body as the form of a page, and ask for a page.
+    """
+    written = urlencode(body or {}) if form else json.dumps(body, separators=(",", ":"))  # as browsers write it
+    data = b"" if body is None else written.encode()
+    headers = {"Accept": "text/html" if form else "application/json", "Origin": SITE}
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = "application/x-www-form-urlencoded" if form else "application/json"
     if cookies:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
     base = EnvironBuilder(path, SITE, method=method, headers=[*headers.items()], data=data).get_environ()
