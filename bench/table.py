@@ -54,7 +54,14 @@ GROUPS: dict[str, tuple[Row, ...]] = {
         Row("`hand` finish, with login, to `prims`", HAND, "prims"),
     ),
     "beside": (
-        *_beside("Flask-Security", "security", begin=">= 1.8", finish=">= 2.7"),
+        *_beside("Flask-Security", "security", begin=">= 3.0", finish=">= 3.0"),
+        Row(
+            "finish, Redis and PostgreSQL: times faster than Flask-Security",
+            "finish ours redis postgresql login",
+            "finish security redis",
+            ">= 2.2",
+            True,
+        ),
         *_beside("django-otp-webauthn", "django-otp-webauthn", finish=">= 4.5"),
         *_beside("django-allauth", "django-allauth", finish=">= 11"),
     ),
