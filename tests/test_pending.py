@@ -60,6 +60,7 @@ def test_it_is_plain_json() -> None:
 
 GOOD = b'[1,{"purpose":"sign-in","rp_id":"a","challenge":"b","user_verification":"required","expires_at":9%s}]'
 ODD = [GOOD % more for more in (b',"expires_at":"soon"', b',"name":5', b',"allowed":[5]', b',"x":""')] + [b"[" * 99999]
+ODD += [GOOD % (member + b"[" * 99999) for member in (b',"x":', b',"name":', b',"allowed":', b',"allowed":["a",')]
 ODD += [(GOOD % b"").replace(b"[1,", other) for other in (b"[2,", b"[", b'["1",', b"[1,1,", b"[[1],")]
 ODD += [(GOOD % b"")[3:-1]]
 
