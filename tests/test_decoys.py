@@ -29,6 +29,7 @@ from flask_passkey.testing import (
     add_passkey,
     b64url_decode,
     b64url_encode,
+    enrol,
     sign_in,
     sign_up,
 )
@@ -255,6 +256,18 @@ def test_an_invented_id_cannot_be_registered(site: App, signs_up: bool) -> None:
                     add_passkey(eve, key, credential_id=taken)
             assert (refused.value.status, refused.value.code) == (409, 409)
     add_passkey(eve, VirtualAuthenticator(SITE), credential_id=taken[:-1] + bytes([taken[-1] ^ 1]))
+
+
+def test_an_invented_id_is_of_no_use_to_a_grant(site: App) -> None:
+    """Nor with an enrolment grant, which stays good."""
+    with site.app.app_context():
+        grant = site.passkey.invite(site.user("ada")).token
+    client, key = site.app.test_client(), VirtualAuthenticator(SITE)
+    for item in options(client, "nobody")["allowCredentials"]:
+        with pytest.raises(Refused) as refused:
+            enrol(client, key, grant, credential_id=b64url_decode(item["id"]))
+        assert (refused.value.status, refused.value.code) == (409, 409)
+    enrol(client, key, grant)
 
 
 def test_without_sign_in_by_name_every_id_can_be_registered() -> None:
