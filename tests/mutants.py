@@ -48,7 +48,7 @@ APPS = (
     "extension cli hooks_and_signals offer freshness signing_out signed_in_already handles first_passkey "
     "deleted_accounts grants others places schemas own_views rest_extensions extensions user_verified sign_up_fields "
     "rp_ids relying_parties former_holders methods frames progress remember ended missing_hooks wrong_address "
-    "passwords_by_script audit borders"
+    "passwords_by_script audit borders many_passkeys"
 )
 PRELOADED = ("flask", "flask_login", "flask_session", "webauthn", "sqlalchemy", "marshmallow", "cbor2")
 SECONDS = 600
