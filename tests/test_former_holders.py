@@ -7,7 +7,7 @@ from apps import SITE, App, User
 from flask.testing import FlaskClient
 
 from flask_passkey import UserInfo
-from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
+from flask_passkey.testing import Refused, VirtualAuthenticator, enrol, sign_in, sign_up
 
 
 @pytest.fixture
@@ -42,6 +42,18 @@ def test_a_session_is_of_the_account_it_began_for(client: FlaskClient, made: dic
     assert seen(client) == (True, "True")
     made["ada"] = "2026-02-02"
     assert seen(client) == (False, "False")
+
+
+def test_a_passkey_by_a_grant_is_of_the_account_too(client: FlaskClient, site: App, made: dict[str, str]) -> None:
+    """So is a passkey that was added with an enrolment grant: it opens no other account that gets the id."""
+    with site.app.app_context():
+        grant = site.passkey.invite(site.user("ada")).token
+    key = VirtualAuthenticator(SITE)
+    enrol(client, key, grant)
+    sign_in(site.app.test_client(), key)
+    made["ada"] = "2026-02-02"
+    with pytest.raises(Refused):
+        sign_in(site.app.test_client(), key)
 
 
 def test_a_session_of_an_app_that_says_nothing_goes_on(client: FlaskClient, made: dict[str, str]) -> None:
