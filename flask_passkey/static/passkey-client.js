@@ -11,6 +11,7 @@ import {
   browserSupportsWebAuthnAutofill,
   checkAborted,
   clientCapabilities,
+  dispatch,
   ended,
   FIELD,
   inWords,
@@ -152,10 +153,6 @@ function pageMessages(attribute) {
     }
   }
   return found;
-}
-
-function dispatch(element, name, detail) {
-  return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, composed: true, detail }));
 }
 
 /* ---- the blueprint's routes ---- */
@@ -462,6 +459,3 @@ export class PasskeyClient {
     throw new PasskeyError(codes?.[number] ?? SERVER_CODES[number] ?? "server", { status: answer.status, envelope, retryAfter });
   }
 }
-
-/* For passkey.js alone: this may change at any time. */
-export { dispatch };

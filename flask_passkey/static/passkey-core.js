@@ -259,6 +259,11 @@ export function credentialToJSON(credential) {
 /** What all copies of this module in a page share: one may be in a bundle, and one come with the page. */
 const page = () => (globalThis[Symbol.for("flask-passkey")] ??= { current: null, offer: null, attached: new Map() });
 
+/** What the layers above tell scripts of the page. */
+function dispatch(element, name, detail) {
+  return element.dispatchEvent(new CustomEvent(`passkey:${name}`, { bubbles: true, cancelable: true, composed: true, detail }));
+}
+
 const ended = () => new DOMException("Ended.", "AbortError");
 
 export const WebAuthnAbortService = {
@@ -385,6 +390,7 @@ export {
   attempt,
   checkAborted,
   clientCapabilities,
+  dispatch,
   ended,
   FIELD,
   inWords,

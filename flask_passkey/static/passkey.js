@@ -4,31 +4,10 @@
  * Types and their documentation are in passkey.d.ts.
  */
 
-import { dispatch, PasskeyClient } from "./passkey-client.js";
-import { FIELD, inWords, late, loadMessages, page, PasskeyError, read, sentence, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
+import { PasskeyClient } from "./passkey-client.js";
+import { dispatch, FIELD, inWords, late, loadMessages, page, PasskeyError, read, sentence, WebAuthnAbortService, whyUnavailable } from "./passkey-core.js";
 
-export {
-  MESSAGES,
-  PasskeyClient,
-  PasskeyError,
-  WebAuthnAbortService,
-  WebAuthnError,
-  base64URLStringToBuffer,
-  browserSupportsPasskeys,
-  browserSupportsWebAuthn,
-  browserSupportsWebAuthnAutofill,
-  bufferToBase64URLString,
-  credentialToJSON,
-  getBrowserCapabilities,
-  loadMessages,
-  parseCreationOptionsFromJSON,
-  parseRequestOptionsFromJSON,
-  platformAuthenticatorIsAvailable,
-  sendSignal,
-  startAuthentication,
-  startRegistration,
-  whyUnavailable,
-} from "./passkey-client.js";
+export * from "./passkey-client.js";
 
 const BLINK = 400; // milliseconds that a preparation may take before the page says so
 const NEXT_PAGE = 10_000; // milliseconds that the next page has to come, until the button may be pressed again

@@ -18,7 +18,7 @@ from services import find
 
 PHASES = {"preparing", "waiting", "confirming", "finishing"}
 #: What a module exports for those above it alone.
-INNER = re.compile(r" alone: (?:this|these) may change at any time\. \*/\nexport \{(.*?)\};", re.DOTALL)
+INNER = re.compile(r" alone: these may change at any time\. \*/\nexport \{(.*?)\};", re.DOTALL)
 HEAD = """
 import { PasskeyClient, PasskeyError, passkey, startAuthentication, type PasskeyCredential } from "./passkey.js";
 import type { RequestOptionsJSON } from "./passkey.js";
