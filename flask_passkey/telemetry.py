@@ -1,4 +1,4 @@
-"""Metrics of ceremonies by OpenTelemetry's API, where the app uses it: how many begin and finish, how, and how long.
+"""Metrics of ceremonies by OpenTelemetry, where the app has set it up: how many begin and finish, how, and how long.
 
 ``docs/operate/metrics.md`` lists them. Attributes have few values: never a name, an id or what somebody sent.
 """
@@ -80,12 +80,18 @@ def reason_of(refusal: Refusal) -> str:
 
 
 def connect(app: Flask) -> bool:
-    """Count from now on, if the app has imported OpenTelemetry; tell whether it has."""
+    """Count from now on, if the app has set OpenTelemetry up; tell whether it has.
+
+    The API alone, which libraries bring along, keeps nothing of what it is told.
+    """
     if sys.modules.get("opentelemetry.metrics") is None:
         return False
-    from opentelemetry.metrics import get_meter
+    from opentelemetry.metrics import get_meter_provider
 
-    app.extensions[_KEY] = _Instruments(get_meter("flask_passkey"))
+    provider = get_meter_provider()
+    if type(provider).__module__.startswith("opentelemetry.metrics"):
+        return False
+    app.extensions[_KEY] = _Instruments(provider.get_meter("flask_passkey"))
     signals.signed_in.connect(_succeeded, app)
     signals.registered.connect(_succeeded, app)
     signals.refused.connect(_refused, app)

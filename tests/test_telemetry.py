@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, Metric
 from webauthn import verify_registration_response
 
-from flask_passkey import errors, telemetry
+from flask_passkey import errors, progress, signals, telemetry
 from flask_passkey.errors import MalformedRequest, Refusal, ResponseRejected
 from flask_passkey.telemetry import BOUNDARIES, REASONS, reason_of
 from flask_passkey.testing import (
@@ -67,7 +67,7 @@ class Metrics:
 def metrics(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metrics]:
     """The metrics of the apps in this test only; the API lets a program have one provider."""
     found = Metrics()
-    monkeypatch.setattr(opentelemetry.metrics, "get_meter", found.provider.get_meter)
+    monkeypatch.setattr(opentelemetry.metrics, "get_meter_provider", lambda: found.provider)
     yield found
     found.provider.shutdown()
 
@@ -254,6 +254,16 @@ assert "passkey_telemetry" not in site.app.extensions
     for how in ("missing", "installed"):
         env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PATH": "/usr/bin:/bin"}
         subprocess.run([sys.executable, "-c", code, how], check=True, env=env, cwd=ROOT)
+
+
+def test_the_api_alone_costs_nothing() -> None:
+    """Where a library has brought the API along, and nobody has set an SDK up, nothing of a request is noted."""
+    site, ada = make_app(), VirtualAuthenticator(SITE)
+    noted = []
+    with signals.registered.connected_to(lambda *_, **__: noted.append(progress.current()), site.app):
+        sign_up(site.app.test_client(), ada, "ada")
+    assert "opentelemetry.metrics" in sys.modules and "passkey_telemetry" not in site.app.extensions
+    assert noted == [None]
 
 
 def test_the_page_sets_it_up() -> None:
