@@ -78,7 +78,8 @@ def refused_field(schema: schemas.RequestSchema, body: object) -> str:
         schemas.BeginSignInRequest(),
         schemas.BeginRegistrationRequest(),
         schemas.BeginSignUpRequest(),
-        schemas.FinishRequest(),
+        schemas.FinishSignInRequest(),
+        schemas.FinishRegistrationRequest(),
         schemas.RenameRequest(),
     ],
 )
@@ -122,8 +123,9 @@ def test_begin_registration() -> None:
 @pytest.mark.parametrize("response", [None, {}, "text", [], 5, {"deep": [{}]}])
 def test_a_response_is_left_as_it_came(response: object) -> None:
     """It is looked at only after its ceremony was claimed, so anything there passes."""
-    body = schemas.FinishRequest.read({"session_id": SESSION_ID, "response": response})
-    assert body == {"session_id": SESSION_ID, "response": response, "name": ""}
+    sent = {"session_id": SESSION_ID, "response": response}
+    assert schemas.FinishSignInRequest.read(sent) == sent
+    assert schemas.FinishRegistrationRequest.read(sent) == sent | {"name": ""}
 
 
 @pytest.mark.parametrize(
@@ -132,16 +134,17 @@ def test_a_response_is_left_as_it_came(response: object) -> None:
 )
 def test_a_session_id_is_a_uuid(session_id: object) -> None:
     """What cannot be one is malformed, and no store is asked."""
-    assert refused_field(schemas.FinishRequest(), {"session_id": session_id, "response": {}}) == "session_id"
+    assert refused_field(schemas.FinishSignInRequest(), {"session_id": session_id, "response": {}}) == "session_id"
 
 
 def test_what_a_finish_needs() -> None:
-    """The missing member is named, and the label must be one if it is there."""
-    assert refused_field(schemas.FinishRequest(), {"response": {}}) == "session_id"
-    assert refused_field(schemas.FinishRequest(), {"session_id": SESSION_ID}) == "response"
+    """The missing member is named, and the label must be one if it is there; a sign-in has none."""
+    assert refused_field(schemas.FinishSignInRequest(), {"response": {}}) == "session_id"
+    assert refused_field(schemas.FinishSignInRequest(), {"session_id": SESSION_ID}) == "response"
     body: dict[str, object] = {"session_id": SESSION_ID, "response": {}, "name": None}
-    assert refused_field(schemas.FinishRequest(), body) == "name"
-    assert schemas.FinishRequest.read(body | {"name": "Key"})["name"] == "Key"
+    assert refused_field(schemas.FinishRegistrationRequest(), body) == "name"
+    assert schemas.FinishRegistrationRequest.read(body | {"name": "Key"})["name"] == "Key"
+    assert "name" not in schemas.FinishSignInRequest.read(body)
 
 
 GOOD_LABELS = [

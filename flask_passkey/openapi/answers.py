@@ -8,7 +8,8 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 
 from ..errors import PARTLY_DONE
-from ..web.schemas import EnvelopeSchema, FailureSchema, FinishRequest
+from ..web import schemas
+from ..web.schemas import EnvelopeSchema, FailureSchema
 
 _W3C = "https://www.w3.org/TR/webauthn-3/"
 
@@ -127,14 +128,11 @@ def _or_text(schema: type[Schema]) -> fields.Raw:
     return fields.Raw(required=True, metadata=_said("What the browser answered, or JSON text of it.", anyOf=one_of))
 
 
-class FinishSignInRequest(FinishRequest):
-    class Meta(FinishRequest.Meta):
-        exclude = ("name",)
-
+class FinishSignInRequest(schemas.FinishSignInRequest):
     response = _or_text(AuthenticationResponse)
 
 
-class FinishRegistrationRequest(FinishRequest):
+class FinishRegistrationRequest(schemas.FinishRegistrationRequest):
     response = _or_text(RegistrationResponse)
 
 

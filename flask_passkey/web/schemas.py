@@ -179,7 +179,7 @@ MAX_ID_TEXT = len(base64url_encode(bytes(MAX_CREDENTIAL_ID)))
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
-class FinishRequest(RequestSchema):
+class FinishSignInRequest(RequestSchema):
     """``response`` stays as it came: it is looked at only after the ceremony was claimed."""
 
     session_id = fields.String(
@@ -188,6 +188,11 @@ class FinishRequest(RequestSchema):
         metadata={"description": "Of the answer that began the ceremony.", "format": "uuid"},
     )
     response = fields.Raw(required=True, allow_none=True)
+
+
+class FinishRegistrationRequest(FinishSignInRequest):
+    """The same, with a name for the new passkey."""
+
     name = Text(
         clean_label,
         load_default="",

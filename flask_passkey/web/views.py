@@ -76,7 +76,7 @@ def begin_sign_in() -> Response:
 def finish_sign_in() -> Response:
     """Sign in with the browser's response."""
     state = current()
-    body = schemas.FinishRequest.read(http.body(state.config))
+    body = schemas.FinishSignInRequest.read(http.body(state.config))
     outcome = state.relying_party.finish_sign_in(sessions.visitor(), body["session_id"], body["response"])
     added = sessions.sign_in(outcome)
     return http.succeed(schemas.signed_in(outcome, added, icon_url=icon_url))
@@ -114,7 +114,7 @@ def begin_registration() -> Response:
 def finish_registration() -> Response:
     """Add the passkey the browser made; after a sign-up its account is signed in, after an enrolment nobody."""
     state = current()
-    body = schemas.FinishRequest.read(http.body(state.config))
+    body = schemas.FinishRegistrationRequest.read(http.body(state.config))
     visitor = sessions.visitor()
     outcome = state.relying_party.finish_registration(
         visitor, body["session_id"], body["response"], label=body["name"], user_agent=request.user_agent.string
