@@ -109,7 +109,7 @@ class EngineConnections:
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
         engine = self._engine_with_tables()
-        with _turn(engine, write=write), engine.connect() as connection:
+        with _turn(engine) if write else nullcontext(), engine.connect() as connection:
             yield connection
             if write:
                 connection.commit()
@@ -129,8 +129,10 @@ class EngineConnections:
             run = partial(hot, driver)
         else:
             run = partial(self._run, engine, work, write=write, alone=single and SINGLE_STATEMENTS in options)
-        with _turn(engine, write=write):
-            return _retry_on_conflict(run if write else lambda: _retry_on_dead_connection(run))
+        if not write:
+            return _retry_on_conflict(partial(_retry_on_dead_connection, run))
+        with _turn(engine):
+            return _retry_on_conflict(run)
 
     def _run(self, engine: Engine, work: Work[T], *, write: bool, alone: bool) -> T:
         with engine.connect() as connection:
@@ -271,9 +273,9 @@ class SessionConnections:
             self._ready.add(engine)
 
 
-def _turn(engine: Engine, *, write: bool) -> AbstractContextManager[None]:
+def _turn(engine: Engine) -> AbstractContextManager[None]:
     """Wait for the other writers of this process, where the database has one at a time."""
-    writers: Queue | None = engine.get_execution_options().get(WRITERS) if write else None
+    writers: Queue | None = engine.get_execution_options().get(WRITERS)
     return nullcontext() if writers is None else writers.turn()
 
 

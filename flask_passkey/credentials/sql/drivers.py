@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -77,8 +76,11 @@ class Driver:
     def _row(self, text: Text, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """Run a statement that returns one row or none."""
         try:
-            with closing(self._engine.raw_connection()) as pooled:  # closing gives it back to the pool
+            pooled = self._engine.raw_connection()
+            try:
                 rows = self._rows_on(pooled, text, values)
+            finally:
+                pooled.close()  # gives it back to the pool
         except self._engine.dialect.loaded_dbapi.Error as exc:  # of a new connection, too
             raise self._told(exc) from exc
         return rows[0] if rows else None
