@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from markupsafe import Markup
 
 from . import grants, wiring
@@ -218,7 +218,7 @@ class Passkey(HookDecorators):
 
         :raises CrossSiteRequest: it did.
         """
-        http.refuse_cross_site(self.config)
+        http.refuse_cross_site(self.config, request.environ)
 
     def required(self, max_age: int | None = None, *, user_verified: bool = False) -> Callable[[F], F]:
         """Decorate a view that needs a fresh sign-in: ``@passkey.required(max_age=60)``.

@@ -66,7 +66,7 @@ def sign_out_that_leaves_the_session(app: Flask, monkeypatch: pytest.MonkeyPatch
 
 def no_look_at_other_sites(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests of all sites are let in."""
-    monkeypatch.setattr(http, "refuse_cross_site", lambda config: None)
+    monkeypatch.setattr(http, "refuse_cross_site", lambda *_: None)
 
 
 class Keeping:

@@ -34,8 +34,7 @@ def held(config: PasskeyConfig) -> tuple[str, ...]:
     if not sent:
         return ()
     is_ours = _NAMES[config.https_only].fullmatch
-    found = (value for name, value in sent.items() if is_ours(name))
-    return tuple(value for value in found if len(value) == 43)[:_MAX_SECRETS]
+    return tuple([value for name, value in sent.items() if is_ours(name) and len(value) == 43][:_MAX_SECRETS])
 
 
 def _new(config: PasskeyConfig) -> str:

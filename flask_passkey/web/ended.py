@@ -73,24 +73,26 @@ def rotate(session: Any, *, when_saved: bool = False) -> None:
     if regenerate is None or not was_read(session):
         return
     session[_READ] = True  # an empty session would keep its id
-    request.environ[_MOVING] = when_saved
+    environ = request.environ
+    environ[_MOVING] = when_saved
     try:
         regenerate(session)
     except Exception as exc:  # whatever the session store's library raises
         raise CeremonyStoreUnavailable(f"the session store failed: {type(exc).__name__}") from exc
     finally:
         session.pop(_READ, None)
-        del request.environ[_MOVING]
+        del environ[_MOVING]
 
 
 def _open_session(open_session: Callable[[Flask, Request], Any], app: Flask, request: Request) -> Any:
     session = open_session(app, request)
     sid = getattr(session, "sid", None)
-    environ, cookies = request.environ, request.cookies
+    environ, sent = request.environ, request.cookies
+    cookie = app.config["SESSION_COOKIE_NAME"]
     environ[SESSION] = session
     environ[NAMES] = () if session is None else (*session,)
     # Where it is signed, the id comes first.
-    environ[_READ] = sid if sid and cookies.get(app.config["SESSION_COOKIE_NAME"], "").startswith(sid) else ""
+    environ[_READ] = sid if sid and cookie in sent and sent[cookie].startswith(sid) else ""
     return session
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask, Response, current_app, has_request_context, request
+from flask import Flask, Request, Response, current_app, has_request_context, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
@@ -19,20 +19,21 @@ from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, MethodNot
 from ..logs import loggable
 from ..state import common
 from . import schemas, words
+from .proxies import current_request
 
 log = logging.getLogger(__name__)
 
 
-def refuse_cross_site(config: PasskeyConfig) -> None:
+def refuse_cross_site(config: PasskeyConfig, environ: Mapping[str, Any]) -> None:
     """Refuse a request that a browser sent from another site's page.
 
     Browsers put ``Origin`` on every request that could change something, and ``Sec-Fetch-Site`` on every one. A client
     that sends neither is no browser, so nobody's cookies are abused. ``Origin`` is ``null`` in forms of a page whose
     ``Referrer-Policy`` is ``no-referrer``, and in those of sandboxed frames; only in the former the site is the same.
 
+    :param environ: of the request.
     :raises CrossSiteRequest: it did.
     """
-    environ = request.environ
     origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE", "none")
     if origin == "null" and site == "same-origin":
         return
@@ -63,23 +64,24 @@ def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
     :raises MalformedRequest: it is empty or not strict JSON.
     :raises NotJSON: it says that it is something else.
     """
-    data = b"" if request.environ.get("CONTENT_LENGTH") == "0" else _data(config.max_body)
+    asked = current_request()
+    data = b"" if asked.environ.get("CONTENT_LENGTH") == "0" else _data(asked, config.max_body)
     if not data:
         if optional:
             return {}
         raise MalformedRequest("body", "the body is empty")
-    if not request.is_json:
-        raise NotJSON(f"Content-Type is {request.mimetype!r}")
+    if not asked.is_json:
+        raise NotJSON(f"Content-Type is {asked.mimetype!r}")
     return parse_json(data)
 
 
-def _data(longest: int) -> bytes:
+def _data(asked: Request, longest: int) -> bytes:
     """Read the body, which is kept, for the app's hooks may want to read it too."""
     # Werkzeug cuts a chunked body off at the limit without an error, so leave room to see that it is too long. In Flask
     # 3.0 the limit of one request cannot be set in another way.
     try:
-        request.stream = get_input_stream(request.environ, max_content_length=longest + 1)
-        data = request.get_data()
+        asked.stream = get_input_stream(asked.environ, max_content_length=longest + 1)
+        data = asked.get_data()
     except RequestEntityTooLarge as exc:
         raise BodyTooLarge(f"the body is longer than {longest} bytes, or than the app allows") from exc
     except HTTPException as exc:

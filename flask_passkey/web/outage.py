@@ -7,7 +7,7 @@ asked. So the two methods of the app's session interface are wrapped.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -30,12 +30,13 @@ Open = Callable[[Flask, Request], Any]
 Save = Callable[[Flask, SessionMixin, Response], None]
 
 
-def require_available() -> None:
+def require_available(environ: Mapping[str, Any]) -> None:
     """Refuse the request if its session could not be read.
 
+    :param environ: of the request.
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
-    if _UNAVAILABLE in request.environ:
+    if _UNAVAILABLE in environ:
         raise CeremonyStoreUnavailable("the session store could not be read")
 
 
@@ -93,14 +94,13 @@ def _drop_odd_id(app: Flask, request: Request) -> None:
     save it once more after its use. Browsers can work out the names of their own ceremonies. A name that the store does
     not accept would look like an outage.
     """
-    cookie = app.config["SESSION_COOKIE_NAME"]
-    sid = request.cookies.get(cookie)
-    if not sid:
+    cookie, sent = app.config["SESSION_COOKIE_NAME"], request.cookies
+    if cookie not in sent or not (sid := sent[cookie]):
         return
     longest = max(200, 2 * app.config.get("SESSION_ID_LENGTH", 0))
     if _VISIBLE.fullmatch(sid) and len(sid) <= longest and MARK not in sid.lower():
         return
-    others = [(name, value) for name, value in request.cookies.items(multi=True) if name != cookie]
+    others = [(name, value) for name, value in sent.items(multi=True) if name != cookie]
     vars(request)["cookies"] = request.dict_storage_class(others)
 
 

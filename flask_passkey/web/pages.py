@@ -249,7 +249,7 @@ def _in_words(refusal: Refusal) -> ResponseReturnValue:
 def check_request() -> None:
     """Refuse a form that was sent from another site's page."""
     if request.method == "POST":
-        http.refuse_cross_site(current().config)
+        http.refuse_cross_site(current().config, request.environ)
 
 
 @blueprint.after_request

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import current_app, request, session
 from flask.sessions import SessionMixin
 
 from .. import signals
+from ..accounts import Accounts
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import FeatureOff, StepUpRequired
 from ..outcomes import Deleted, Registered, SignedIn
-from ..state import common, current
+from ..state import State, common, current
 from ..visitor import LastSignIn, Visitor
 from . import browsers, ended
+from .proxies import current_session
 
 _LAST = "_passkey"
 _OFFER = "_passkey_offer"
@@ -33,25 +34,27 @@ _OURS = "passkey.signing_in"
 _NOTED = "passkey.noted"
 
 
-def visitor(*, begins: bool = False) -> Visitor:
+def visitor(state: State | None = None, *, begins: bool = False) -> Visitor:
     """Return who asks by the current request; the app is asked once who is signed in, and once to describe them.
 
+    :param state: for the relying party of the request, where it is at hand.
     :param begins: a ceremony may begin, for which a browser without a secret needs one.
     """
-    state = current()
+    state = state or current()
     user = state.accounts.current()
     info = None if user is None else state.accounts.describe(user)
-    _forget_others("" if info is None else info.id)
+    opened = current_session()
+    _forget_others(opened, "" if info is None else info.id)
     secrets = browsers.known(state.config) if begins else browsers.held(state.config)
-    offered, wanted = _recent(_OFFER, _OFFER_AGE), _recent(_VERIFY, _VERIFY_AGE)
-    return Visitor(secrets, user, info, _last_sign_in(), offered, wants_verification=wanted != "")
+    offered, wanted = _recent(opened.get(_OFFER), _OFFER_AGE), _recent(opened.get(_VERIFY), _VERIFY_AGE)
+    return Visitor(secrets, user, info, _last_sign_in(opened), offered, wants_verification=wanted != "")
 
 
-def _forget_others(user_id: str) -> None:
+def _forget_others(opened: SessionMixin, user_id: str) -> None:
     """Forget what another user has left in the session."""
     for name in _NOTES:
-        if name in session and not (isinstance(session[name], dict) and session[name].get("user_id") == user_id):
-            session.pop(name)
+        if name in opened and not (isinstance(opened[name], dict) and opened[name].get("user_id") == user_id):
+            opened.pop(name)
 
 
 def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
@@ -66,17 +69,14 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     user = outcome.user if isinstance(outcome, SignedIn) else outcome.new_user if outcome.may_sign_in else None
     if user is None:
         return {}
-    state = current()
-    with _undone_on_error():
-        if outcome.visitor.user_id not in ("", outcome.info.id):
-            session.clear()
-        with _by_us():
-            added = state.accounts.login(user, outcome)
-        if added:
-            current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
-        _note_sign_in(user_id=outcome.info.id, credential_id=outcome.credential.id, user_verified=outcome.user_verified)
-        # Last: if anything fails before, the session is as it was, under its old id.
-        ended.rotate(session, when_saved=True)
+    state, opened = current(), current_session()
+    before = dict(opened)
+    try:
+        added = _sign_in(opened, user, outcome, state.accounts)
+    except Exception:  # who was signed in still is, and nobody else
+        opened.clear()
+        opened.update(before)
+        raise
     if isinstance(outcome, SignedIn):
         state.relying_party.tell(
             signals.signed_in,
@@ -93,25 +93,26 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     return added
 
 
-@contextmanager
-def _undone_on_error() -> Iterator[None]:
-    """Put back what was in the session when signing in fails half-way: who was signed in still is, and nobody else."""
-    before = dict(session)
+def _sign_in(opened: SessionMixin, user: Any, outcome: SignedIn | Registered, accounts: Accounts) -> Mapping[str, Any]:
+    if outcome.visitor.user_id not in ("", outcome.info.id):
+        opened.clear()
+    environ = request.environ
+    environ[_OURS] = True
     try:
-        yield
-    except Exception:
-        session.clear()
-        session.update(before)
-        raise
-
-
-@contextmanager
-def _by_us() -> Iterator[None]:
-    request.environ[_OURS] = True
-    try:
-        yield
+        added = accounts.login(user, outcome)
     finally:
-        del request.environ[_OURS]
+        del environ[_OURS]
+    if added:
+        current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
+    _note_sign_in(
+        opened,
+        user_id=outcome.info.id,
+        credential_id=outcome.credential.id,
+        user_verified=outcome.user_verified,
+    )
+    # Last: if anything fails before, the session is as it was, under its old id.
+    ended.rotate(opened, when_saved=True)
+    return added
 
 
 def confirm(user: Any, *, user_verified: bool = False) -> None:
@@ -121,9 +122,9 @@ def confirm(user: Any, *, user_verified: bool = False) -> None:
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
     state = current()
-    info = state.accounts.describe(user)
-    _note_sign_in(user_id=info.id, credential_id=b"", user_verified=user_verified)
-    ended.rotate(session)
+    info, opened = state.accounts.describe(user), current_session()
+    _note_sign_in(opened, user_id=info.id, credential_id=b"", user_verified=user_verified)
+    ended.rotate(opened)
     state.relying_party.tell(signals.identity_confirmed, info, user=user)
 
 
@@ -146,10 +147,10 @@ def confirm_by_password(read: Callable[[], str]) -> None:
     confirm(asks.user)
 
 
-def _note_sign_in(*, user_id: str, credential_id: bytes, user_verified: bool) -> None:
+def _note_sign_in(opened: SessionMixin, *, user_id: str, credential_id: bytes, user_verified: bool) -> None:
     request.environ[_NOTED] = True
-    session.pop(_VERIFY, None)
-    session[_LAST] = {
+    opened.pop(_VERIFY, None)
+    opened[_LAST] = {
         "user_id": user_id,
         "credential_id": base64url_encode(credential_id),
         "at": time.time(),
@@ -157,8 +158,8 @@ def _note_sign_in(*, user_id: str, credential_id: bytes, user_verified: bool) ->
     }
 
 
-def _last_sign_in() -> LastSignIn | None:
-    kept = session.get(_LAST)
+def _last_sign_in(opened: SessionMixin) -> LastSignIn | None:
+    kept = opened.get(_LAST)
     if kept is None:
         return None
     try:
@@ -217,7 +218,7 @@ def delete_one(credential_id: bytes) -> Deleted:
 
 def still_valid() -> bool:
     """Tell whether the current session may go on; the app is not asked who is signed in where it is by no passkey."""
-    return _last_sign_in() is None or current().relying_party.still_valid(visitor())
+    return _last_sign_in(current_session()) is None or current().relying_party.still_valid(visitor())
 
 
 def offer_passkey(user_id: str) -> None:
@@ -230,9 +231,8 @@ def offer_passkey(user_id: str) -> None:
     ended.rotate(session)
 
 
-def _recent(name: str, max_age: int) -> str:
+def _recent(kept: Any, max_age: int) -> str:
     """Return the id of the user whom a note is about, empty where there is none or it is too old."""
-    kept = session.get(name)
     if kept is None:
         return ""
     try:
@@ -305,13 +305,13 @@ def check_at_start() -> None:
 
 def check_at_end(opened: SessionMixin) -> None:
     """Do that before a session is saved that this request has changed."""
-    if opened.modified and ended.SERVED in request.environ and _NOTED not in request.environ:
+    if opened.modified and ended.SERVED in (environ := request.environ) and _NOTED not in environ:
         _end_if_left(opened)
 
 
 def _end_if_left(opened: Any) -> None:
     # Not by flask.session or .get(), for to look into that makes an answer vary by its cookies.
-    kept = opened and [dict.get(opened, name) for name in _NOTES if name in opened]
+    kept = [] if opened is None else [dict.get(opened, name) for name in _NOTES if name in opened]
     if not kept:
         return
     # Our own routes look by themselves, and nobody is signed out by a file.

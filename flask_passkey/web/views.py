@@ -13,6 +13,7 @@ from ..providers import icon_of
 from ..state import chosen_of, common, current
 from ..visitor import Visitor
 from . import browsers, files, http, others, outage, schemas, sessions
+from .proxies import current_request
 from .rows import icon_url
 
 #: The most passkeys that can be deleted by one request.
@@ -64,7 +65,7 @@ def begin_sign_in() -> Response:
     state = current()
     body = schemas.BeginSignInRequest.read(http.body(state.config, optional=True))
     if body.get("step_up"):
-        begun = state.relying_party.begin_step_up(sessions.visitor(begins=True))
+        begun = state.relying_party.begin_step_up(sessions.visitor(state, begins=True))
     else:  # without asking the app who is signed in
         begun = state.relying_party.begin_sign_in(
             Visitor(browsers.known(state.config)), user_name=body.get("user_name")
@@ -77,7 +78,7 @@ def finish_sign_in() -> Response:
     """Sign in with the browser's response."""
     state = current()
     body = schemas.FinishSignInRequest.read(http.body(state.config))
-    outcome = state.relying_party.finish_sign_in(sessions.visitor(), body["session_id"], body["response"])
+    outcome = state.relying_party.finish_sign_in(sessions.visitor(state), body["session_id"], body["response"])
     added = sessions.sign_in(outcome)
     return http.succeed(schemas.signed_in(outcome, added, icon_url=icon_url))
 
@@ -97,7 +98,7 @@ def begin_registration() -> Response:
     """Begin a passkey for the signed-in user, with a grant for its account or, with a name, for a new one."""
     state = current()
     body = http.body(state.config, optional=True)
-    visitor = sessions.visitor(begins=True)
+    visitor = sessions.visitor(state, begins=True)
     if isinstance(body, dict) and "grant" in body:
         begun = state.relying_party.begin_enrolment(visitor, **schemas.BeginEnrolmentRequest.read(body))
     elif schemas.is_sign_up(body, signed_in=visitor.info is not None):
@@ -115,7 +116,7 @@ def finish_registration() -> Response:
     """Add the passkey the browser made; after a sign-up its account is signed in, after an enrolment nobody."""
     state = current()
     body = schemas.FinishRegistrationRequest.read(http.body(state.config))
-    visitor = sessions.visitor()
+    visitor = sessions.visitor(state)
     outcome = state.relying_party.finish_registration(
         visitor, body["session_id"], body["response"], label=body["name"], user_agent=request.user_agent.string
     )
@@ -131,7 +132,8 @@ def finish_registration() -> Response:
 @blueprint.get("/user/authn")
 def list_credentials() -> Response:
     """List the signed-in user's passkeys."""
-    outcome = current().relying_party.list_credentials(sessions.visitor())
+    state = current()
+    outcome = state.relying_party.list_credentials(sessions.visitor(state))
     return http.succeed(schemas.credential_list(outcome, icon_url=icon_url))
 
 
@@ -139,7 +141,7 @@ def list_credentials() -> Response:
 def rename_credential(credential_id: str) -> Response:
     """Give one of the signed-in user's passkeys another name."""
     state = current()
-    visitor = sessions.visitor()
+    visitor = sessions.visitor(state)
     state.relying_party.require_sign_in(visitor)  # before the body is read
     body = schemas.RenameRequest.read(http.body(state.config))
     record = state.relying_party.rename(visitor, schemas.known_id(credential_id), body["name"])
@@ -241,10 +243,10 @@ def apple_apps() -> Response:
 @blueprint.before_request
 def check_request() -> None:
     """Refuse what another site's page sent, and say so when the session store is down."""
-    state = common()
-    if state.route_of(request.endpoint) not in ("static", "provider_icon"):
-        http.refuse_cross_site(chosen_of(state).config)
-        outage.require_available()
+    state, asked = common(), current_request()
+    if state.route_of(asked.endpoint) not in ("static", "provider_icon"):
+        http.refuse_cross_site(chosen_of(state).config, asked.environ)
+        outage.require_available(asked.environ)
 
 
 @blueprint.url_value_preprocessor
