@@ -30,7 +30,7 @@ class RedisStore(Adapter):
         return internals.client_of(self._interface)
 
     def _put(self, name: str, value: bytes, lifetime: int) -> None:
-        self._client.set(name, value, ex=lifetime)
+        self._client.execute_command("SET", name, value, "EX", lifetime)
 
     def _claim(self, name: str) -> bytes | None:
         # Raw bytes, even from a client that has decode_responses switched on.
