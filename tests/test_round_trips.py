@@ -101,6 +101,16 @@ def test_a_finish_in_a_session_asks_five_times(site: Site) -> None:
     assert site.counted() == (3, 2)
 
 
+def test_a_step_up_asks_five_times(site: Site) -> None:
+    """A step-up does the same: the names of all ceremonies that it may finish are claimed on one way."""
+    browser = site.browser()
+    sign_in(browser, site.authenticator)
+    begun = begin(browser, step_up=True)
+    site.counted()
+    assert finish(browser, begun, site.authenticator.get(begun["options"])).status_code == 200
+    assert site.counted() == (3, 2)
+
+
 def test_a_list_asks_twice(site: Site) -> None:
     """A list reads the session and the account's passkeys."""
     browser = site.browser()

@@ -30,6 +30,7 @@ from redis import Redis, RedisCluster, Sentinel
 from flask_passkey.contracts import new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
 from flask_passkey.pending import CeremonyStore, store_for
+from flask_passkey.pending.redis import RedisCacheStore
 
 
 def backend_with(**config: Any) -> CeremonyStore:
@@ -100,7 +101,11 @@ class TestRedisClients:
         with cluster() as client:
             with pytest.raises(ConfigurationError, match=r"cachelib\.RedisCache\(redis\.RedisCluster"):
                 backend_with(SESSION_TYPE="redis", SESSION_REDIS=client)
-            assert claims_once(backend_with(SESSION_TYPE="cachelib", SESSION_CACHELIB=RedisCache(client)))
+            store = backend_with(SESSION_TYPE="cachelib", SESSION_CACHELIB=RedisCache(client))
+            assert claims_once(store) and isinstance(store, RedisCacheStore)
+            store.put("key", b"value", lifetime=300)
+            # On several nodes, as the cluster tells by the names.
+            assert list(store.claim_each(["key", "other", "third"])) == [b"value", None, None]
 
     @pytest.mark.filterwarnings("ignore:No valid Redis instance:RuntimeWarning")
     def test_nothing_given(self) -> None:

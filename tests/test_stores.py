@@ -40,7 +40,9 @@ from flask_passkey.ceremonies.pending import PendingCeremony
 from flask_passkey.contracts import CeremonyOutageContract, CeremonyStoreContract, new_key
 from flask_passkey.errors import CeremonyStoreUnavailable, ConfigurationError
 from flask_passkey.pending import CeremonyStore, store_for
+from flask_passkey.pending.base import Adapter
 from flask_passkey.pending.ceremonies import PendingCeremonies
+from flask_passkey.pending.redis import RedisStore
 from flask_passkey.web.outage import guard
 
 pytestmark = pytest.mark.proves("threats:used-twice")
@@ -205,6 +207,15 @@ class TestEveryStore(CeremonyStoreContract):
         assert store.claim("someone") is None
         assert interface._retrieve_session_data(name) == {"user": 1}
         assert store.claim(key) == b"value"
+
+    def test_one_of_several_is_claimed(self, store: Adapter) -> None:
+        """Among several names the one that is there is found, wherever it comes, and once."""
+        for where in range(3):
+            keys = [new_key() for _ in range(3)]
+            store.put(keys[where], EVERY_BYTE, lifetime=300)
+            assert list(store.claim_each(keys)) == [EVERY_BYTE if here == where else None for here in range(3)]
+            assert list(store.claim_each(keys)) == [None] * 3
+        assert list(store.claim_each([])) == []
 
     @pytest.mark.proves("rules:input")
     @pytest.mark.parametrize("odd", ["passkey:{}", "PASSKEY:{}", "p\u00e4sskey:{}"])
@@ -445,10 +456,12 @@ class TestRedis:
             interface: Any = app.session_interface
             interface.client = client
             key = new_key()
-            decoding = store_for(interface)
+            decoding = RedisStore(interface, time.time)
             decoding.put(key, EVERY_BYTE, lifetime=300)
             assert decoding.claim(key) == EVERY_BYTE
             assert decoding.claim(key) is None
+            decoding.put(key, EVERY_BYTE, lifetime=300)
+            assert list(decoding.claim_each([new_key(), key])) == [None, EVERY_BYTE]
 
     @only("redis", "redis-cache")
     def test_planted_pickle(self, place: Place, store: CeremonyStore) -> None:
@@ -468,6 +481,9 @@ class TestRedis:
             store.put("key", b"value", lifetime=300)
             with pytest.raises(CeremonyStoreUnavailable, match="GETDEL"):
                 store.claim("key")
+            with pytest.raises(CeremonyStoreUnavailable, match="GETDEL") as caught:
+                RedisStore(app.session_interface, time.time).claim_each(["key", "other"])
+            assert "passkey:key" not in caught.value.reason
             assert app.config["SESSION_REDIS"].get("old:passkey:key") == b"value"
 
 

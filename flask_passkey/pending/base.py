@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from ..errors import CeremonyStoreUnavailable, Misconfigured, Refusal
@@ -75,6 +75,13 @@ class Adapter:
             return self._claim(self._prefix + key)
         except self.errors as exc:
             raise self._unavailable(exc) from loggable(exc)
+
+    def claim_each(self, keys: Sequence[str]) -> Iterable[bytes | None]:
+        """Claim several values, of which one at most is there; on one way to the store and back where that is possible.
+
+        :raises CeremonyStoreUnavailable: the store cannot be reached.
+        """
+        return map(self.claim, keys)
 
     def _unavailable(self, exc: Exception) -> Refusal:
         refusal = Misconfigured if self._is_mistake(exc) else CeremonyStoreUnavailable

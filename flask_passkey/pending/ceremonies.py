@@ -12,13 +12,13 @@ import hmac
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from secrets import token_urlsafe
 
 from ..ceremonies.pending import REGISTRATION, STEP_UP, PendingCeremony
 from ..encoding import base64url_encode
 from ..errors import CeremonyNotFound
-from . import CeremonyStore
+from .base import Adapter, CeremonyStore
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +67,16 @@ class PendingCeremonies:
         :raises CeremonyNotFound: none fits, or the ceremony was claimed or is expired.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
-        for purpose in purposes:
-            owner = user_id if purpose in _WITH_USER else ""
-            if purpose in _WITH_USER and not owner:
-                continue
-            for secret in secrets:
-                pending = self._claim(self._key(ceremony_id, secret, purpose, owner))
-                if pending is not None:
-                    return pending
+        names = [(purpose, user_id if purpose in _WITH_USER else "") for purpose in purposes]
+        keys = [
+            self._key(ceremony_id, secret, purpose, owner)
+            for purpose, owner in names
+            if owner or purpose not in _WITH_USER
+            for secret in secrets
+        ]
+        for value in self._claim_each(keys):
+            if value is not None and (pending := self._read(value)) is not None:
+                return pending
         raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
 
     @property
@@ -85,10 +87,13 @@ class PendingCeremonies:
         """
         return self._store()
 
-    def _claim(self, key: str) -> PendingCeremony | None:
-        value = self._store().claim(key)
-        if value is None:
-            return None
+    def _claim_each(self, keys: Sequence[str]) -> Iterable[bytes | None]:
+        store = self._store()
+        if isinstance(store, Adapter):
+            return store.claim_each(keys)
+        return map(store.claim, keys)  # a store of the app's own
+
+    def _read(self, value: bytes) -> PendingCeremony | None:
         try:
             pending = PendingCeremony.from_json(value)
         except ValueError:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
+from ..logs import loggable
 from . import internals
 from .base import Adapter
+
+# Bytes, even from a client that has decode_responses switched on.
+_RAW = {"NEVER_DECODE": True}
+
+
+def _raised(answer: Any) -> bytes | None:
+    """Raise an error among a pipeline's answers; what the pipeline itself raises has the keys in its text."""
+    if isinstance(answer, Exception):
+        raise answer
+    return cast("bytes | None", answer)
 
 
 class RedisStore(Adapter):
@@ -33,8 +44,18 @@ class RedisStore(Adapter):
         self._client.execute_command("SET", name, value, "EX", lifetime)
 
     def _claim(self, name: str) -> bytes | None:
-        # Raw bytes, even from a client that has decode_responses switched on.
-        return cast("bytes | None", self._client.execute_command("GETDEL", name, NEVER_DECODE=True))
+        return cast("bytes | None", self._client.execute_command("GETDEL", name, **_RAW))
+
+    def claim_each(self, keys: Sequence[str]) -> Iterable[bytes | None]:
+        if len(keys) < 2:
+            return super().claim_each(keys)
+        try:
+            with self._client.pipeline(transaction=False) as pipeline:
+                for key in keys:
+                    pipeline.execute_command("GETDEL", self._prefix + key, **_RAW)
+                return [_raised(answer) for answer in pipeline.execute(raise_on_error=False)]
+        except self.errors as exc:
+            raise self._unavailable(exc) from loggable(exc)
 
 
 class RedisCacheStore(RedisStore):
