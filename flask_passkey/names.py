@@ -22,7 +22,7 @@ _MAX_TEXT = 1_024
 
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 # Control characters but tab and line ends, and halves of surrogate pairs: databases refuse them.
-_NO_TEXT = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # Control characters, halves of surrogate pairs, line and paragraph separators.
 _REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # Formatting characters, spaces, accents: with nothing else there is nothing on the screen.
