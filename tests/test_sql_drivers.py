@@ -229,6 +229,27 @@ def test_what_cannot_be_committed_is_undone(repository: SQLCredentialRepository,
 
 
 @only_on_sqlite
+def test_a_use_is_committed_however_its_connection_begins(
+    repository: SQLCredentialRepository, engine: Engine, path: Path
+) -> None:
+    """A connection that begins transactions whatever it is told, as with autocommit = False, commits the use, too."""
+
+    class Beginning(sqlite3.Connection):
+        isolation_level = property(lambda self: "", lambda self, value: None)  # type: ignore[assignment]
+
+    engine.dispose()
+
+    def connect(*_: object) -> sqlite3.Connection:
+        return sqlite3.connect(path, check_same_thread=False, factory=Beginning)
+
+    event.listen(engine, "do_connect", connect)
+    assert repository.record_use(USED, counter_must_grow=True)
+    event.remove(engine, "do_connect", connect)
+    engine.dispose()
+    assert repository.get(b"id") == USED
+
+
+@only_on_sqlite
 def test_a_connection_in_the_middle_of_something_is_closed(
     repository: SQLCredentialRepository, engine: Engine, path: Path
 ) -> None:

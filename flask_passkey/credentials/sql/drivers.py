@@ -151,6 +151,8 @@ class SQLiteDriver(Driver):
             cursor.close()  # or a statement that has not ended would keep its lock
         if write:
             connection.isolation_level = begins
+            if connection.in_transaction:  # where a listener has set ``autocommit = False``, of Python 3.12
+                connection.commit()
         return rows
 
     def _values(self, row: Sequence[Any]) -> Sequence[Any]:
