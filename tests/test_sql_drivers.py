@@ -235,7 +235,7 @@ def test_a_use_is_committed_however_its_connection_begins(
     """A connection that begins transactions whatever it is told, as with autocommit = False, commits the use, too."""
 
     class Beginning(sqlite3.Connection):
-        isolation_level = property(lambda self: "", lambda self, value: None)  # type: ignore[assignment]
+        isolation_level = property(lambda self: "", lambda self, value: None)
 
     engine.dispose()
 

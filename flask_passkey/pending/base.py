@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 from ..errors import CeremonyStoreUnavailable, Misconfigured, Refusal
@@ -76,7 +76,7 @@ class Adapter:
         except self.errors as exc:
             raise self._unavailable(exc) from loggable(exc)
 
-    def claim_each(self, keys: Sequence[str]) -> Iterable[bytes | None]:
+    def claim_each(self, keys: Sequence[str]) -> Iterator[bytes | None]:
         """Claim several values, of which one at most is there; on one way to the store and back where that is possible.
 
         :raises CeremonyStoreUnavailable: the store cannot be reached.

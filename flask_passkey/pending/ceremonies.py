@@ -12,7 +12,7 @@ import hmac
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from secrets import token_urlsafe
 
 from ..ceremonies.pending import REGISTRATION, STEP_UP, PendingCeremony
@@ -87,7 +87,7 @@ class PendingCeremonies:
         """
         return self._store()
 
-    def _claim_each(self, keys: Sequence[str]) -> Iterable[bytes | None]:
+    def _claim_each(self, keys: Sequence[str]) -> Iterator[bytes | None]:
         store = self._store()
         if isinstance(store, Adapter):
             return store.claim_each(keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from ..logs import loggable
@@ -14,7 +14,7 @@ _RAW = {"NEVER_DECODE": True}
 
 
 def _raised(answer: Any) -> bytes | None:
-    """Raise an error among a pipeline's answers; what the pipeline itself raises has the keys in its text."""
+    """Raise an error among a pipeline's answers."""
     if isinstance(answer, Exception):
         raise answer
     return cast("bytes | None", answer)
@@ -46,14 +46,16 @@ class RedisStore(Adapter):
     def _claim(self, name: str) -> bytes | None:
         return cast("bytes | None", self._client.execute_command("GETDEL", name, **_RAW))
 
-    def claim_each(self, keys: Sequence[str]) -> Iterable[bytes | None]:
+    def claim_each(self, keys: Sequence[str]) -> Iterator[bytes | None]:
         if len(keys) < 2:
-            return super().claim_each(keys)
+            yield from super().claim_each(keys)
+            return
         try:
             with self._client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.execute_command("GETDEL", self._prefix + key, **_RAW)
-                return [_raised(answer) for answer in pipeline.execute(raise_on_error=False)]
+                answers = pipeline.execute(raise_on_error=False)
+            yield from map(_raised, answers)  # one after the other: an error behind the value does no harm
         except self.errors as exc:
             raise self._unavailable(exc) from loggable(exc)
 
