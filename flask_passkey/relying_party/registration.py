@@ -185,7 +185,8 @@ class Registration(Parts):
             now=self._clock(),
             trust=self._trust,
         )
-        others = allowed.records if allowed else timed(CREDENTIALS, self.credentials.of_user, pending.user_id)
+        of_visitor = allowed is not None and pending.purpose != SIGN_UP
+        others = allowed.records if of_visitor else timed(CREDENTIALS, self.credentials.of_user, pending.user_id)
         record = replace(verified.record, label=label or self._label_for(verified.record, user_agent, others))
         if pending.purpose == ENROLMENT:
             registered = timed(CREDENTIALS, self._enrol, visitor, pending, record)
@@ -216,7 +217,8 @@ class Registration(Parts):
         """Claim a ceremony that makes a passkey.
 
         Where a step-up is needed that is told before the claim, so that the browser can step up and repeat. Whoever
-        is signed in and has a grant needs none.
+        is signed in and has a grant needs none, and neither does a sign-up that was begun before: it changes nothing
+        in the open account.
         """
         if visitor.info is None:
             return None, self._take(visitor, ceremony_id, (SIGN_UP, ENROLMENT))
@@ -224,7 +226,7 @@ class Registration(Parts):
             allowed = self._freshness.require_step_up(visitor)
         except StepUpRequired:
             with suppress(CeremonyNotFound):
-                return None, self._take(visitor, ceremony_id, (ENROLMENT,))
+                return None, self._take(visitor, ceremony_id, (SIGN_UP, ENROLMENT))
             raise
         return allowed, self._take(visitor, ceremony_id, (REGISTRATION, SIGN_UP, ENROLMENT))
 
