@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestTimeout
 from werkzeug.test import TestResponse
 
 from flask_passkey import signals
-from flask_passkey.testing import VirtualAuthenticator, add_passkey, as_json_text, sign_in, sign_up
+from flask_passkey.testing import AuthenticationBends, VirtualAuthenticator, add_passkey, as_json_text, sign_in, sign_up
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -181,14 +181,17 @@ def test_a_registration_is_bound_to_its_user(site: App, client: FlaskClient, ada
 
 @pytest.mark.proves("specification:7.2.6")
 def test_an_unknown_credential_has_its_own_code(site: App, ada: VirtualAuthenticator) -> None:
-    """A passkey that is not registered is answered 40090, but only to a response made for this site."""
+    """A passkey that is not registered is answered 40090, but only where all else is as the ceremony asked."""
     stranger = VirtualAuthenticator(SITE)
     sign_up(make_app().app.test_client(), stranger, "eve")
     browser = site.app.test_client()
     begun = begin(browser)
     assert_refused(finish(browser, begun, stranger.get(begun["options"])), 401, 40090)
-    begun = begin(browser)
-    assert_refused(finish(browser, begun, stranger.get(begun["options"], origin="https://evil.example")), 401, 40025)
+    others: list[AuthenticationBends]
+    others = [{"origin": "https://evil.example"}, {"user_present": False}, {"user_verified": False}]
+    for bends in others:
+        begun = begin(browser)
+        assert_refused(finish(browser, begun, stranger.get(begun["options"], **bends)), 401, 40025)
 
 
 @pytest.mark.parametrize("handle", [None, b"\0" * 64])

@@ -216,6 +216,17 @@ def _check_owner(pending: PendingCeremony, response: AuthenticatorResponse, reco
 
 def _verify(pending: PendingCeremony, response: AuthenticatorResponse, record: CredentialRecord) -> AuthenticatorData:
     """Check flags and signature (steps 16 to 21), and return what the authenticator says."""
+    data = check_flags(pending, response)
+    _check_signature(response, record)
+    return data
+
+
+def check_flags(pending: PendingCeremony, response: AuthenticatorResponse) -> AuthenticatorData:
+    """Check the flags (steps 16 to 18), and return what the authenticator says.
+
+    :param response: from :func:`read`, with the same ceremony.
+    :raises ResponseRejected: they are not what the ceremony asked for.
+    """
     data = AuthenticatorData.read(response.field("authenticatorData"))
     if not data.user_present:
         raise ResponseRejected("User was not present during authentication")
@@ -223,7 +234,6 @@ def _verify(pending: PendingCeremony, response: AuthenticatorResponse, record: C
         raise ResponseRejected("User verification is required but user was not verified during authentication")
     if data.backup_state and not data.backup_eligible:
         raise ResponseRejected("a credential that is not eligible for backup says that it is backed up")
-    _check_signature(response, record)
     return data
 
 

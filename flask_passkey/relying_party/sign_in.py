@@ -89,6 +89,7 @@ class SignIn(Parts):
         if record is None and pending.allowed:
             authentication.refuse_unknown(pending, read)
         if record is None:
+            authentication.check_flags(pending, read)  # browsers delete what is called unknown: all else must match
             raise UnknownCredential("no credential has this ID")
         now = self._clock()
         verified = timed(VERIFY, authentication.finish, pending, read, record, config=self.config, now=now)
