@@ -158,6 +158,8 @@ class Accounts:
             return {}
         if not isinstance(added, Mapping):
             raise Misconfigured(f"the login_user hook returned {type(added).__name__}, not a dict or None")
+        if not all(isinstance(key, str) for key in added):
+            raise Misconfigured("the login_user hook returned a dict with a key that is not text")
         return added
 
     @property

@@ -52,7 +52,7 @@ def test_a_sign_in_that_the_app_refuses_is_not_told(site: App) -> None:
     assert not told
 
 
-@pytest.mark.parametrize("added", [{"key": object()}, "text"])
+@pytest.mark.parametrize("added", [{"key": object()}, {5: "key"}, "text"])
 def test_a_login_that_fails_half_way_signs_nobody_in(site: App, added: object) -> None:
     """A hook that signed in and then gave what cannot be answered is a fault; who was signed in before still is."""
     ada, eve = VirtualAuthenticator(SITE), VirtualAuthenticator(SITE)
