@@ -111,7 +111,7 @@ class Accounts:
         """
         user = self.get(user_id)
         if user is None:
-            raise AccountRefused("the app has no user with the credential's user_id")
+            raise AccountRefused("the app has no user with this id")
         info = self.describe(user)
         if info.id != user_id:
             raise Misconfigured("the load_user hook, or Flask-Login's user_loader, gave another user than asked for")

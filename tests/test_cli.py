@@ -246,7 +246,7 @@ def test_invite_for_no_time(site: App, hours: str) -> None:
 
 def test_invite_nobody(site: App) -> None:
     """An account that is not there, or may not sign in, is told."""
-    assert run(site.app, "invite", "nobody").output.startswith("Error: the app has no user")
+    assert run(site.app, "invite", "nobody").output == "Error: the app has no user with this id\n"
     site.user("ada").is_active = False
     assert run(site.app, "invite", site.user("ada").id).output.startswith("Error: the app's account check refuses")
 
