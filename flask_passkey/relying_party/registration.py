@@ -185,8 +185,8 @@ class Registration(Parts):
             now=self._clock(),
             trust=self._trust,
         )
-        of_visitor = allowed is not None and pending.purpose != SIGN_UP
-        others = allowed.records if of_visitor else timed(CREDENTIALS, self.credentials.of_user, pending.user_id)
+        known = allowed if pending.purpose != SIGN_UP else None
+        others = known.records if known else timed(CREDENTIALS, self.credentials.of_user, pending.user_id)
         record = replace(verified.record, label=label or self._label_for(verified.record, user_agent, others))
         if pending.purpose == ENROLMENT:
             registered = timed(CREDENTIALS, self._enrol, visitor, pending, record)
