@@ -102,7 +102,8 @@ def clean_display_name(text: str, *, field: str = "display_name") -> str:
 def clean_fields(value: object, *, field: str = "fields") -> dict[str, str]:
     """Return the fields of a sign-up that only the app knows: each text trimmed, in NFC. Lines and accents are kept.
 
-    :param value: text by name: at most 20 values of at most 1,000 characters, and 4,000 together.
+    :param value: text by name: at most 20 values of at most 1,000 characters, and 4,000 together. A name is 1 to 64
+        ASCII letters, digits and ``_ . - [ ]``.
     :param field: named in the error, unless one of them is wrong.
     :raises MalformedRequest: it is something else; names the field that is wrong.
     """

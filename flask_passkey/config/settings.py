@@ -83,7 +83,8 @@ class PasskeyConfig:
     #: ``hybrid`` (a phone). They hint and shut nobody out: browsers that do not know them show all kinds.
     hints: tuple[str, ...] = ()
     #: When a signature counter that did not grow is refused: ``device-bound`` (passkeys that cannot be synced),
-    #: ``always``, or ``never``. It is reported in the log and by a signal in any case.
+    #: ``always``, or ``never``. The log has it in any case; where it is accepted the signal ``counter_regressed`` tells
+    #: whose it is.
     counter_policy: str = "device-bound"
     #: Which changes of a passkey's "can be synced" flag are accepted: with ``upgrade`` from off to on, once, if the
     #: passkey does not count its signatures; with ``fixed`` none; with ``any`` all.
