@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
-from apps import ROUTES, SITE, App, make_app
+from apps import ROUTES, SITE, App, begin, finish, make_app
 from cachelib import SimpleCache
 from flask import Request, session
+from flask.globals import request_ctx
 from flask.testing import FlaskClient
 from flask_session.cachelib import CacheLibSessionInterface
 from werkzeug.test import EnvironBuilder, TestResponse
@@ -279,6 +280,59 @@ def test_a_hook_may_empty_the_session(site: App, client: FlaskClient) -> None:
     ada = VirtualAuthenticator(SITE)
     sign_up(client, ada, "ada")
     add_passkey(client, VirtualAuthenticator(SITE))
+
+
+def put_another_session_in_place(site: App) -> None:
+    """Give the request a new session, as some apps do at sign-in."""
+    interface, context = cast(Any, site.app.session_interface), cast(Any, request_ctx)._get_current_object()
+    name = "_session" if "_session" in vars(context) else "session"  # since Flask 3.1.3
+    vars(context)[name] = interface.session_class(sid="new-" * 10, permanent=False)
+
+
+def test_a_hook_may_put_another_session_in_place(site: App, client: FlaskClient) -> None:
+    """There, too, it is noted who signed in with what."""
+
+    @site.passkey.login_user
+    def login_user(user: Any) -> None:
+        put_another_session_in_place(site)
+        session["user_id"] = user.id
+
+    sign_up(client, VirtualAuthenticator(SITE), "ada")
+    assert session_id(client) == "new-" * 10
+    add_passkey(client, VirtualAuthenticator(SITE))
+
+
+def test_a_hook_that_fails_leaves_nobody_in_another_session(site: App, client: FlaskClient) -> None:
+    """Whom the hook signed in there before it refused is signed in no more."""
+    sign_up(site.app.test_client(), (ada := VirtualAuthenticator(SITE)), "ada")
+
+    @site.passkey.login_user
+    def login_user(user: Any) -> bool:
+        put_another_session_in_place(site)
+        session["user_id"] = user.id
+        return False
+
+    begun = begin(client)
+    assert finish(client, begun, ada.get(begun["options"])).status_code == 403
+    assert client.get("/user/authn").status_code == 401
+
+
+def test_a_new_id_may_be_that_of_another_session(
+    site: App, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interface that puts another session in place to give it a new id finds nothing of ours left in it."""
+
+    def regenerate(old: Any) -> None:
+        put_another_session_in_place(site)
+        session.update(old)
+
+    ada = VirtualAuthenticator(SITE)
+    sign_up(client, ada, "ada")
+    monkeypatch.setattr(site.app.session_interface, "regenerate", regenerate)
+    sign_in(client, ada)
+    assert session_id(client) == "new-" * 10
+    with client.session_transaction() as opened:
+        assert set(opened) == {"_passkey", "_permanent", "user_id"}
 
 
 # A session store that is down

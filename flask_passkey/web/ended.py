@@ -18,6 +18,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from ..errors import CeremonyStoreUnavailable
 from ..pending.internals import replace_saving
 from ..pending.sessions import Move, Save, SessionEnded, lock_for, mover_for, saver_for
+from .proxies import current_session
 
 #: In the environment of a request that the app serves; of a test's look into a session it is not.
 SERVED = "passkey.served"
@@ -80,7 +81,7 @@ def rotate(session: Any, *, when_saved: bool = False) -> None:
     except Exception as exc:  # whatever the session store's library raises
         raise CeremonyStoreUnavailable(f"the session store failed: {type(exc).__name__}") from exc
     finally:
-        session.pop(_READ, None)
+        current_session().pop(_READ, None)  # which the interface may have replaced
         del environ[_MOVING]
 
 

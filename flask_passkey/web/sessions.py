@@ -74,6 +74,7 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
     try:
         added = _sign_in(opened, user, outcome, state.accounts)
     except Exception:  # who was signed in still is, and nobody else
+        opened = current_session()  # which the hook may have replaced
         opened.clear()
         opened.update(before)
         raise
@@ -102,6 +103,7 @@ def _sign_in(opened: SessionMixin, user: Any, outcome: SignedIn | Registered, ac
         added = accounts.login(user, outcome)
     finally:
         del environ[_OURS]
+    opened = current_session()  # which the hook may have replaced
     if added:
         current_app.json.dumps(added)  # what cannot be answered must be known before the session is saved
     _note_sign_in(
