@@ -13,11 +13,13 @@ from .base import Adapter
 _RAW = {"NEVER_DECODE": True}
 
 
-def _raised(answer: Any) -> bytes | None:
-    """Raise an error among a pipeline's answers."""
-    if isinstance(answer, Exception):
-        raise answer
-    return cast("bytes | None", answer)
+def _claimed(answers: Sequence[Any]) -> list[bytes | None]:
+    """Return a pipeline's answers; an error among them is raised only where no value is, which would be lost."""
+    errors = [answer for answer in answers if isinstance(answer, Exception)]
+    values = [None if isinstance(answer, Exception) else answer for answer in answers]
+    if errors and all(value is None for value in values):
+        raise errors[0]
+    return values
 
 
 class RedisStore(Adapter):
@@ -48,14 +50,12 @@ class RedisStore(Adapter):
 
     def claim_each(self, keys: Sequence[str]) -> Iterator[bytes | None]:
         if len(keys) < 2:
-            yield from super().claim_each(keys)
-            return
+            return super().claim_each(keys)
         try:
             with self._client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.execute_command("GETDEL", self._prefix + key, **_RAW)
-                answers = pipeline.execute(raise_on_error=False)
-            yield from map(_raised, answers)  # one after the other: an error behind the value does no harm
+                return iter(_claimed(pipeline.execute(raise_on_error=False)))
         except self.errors as exc:
             raise self._unavailable(exc) from loggable(exc)
 
