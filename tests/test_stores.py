@@ -466,7 +466,7 @@ class TestRedis:
     @only("redis")
     @pytest.mark.parametrize("value_at", [0, 1])
     def test_an_error_beside_the_value_does_no_harm(self, place: Place, store: Adapter, value_at: int) -> None:
-        """A value that was claimed is not lost where another name has an error, as when a node of a cluster is down."""
+        """A claimed value is not lost where another name has an error, as behind a proxy that has lost one server."""
         keys = [new_key(), new_key()]
         with Redis.from_url(place.where) as client:
             client.rpush(f"{place.prefix}:passkey:{keys[1 - value_at]}", "of another type")

@@ -33,11 +33,15 @@ class RedisStore(Adapter):
     )
 
     def __init__(self, interface: Any, clock: Callable[[], float]) -> None:
+        from redis import Redis
         from redis.exceptions import RedisClusterException, RedisError
 
         super().__init__(interface, clock)
         self.errors = (RedisError, RedisClusterException)
         self._client: Any = self._find_client()
+        # CacheLib takes any client. A MultiDBClient has another pipeline; in that of a RedisCluster one node that is
+        # down would spoil the claims on others.
+        self._has_pipeline = isinstance(self._client, Redis)
 
     def _find_client(self) -> Any:
         return internals.client_of(self._interface)
@@ -49,7 +53,7 @@ class RedisStore(Adapter):
         return cast("bytes | None", self._client.execute_command("GETDEL", name, **_RAW))
 
     def claim_each(self, keys: Sequence[str]) -> Iterator[bytes | None]:
-        if len(keys) < 2:
+        if len(keys) < 2 or not self._has_pipeline:
             return super().claim_each(keys)
         try:
             with self._client.pipeline(transaction=False) as pipeline:
