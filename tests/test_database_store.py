@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,48 @@ class PlainSessions(SessionInterface):
         response.set_cookie("sid", sid)
 
 
+class Mapping(MutableMapping[str, Any]):
+    """A session as other libraries have them: no dict, does not say what changed, and its id is no text."""
+
+    def __init__(self, sid: uuid.UUID, kept: dict[str, Any]) -> None:
+        self.sid, self.kept = sid, kept
+
+    def __getitem__(self, name: str) -> Any:
+        return self.kept[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.kept[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self.kept[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.kept)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+
+class MappingSessions(SessionInterface):
+    """What keeps such sessions."""
+
+    def __init__(self) -> None:
+        self.kept: dict[uuid.UUID, dict[str, Any]] = {}
+
+    def open_session(self, app: Flask, request: Any) -> Any:
+        sid = uuid.UUID(request.cookies.get("session") or uuid.uuid4().hex)
+        return Mapping(sid, dict(self.kept.get(sid, {})))
+
+    def save_session(self, app: Flask, session: Any, response: Any) -> None:
+        self.kept[session.sid] = session.kept
+        response.set_cookie("session", session.sid.hex)
+
+    def regenerate(self, session: Any) -> None:
+        """Give a session a new id."""
+        self.kept.pop(session.sid, None)
+        session.sid = uuid.uuid4()
+
+
 def with_cookies(app: Flask) -> None:
     """Leave Flask's own sessions."""
 
@@ -268,6 +311,11 @@ def with_cookies(app: Flask) -> None:
 def with_plain_sessions(app: Flask) -> None:
     """Give an app its own sessions."""
     app.session_interface = PlainSessions()
+
+
+def with_mapping_sessions(app: Flask) -> None:
+    """Give an app sessions of a library that knows nothing of Flask."""
+    app.session_interface = MappingSessions()
 
 
 def with_flask_session(app: Flask) -> None:
@@ -279,7 +327,9 @@ def with_flask_session(app: Flask) -> None:
 Use = Callable[[Flask], None]
 
 
-@pytest.fixture(params=[with_cookies, with_plain_sessions, with_flask_session], ids=lambda use: use.__name__)
+@pytest.fixture(
+    params=[with_cookies, with_plain_sessions, with_mapping_sessions, with_flask_session], ids=lambda use: use.__name__
+)
 def use(request: pytest.FixtureRequest) -> Use:
     """What sets an app's sessions up."""
     setup: Use = request.param
@@ -404,15 +454,16 @@ def test_a_cookie_from_before_the_sign_in_is_nobodys(make: Callable[..., App]) -
     assert attacker.get("/user/authn").status_code == 401
 
 
-def test_freshness_ends_with_a_sign_out_that_we_cannot_see(make: Callable[..., App]) -> None:
-    """In a cookie session, too, what somebody left behind is gone when the app has signed them out by itself."""
-    site = make()
+def test_freshness_ends_with_a_sign_out_that_we_cannot_see(make: Callable[..., App], use: Use) -> None:
+    """In sessions of any kind what somebody left behind is gone when the app has signed them out by itself."""
+    site = make(use)
     client = site.app.test_client()
     site.app.add_url_rule("/out", "out", lambda: str(session.pop("user_id")))
+    site.app.add_url_rule("/left", "left", lambda: sorted({*session} - {"_permanent"}))
     sign_up(client, VirtualAuthenticator(SITE), "ada")
+    assert client.get("/left").get_json() == ["_passkey", "user_id"]
     client.get("/out")
-    with client.session_transaction() as opened:
-        assert dict(opened) == {}
+    assert client.get("/left").get_json() == []
 
 
 def test_pages_that_look_at_no_session_do_not_vary(make: Callable[..., App]) -> None:

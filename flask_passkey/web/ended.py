@@ -93,7 +93,7 @@ def _open_session(open_session: Callable[[Flask, Request], Any], app: Flask, req
     environ[SESSION] = session
     environ[NAMES] = () if session is None else (*session,)
     # Where it is signed, the id comes first.
-    environ[_READ] = sid if sid and cookie in sent and sent[cookie].startswith(sid) else ""
+    environ[_READ] = sid if sid and cookie in sent and sent[cookie].startswith(str(sid)) else ""
     return session
 
 

@@ -307,13 +307,18 @@ def check_at_start() -> None:
 
 def check_at_end(opened: SessionMixin) -> None:
     """Do that before a session is saved that this request has changed."""
-    if opened.modified and ended.SERVED in (environ := request.environ) and _NOTED not in environ:
+    changed = getattr(opened, "modified", True)  # not all sessions say
+    if changed and ended.SERVED in (environ := request.environ) and _NOTED not in environ:
         _end_if_left(opened)
 
 
+def _seen_in(opened: Any, name: str) -> Any:
+    """Look not by flask.session or .get(), where a look makes the answer vary by its cookies; not all are a dict."""
+    return dict.get(opened, name) if isinstance(opened, dict) else opened[name]
+
+
 def _end_if_left(opened: Any) -> None:
-    # Not by flask.session or .get(), for to look into that makes an answer vary by its cookies.
-    kept = [] if opened is None else [dict.get(opened, name) for name in _NOTES if name in opened]
+    kept = [] if opened is None else [_seen_in(opened, name) for name in _NOTES if name in opened]
     if not kept:
         return
     # Our own routes look by themselves, and nobody is signed out by a file.
