@@ -5,13 +5,14 @@ from __future__ import annotations
 import configparser
 import re
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from apps import App, User, make_app
-from flask import Flask, render_template_string, session
+from flask import Flask, render_template_string, request, session
 from flask.testing import FlaskClient
 from flask_babel import Babel
 from flask_login import LoginManager
@@ -232,6 +233,28 @@ def test_a_page_leads_to_the_question(site: App, ada: FlaskClient) -> None:
     assert (path, query) == ("/passkeys/confirm", {"next": "/money?to=bob&sum=1"})
     page = ada.get(f"{path}?next=%2Fmoney%3Fto%3Dbob%26sum%3D1").text
     assert 'data-passkey="step-up" data-passkey-next="/money?to=bob&amp;sum=1"' in page
+
+
+@pytest.mark.parametrize("name", ["a b.pdf", "a?b", "a#b", "100%", "a%20b", "a+b&c", "ä ö"])
+@pytest.mark.parametrize("query", ["", "?x=1&y=a%20b%26c"])
+def test_pages_of_any_name_lead_back_to_themselves(
+    site: App, authenticator: VirtualAuthenticator, name: str, query: str
+) -> None:
+    """Whatever a page's path is made of, the question leads back to that very page, and so does the sign-in."""
+
+    @site.app.get("/files/<name>")
+    @site.passkey.required()
+    def file(name: str) -> list[str]:
+        return [name, request.query_string.decode()]
+
+    ada, asked = come_in(site, authenticator), f"/files/{quote(name)}{query}"
+    signed_out = site.app.test_client().get(asked, headers=PAGE)
+    assert ada.get(signed_out.headers["Location"], follow_redirects=True).get_json() == [name, query[1:]]
+    get_stale(site)
+    question = ada.get(ada.get(asked, headers=PAGE).headers["Location"]).text
+    (back,) = re.findall('data-passkey-next="([^"]*)"', question)
+    site.app.view_functions["file"] = lambda name: [name, request.query_string.decode()]
+    assert ada.get(unescape(back)).get_json() == [name, query[1:]]
 
 
 def test_nobody_is_led_to_the_sign_in(site: App) -> None:

@@ -27,7 +27,7 @@ from ..errors import (
 from ..state import common, current
 from . import http, offers, schemas, sessions, views
 from .routing import Place, site_at
-from .ui import NOTE, PAGES, Ui
+from .ui import NOTE, PAGES, Ui, current_path
 
 blueprint = views.HostBlueprint(PAGES, __name__)
 blueprint.url_value_preprocessor(views.take_host_values)
@@ -179,7 +179,7 @@ def _next(*, note: str = "") -> str:
 def _here() -> str:
     """Return the path that leads back to what is asked: of the page with the form, where it is one."""
     if request.method in ("GET", "HEAD"):
-        return request.root_path + request.full_path.rstrip("?")
+        return current_path(query=True)
     try:
         page = urlsplit(request.headers.get("Referer", ""))
     except ValueError:  # anybody can send one

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask import current_app, request, url_for
 from markupsafe import Markup
-from werkzeug.urls import iri_to_uri
 
 from ..accounts import UserInfo
 from ..credentials import INVITATION, RECOVERY_CODE
@@ -38,6 +38,21 @@ _REFUSED = {
     "gone": N_("This passkey is no longer in your list."),
     "name": N_("This name is empty, too long, or has characters that cannot be shown."),
 }
+
+
+# What a path may have as it is: https://url.spec.whatwg.org/#path-percent-encode-set, and no percent sign, as the path
+# of a request has been decoded.
+_IN_PATHS = "!$&'()*+,/:;=@"
+
+
+def current_path(*, query: bool = False) -> str:
+    """Return the path of the current request, as a browser sends it.
+
+    :param query: with what is asked behind the path.
+    """
+    path = quote(request.root_path + request.path, safe=_IN_PATHS)
+    asked = quote(request.query_string, safe=f"{_IN_PATHS}?%") if query else ""
+    return f"{path}?{asked}" if asked else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +149,7 @@ class Ui:
 
         :param note: what it then says: a key of the notes above.
         """
-        path = iri_to_uri(request.root_path + request.path)
+        path = current_path()
         return f"{path}?{NOTE}={note}" if note else path
 
     def note(self) -> Note | None:
