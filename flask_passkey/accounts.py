@@ -51,6 +51,8 @@ class Hooks:
     extensions: Callable[[str, Any], Mapping[str, Any] | None] | None = None
     rp_id_for: Callable[[], str] | None = None
     name_passkey: Callable[[CredentialRecord], str | None] | None = None
+    #: Called with the signed-in user, who has just proved who they are. Only login managers have it.
+    confirm_login: Callable[[Any], None] | None = None
     #: Hooks that take an argument more than they must.
     take_more: set[str] = field(default_factory=set, init=False)
 
@@ -161,6 +163,12 @@ class Accounts:
         if not all(isinstance(key, str) for key in added):
             raise Misconfigured("the login_user hook returned a dict with a key that is not text")
         return added
+
+    def confirm_login(self, user: Any) -> None:
+        """Tell the app's login manager, if there is one, that the signed-in user has just proved who they are."""
+        hook = self._hook("confirm_login")
+        if hook is not None:
+            hook(user)
 
     @property
     def takes_fields(self) -> bool:
@@ -276,7 +284,7 @@ class Accounts:
 #: Longest password that the app is asked about, in characters.
 MAX_PASSWORD = 1024
 _FLASK_LOGIN = ("get_current_user", "load_user", "login_user")
-_FROM_MANAGER = (*_FLASK_LOGIN, "check_account")
+_FROM_MANAGER = (*_FLASK_LOGIN, "check_account", "confirm_login")
 _IN_SESSION = ("get_current_user", "login_user")
 _MISSING: Any = object()
 

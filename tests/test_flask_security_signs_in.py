@@ -97,6 +97,22 @@ def test_visits_are_counted_and_fresh(club: Club) -> None:
     assert browser.get("/").text == "False"
 
 
+def test_a_confirmation_is_fresh_for_it_too(club: Club) -> None:
+    """Who confirms with the password gets to what Flask-Security asks a fresh sign-in for, as by its own question."""
+    club.app.add_url_rule("/stale", "stale", lambda: str(session.pop("fs_paa")))
+
+    @club.app.get("/confirm")
+    def confirm() -> str:
+        club.passkey.confirm_user()
+        return ""
+
+    client = club.client()
+    client.get("/stale")
+    assert client.get("/paa").text == "False"
+    client.get("/confirm")
+    assert client.get("/paa").text == "True"
+
+
 def test_how_it_signed_in_is_told(club: Club) -> None:
     """Whoever listens to Flask-Security is told that it was a passkey."""
     told: list[Any] = []

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from apps import SITE, App, User, make_app
-from flask import Request
+from flask import Request, session
 from flask.testing import FlaskClient
-from flask_login import current_user, login_required, login_user
+from flask_login import current_user, fresh_login_required, login_required, login_user
 
 from flask_passkey.testing import Refused, VirtualAuthenticator, add_passkey, sign_in, sign_up, step_up
 
@@ -96,6 +96,58 @@ def test_a_password_sign_in_that_is_remembered_is_enough_for_a_first_passkey() -
     client = site.app.test_client()
     client.get("/password")
     close(client)
+    assert code(site, client) == 0
+
+
+@pytest.mark.parametrize("way", ["password", "step-up"])
+def test_whoever_confirms_is_fresh_for_flask_login_too(way: str) -> None:
+    """A remembered browser is led from ``fresh_login_required`` to the ready page, and from there back, for good."""
+    site = make_app({"PASSKEY_REMEMBER": True}, flask_login=True, pages=True)
+    manager: Any = vars(site.app)["login_manager"]
+    manager.refresh_view = "passkey_pages.confirm"
+    site.has_other_methods = True
+    site.passkey.check_password(lambda user, password: password == "correct")
+    site.app.add_url_rule("/account", "account", fresh_login_required(lambda: "account"))
+    client, ada = site.app.test_client(), VirtualAuthenticator(SITE)
+    sign_up(client, ada, "ada")
+    assert client.get("/account").text == "account"
+    close(client)
+    led = client.get("/account").headers["Location"]
+    assert led == "/passkeys/confirm?next=%2Faccount"
+    if way == "password":
+        assert client.post(led, data={"password": "wrong"}).headers["Location"] != "/account"
+        assert client.get("/account").status_code == 302
+        assert client.post(led, data={"password": "correct"}).headers["Location"] == "/account"
+    else:
+        step_up(client, ada)
+    for _ in range(2):
+        assert client.get("/account").text == "account"
+        assert code(site, client) == 0, "fresh for us, too, for more than the one request"
+
+
+def test_a_confirmation_of_the_apps_own_user_is_none_of_flask_logins() -> None:
+    """Where a hook says who is signed in, and Flask-Login means somebody else, only the former is fresh."""
+    site, staff = make(), User("staff", id="7")
+    site.users["7"] = staff
+    site.passkey.get_current_user(lambda: site.users.get(session.get("customer", "")))
+    site.app.add_url_rule("/account", "account", fresh_login_required(lambda: "account"))
+
+    @site.app.get("/both")
+    def both() -> str:
+        login_user(staff)
+        session["_fresh"] = False
+        session["customer"] = site.users.setdefault("8", User("ada", id="8")).id
+        return ""
+
+    @site.app.get("/confirm")
+    def confirm() -> str:
+        site.passkey.confirm_user()
+        return ""
+
+    client = site.app.test_client()
+    client.get("/both")
+    client.get("/confirm")
+    assert client.get("/account").status_code == 401
     assert code(site, client) == 0
 
 

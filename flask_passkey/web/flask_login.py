@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app, session
 
 from ..accounts import Hooks
 from ..state import current
@@ -26,14 +27,24 @@ def hooks_of(app: Flask) -> Hooks | None:
     current = current_user._get_current_object
     load = flask_security.loader_of(app, manager.user_callback)
     if flask_security.is_used(app):
-        return flask_security.hooks_of(app, current, load)
-    return Hooks(get_current_user=current, load_user=load, login_user=_login)
+        return replace(flask_security.hooks_of(app, current, load), confirm_login=confirm)
+    return Hooks(get_current_user=current, load_user=load, login_user=_login, confirm_login=confirm)
 
 
 def _login(user: Any, _outcome: object) -> Any:
     from flask_login import login_user
 
     return login_user(user, remember=current().config.remember)
+
+
+def confirm(user: Any) -> None:
+    """Make the session a fresh one for Flask-Login, too, as a sign-in does: ``fresh_login_required`` asks that."""
+    from flask_login import confirm_login, current_user
+
+    if "_user_id" in session and current_user == user:  # not of a token's user, nor of another one than the app's hook
+        confirm_login()
+        if flask_security.is_used(current_app):
+            flask_security.note_confirmed()
 
 
 def connect(app: Flask) -> None:

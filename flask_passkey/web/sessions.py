@@ -126,6 +126,7 @@ def confirm(user: Any, *, user_verified: bool = False) -> None:
     state = current()
     info, opened = state.accounts.describe(user), current_session()
     _note_sign_in(opened, user_id=info.id, credential_id=b"", user_verified=user_verified)
+    state.accounts.confirm_login(user)
     ended.rotate(opened)
     state.relying_party.tell(signals.identity_confirmed, info, user=user)
 
