@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import iscoroutine
+from inspect import iscoroutine, ismethod
 from typing import Any
 
 from .credentials import CredentialRecord
@@ -299,7 +299,7 @@ def _told(name: str, answer: Any) -> Any:
 
 def _is_active(user: Any) -> Any:
     active = attribute(user, "is_active", True)
-    return active() if callable(active) else active  # a method would be true whatever it returns
+    return active() if callable(active) else active  # a function would be true whatever it returns
 
 
 def _primary_key(user: Any) -> Any:
@@ -312,9 +312,13 @@ def _primary_key(user: Any) -> Any:
 
 
 def attribute(user: Any, name: str, default: Any = None) -> Any:
-    """Return an attribute of a user object, or what a user that is a row or a dict has under this name."""
+    """Return an attribute of a user object, or what a user that is a row or a dict has under this name.
+
+    Of a method it is what that returns: as it is, it would be true, and its text would be shown to people.
+    """
     if hasattr(user, name):
-        return getattr(user, name)
+        found = getattr(user, name)
+        return found() if ismethod(found) else found
     columns = user.keys() if callable(getattr(type(user), "keys", None)) else ()
     return user[name] if name in columns else default
 

@@ -98,6 +98,32 @@ class OldUser:
         return self.active
 
 
+class MethodicalUser:
+    """A user that tells everything by methods."""
+
+    def id(self) -> int:
+        """Return the primary key."""
+        return 17
+
+    def name(self) -> str:
+        """Return what they sign in with."""
+        return "ada"
+
+    def display_name(self) -> str:
+        """Return first and last name."""
+        return "Ada Lovelace"
+
+    def is_authenticated(self) -> bool:
+        """Tell that nobody is signed in."""
+        return False
+
+
+def test_methods_of_a_user_are_asked() -> None:
+    """What is a method is called, and is neither true nor text as it is; a class of users may have no properties."""
+    assert accounts().describe(MethodicalUser()) == UserInfo("17", "ada", "Ada Lovelace")
+    assert accounts(get_current_user=MethodicalUser).current() is None
+
+
 @pytest.mark.parametrize("user", [User("ada", id="17", is_active=False), OldUser(False)])
 def test_inactive_users_are_refused(user: object) -> None:
     """``is_active`` decides where the app has no check of its own, as an attribute or as a method."""
