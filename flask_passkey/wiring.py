@@ -33,6 +33,8 @@ from .web.ui import Ui
 
 log = logging.getLogger(__name__)
 
+_READ_AT = "Passkey(app) or passkey.init_app(app); a test gives it to the factory."
+
 
 def settings_of(app: Flask, own: CeremonyStore | None) -> PasskeyConfig:
     """Return the app's settings.
@@ -170,6 +172,7 @@ def prepare_requests(
                 flask_security.connect(app)
                 _guard_sessions(app)
                 if prepared is None:
+                    _warn_of_late_settings(app, config)
                     _check_each_request(app, config)
                     is_watched = any((timing.connect(app), telemetry.connect(app)))
                 prepared = app.session_interface
@@ -180,6 +183,11 @@ def prepare_requests(
             return inner(environ, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
+
+
+def _warn_of_late_settings(app: Flask, config: PasskeyConfig) -> None:
+    for key in config.changed_since(app.config):
+        log.warning("%s was changed after the settings were read, and has no effect. Write it before %s", key, _READ_AT)
 
 
 def _guard_sessions(app: Flask) -> None:

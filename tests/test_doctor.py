@@ -256,6 +256,14 @@ def without_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     return public(folder, SECRET_KEY=None).app
 
 
+@broken("settings.too-late", "PASSKEY_STEP_UP_AGE = …, before Passkey(app)")
+def with_a_setting_that_comes_too_late(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """It sets something after the extension has read the settings."""
+    app = public(folder).app
+    app.config["PASSKEY_STEP_UP_AGE"] = 60
+    return app
+
+
 @broken("settings.related-origins-full", "PASSKEY_RELATED_ORIGINS = ")
 def with_as_many_names_as_there_can_be(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """Its related origins have five names."""

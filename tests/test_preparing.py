@@ -33,6 +33,19 @@ def test_apps_that_share_a_session_interface_are_both_prepared() -> None:
     assert depth_of_guards(second) == 2
 
 
+def test_settings_that_come_too_late_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    """A setting that changed after all were read has no effect, which the log says, once; other keys may change."""
+    site = make_app({"PASSKEY_TIMEOUT": 60_000})
+    site.app.config.update(PASSKEY_STEP_UP_AGE=5, PASSKEY_TIMEOUT=60_000, SECRET_KEY="another")
+    for _ in range(2):
+        site.app.test_client().get("/page")
+    late = [record.getMessage() for record in caplog.records if "no effect" in record.getMessage()]
+    assert len(late) == 1
+    assert late[0].startswith("PASSKEY_STEP_UP_AGE was changed after")
+    with site.app.app_context():
+        assert site.passkey.config.step_up_age == 600
+
+
 def test_first_requests_that_race_prepare_the_app_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many first requests at once, one guards the sessions."""
     site = make_app()

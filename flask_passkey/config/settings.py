@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from ..errors import ConfigurationError, Misconfigured
@@ -152,6 +153,8 @@ class PasskeyConfig:
     is_first: ClassVar[bool] = True
     # The same settings for each of ``PASSKEY_RELYING_PARTIES``.
     others: ClassVar[tuple[PasskeyConfig, ...]] = ()
+    # What the app has written, by key.
+    given: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     # Functions of the app that say which other origins there are.
     origin_tests: ClassVar[tuple[OriginTest, ...]] = ()
     # Origin and path of the ready page for links, where ``enrol_url`` is its address: between them is what the app is
@@ -264,8 +267,16 @@ class PasskeyConfig:
         config = cls._made(read, in_development, is_first=True)
         own = {name: read[name] for name in read if name not in ("rp_id", "origins", "related_origins", "enrol_url")}
         others = [cls._made(own | {"rp_id": rp_id, **entry}, in_development) for rp_id, entry in parties.items()]
-        vars(config)["others"] = tuple(others)
+        vars(config).update(others=tuple(others), given=_given(values))
         return config
+
+    def changed_since(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the keys whose values have changed since the settings were read, which has no effect.
+
+        :param values: the app's configuration of now.
+        """
+        now = _given(values)
+        return [key for key in sorted(now.keys() | self.given) if now.get(key) != self.given.get(key)]
 
     @classmethod
     def _made(
@@ -282,6 +293,10 @@ class PasskeyConfig:
 
 def _key(name: str) -> str:
     return f"PASSKEY_{name.upper()}"
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key.startswith("PASSKEY_")}
 
 
 def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:

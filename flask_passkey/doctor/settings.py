@@ -29,6 +29,12 @@ def is_public(config: PasskeyConfig) -> bool:
 
 def check(app: Flask, config: PasskeyConfig) -> Iterator[Finding]:
     """Look at the RP ID, the related origins and the secret key."""
+    for key in config.changed_since(app.config):
+        yield warning(
+            "settings.too-late",
+            f"{key} was changed after the settings were read, and has no effect.",
+            f"{key} = …, before Passkey(app) or passkey.init_app(app)",
+        )
     yield from _rp_id(config)
     yield from _related_origins(config)
     if is_public(config):
