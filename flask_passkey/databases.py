@@ -6,11 +6,12 @@ import logging
 import sys
 from typing import Any
 
-from flask import Flask, appcontext_pushed
+from flask import Flask, appcontext_pushed, current_app
 
 from .credentials import CredentialRepository
 from .credentials.sql import SQLCredentialRepository, metadata
-from .state import of
+from .credentials.sql.deletion import ask_for_ids
+from .state import common, of
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,15 @@ class Databases:
                 "flask_passkey.add_tables_to(db.metadata) where the models are, or pass create_tables=False if "
                 "migrations make them in another way"
             )
+
+
+def _id_in_app(user: Any) -> str | None:
+    """Return what the current app calls the id of one of its users, ``None`` outside of an app with this extension."""
+    has_extension = bool(current_app) and "passkey" in current_app.extensions
+    return common().accounts.describe(user).id if has_extension else None
+
+
+ask_for_ids(_id_in_app)
 
 
 def _users(db: Any) -> list[type]:

@@ -190,6 +190,43 @@ def test_the_listener_can_be_set_up_by_hand(tmp_path: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("says", ["get_id", "describe_user"])
+def test_a_decorated_model_is_known_by_the_apps_own_ids(says: str, tmp_path: Path) -> None:
+    """A deletion in a process in which nobody signed in takes the passkeys of that kind of account, and no other's."""
+    db, app = SQLAlchemy(), Flask(__name__)
+    app.config.update(SECRET_KEY="secret", TESTING=True, PASSKEY_CEREMONY_STORE="database")
+    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{tmp_path}/app.sqlite3"
+    db.init_app(app)
+    passkey = Passkey(app, credentials=SQLCredentialRepository(session=db.session))
+
+    @delete_with
+    class Customer(UserMixin, db.Model):  # type: ignore[name-defined, misc]
+        id = db.Column(Integer, primary_key=True)
+
+    @delete_with
+    class Staff(UserMixin, db.Model):  # type: ignore[name-defined, misc]
+        id = db.Column(Integer, primary_key=True)
+
+        def get_id(self) -> str:
+            return f"staff:{self.id}" if says == "get_id" else "a token"
+
+    if says == "describe_user":
+        prefixes = {Customer: "", Staff: "staff:"}
+        passkey.describe_user(lambda user: UserInfo(f"{prefixes[type(user)]}{user.id}", "name", ""))
+    with app.app_context():
+        db.create_all()
+        db.session.add_all([Customer(), Staff()])
+        db.session.commit()
+        for user_id in ("1", "staff:1"):
+            passkey.credentials.add_user(user_id, user_id.encode())
+        db.session.delete(db.session.get(Staff, 1))
+        db.session.commit()
+        assert passkey.credentials.get_user_handle("staff:1") is None
+        assert passkey.credentials.get_user_handle("1") == b"1"
+        db.session.remove()
+        db.engine.dispose()
+
+
 # The id is given to somebody else
 
 

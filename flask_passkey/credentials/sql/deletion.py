@@ -16,6 +16,8 @@ UserId = Callable[[Any], str]
 Model = TypeVar("Model", bound=type)
 
 _ids: WeakKeyDictionary[type, UserId] = WeakKeyDictionary()
+# Tell what the current app calls the id of an account; nothing where there is none.
+_tellers: list[Callable[[Any], str | None]] = []
 # Where the tables have been found. They may come later, so others are asked each time.
 _with_tables: WeakSet[Engine] = WeakSet()
 
@@ -36,11 +38,11 @@ def delete_with(model: Model, *, user_id: UserId | None = None) -> Model:
         delete_with(Member, user_id=lambda member: f"member:{member.id}")
 
     :param model: a mapped class, which is returned.
-    :param user_id: gives the id of one of its objects, as in :class:`~flask_passkey.UserInfo`; by default the primary
-        key as text.
+    :param user_id: gives the id of one of its objects, as in :class:`~flask_passkey.UserInfo`; by default what the
+        current app's ``describe_user`` hook says, or ``get_id()``, and outside of an app the primary key as text.
     """
     is_new = model not in _ids
-    _ids[model] = user_id or _primary_key
+    _ids[model] = user_id or _usual_id
     if is_new:
         event.listen(model, "before_delete", lambda _, connection, row: _delete(connection, model, row), propagate=True)
         _watch_statements()
@@ -90,6 +92,15 @@ def mapped_base(model: type) -> type | None:
     """Return the topmost mapped class above this one, ``None`` for one that SQLAlchemy's ORM does not know."""
     mapper = getattr(model, "__mapper__", None)
     return None if mapper is None else mapper.base_mapper.class_
+
+
+def ask_for_ids(tell: Callable[[Any], str | None]) -> None:
+    """Have a function asked for the ids of accounts whose model says nothing of them."""
+    _tellers.append(tell)
+
+
+def _usual_id(row: Any) -> str:
+    return next((told for tell in _tellers if (told := tell(row)) is not None), None) or _primary_key(row)
 
 
 def _primary_key(row: Any) -> str:
