@@ -17,7 +17,7 @@ import pytest
 import services
 from apps import make_app
 from cluster import make_certificate
-from flask import Flask
+from flask import Flask, abort, redirect, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
@@ -287,6 +287,28 @@ def test_no_other_site_is_asked() -> None:
         assert seen(app) == {}
         found = seen(site(), Response(status=301, headers={"Location": f"{other}/x"}))
     assert set(found) == {"outside.redirect"} and found["outside.redirect"].fix == f"--url {other}/x" and not asked
+
+
+@pytest.mark.parametrize("answer", [302, 401])
+def test_strangers_that_are_sent_away(answer: int) -> None:
+    """An app that lets nobody in who is not in already is told where to let our routes through, and that line mends."""
+    app = site()
+    app.add_url_rule("/login", "login", lambda: "")
+
+    def wall(*open_to: str) -> None:
+        def send_away() -> Any:
+            if request.blueprint in open_to or request.endpoint in ("login", "page"):
+                return None
+            return redirect("/login?next=/session/authn") if answer == 302 else abort(answer)
+
+        app.before_request_funcs[None] = [send_away]
+
+    wall()
+    found = seen(app)
+    assert set(found) == {"outside.sign-in-first"}
+    assert found["outside.sign-in-first"].fix.startswith('if request.blueprint in ("passkey", "passkey_pages"): return')
+    wall("passkey", "passkey_pages")
+    assert seen(app) == {}
 
 
 def test_a_document_of_an_app_below_a_path() -> None:

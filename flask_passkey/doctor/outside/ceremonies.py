@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 
 from ...config import PasskeyConfig
 from ..findings import Finding, error, warning
@@ -37,9 +38,16 @@ def begin(config: PasskeyConfig, site: Site, **headers: str) -> Answer:
 def problem_of(config: PasskeyConfig, site: Site, begun: Answer) -> Finding | None:
     """Return why the answer is no start of a sign-in."""
     what = f"PUT {site.path}{config.url_prefix}{_ROUTE}"
+    envelope = begun.json if isinstance(begun.json, dict) else {}
+    if 401 in (begun.status, envelope.get("code")) or _stays_here(site, begun.location):
+        return error(
+            "outside.sign-in-first",
+            f"{what} is for nobody who is not signed in already: a function of the app before every request, or a "
+            "proxy, sends strangers away.",
+            'if request.blueprint in ("passkey", "passkey_pages"): return, at the start of that function',
+        )
     if begun.location:
         return error("outside.redirect", f"{what} is redirected to {begun.location}.", f"--url {begun.location}")
-    envelope = begun.json if isinstance(begun.json, dict) else {}
     if 403 in (begun.status, envelope.get("code")):
         return error(
             "outside.refused",
@@ -61,6 +69,13 @@ def problem_of(config: PasskeyConfig, site: Site, begun: Answer) -> Finding | No
             f"PASSKEY_RP_ID = {config.rp_id!r} where the server is started",
         )
     return None
+
+
+def _stays_here(site: Site, location: str) -> bool:
+    """Tell whether a redirect leads to another page of the site, and not to where the site or its routes really are."""
+    there = urlsplit(urljoin(f"{site.origin}/", location))
+    same = location != "" and (there.scheme, there.netloc) == (site.parts.scheme, site.parts.netloc)
+    return same and _ROUTE not in there.path
 
 
 def _options(begun: Answer) -> dict[str, object]:
