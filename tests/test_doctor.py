@@ -516,6 +516,18 @@ def test_ids_of_findings_are_different_and_of_known_severities() -> None:
     assert (finding.area, finding.severity) == ("stores", findings.SEVERITIES[0])
 
 
+def test_a_database_that_only_a_request_decides() -> None:
+    """Where each tenant has a database, and there is no request, the check says what it cannot see, and ends."""
+
+    def session() -> Any:
+        raise RuntimeError("no tenant")
+
+    result = check(lambda: make_app(credentials=SQLCredentialRepository(session=session)).app)
+    assert isinstance(result.exception, SystemExit)
+    assert "Credentials: SQLCredentialRepository on what a request decides" in result.output
+    assert "stores.failed" in result.output
+
+
 @pytest.mark.proves("frictions:cli-runner")
 def test_the_command_is_the_apps_too() -> None:
     """Tests of an app find the command by its name; one of the app's own of that name stays."""

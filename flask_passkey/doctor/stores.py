@@ -32,12 +32,20 @@ class _Undo(Exception):
 def places(state: State) -> dict[str, str]:
     """Return where credentials and pending ceremonies are, without a password or a user of a database."""
     repository = state.relying_party.credentials
-    where = f" on {place_of(repository.url)}" if isinstance(repository, SQLCredentialRepository) else ""
-    found = {"Credentials": f"{type(repository).__qualname__}{where}"}
+    found = {"Credentials": f"{type(repository).__qualname__}{_where(repository)}"}
     try:
         return found | {"Pending ceremonies": type(state.relying_party.ceremony_store).__qualname__}
     except ConfigurationError:
         return found
+
+
+def _where(repository: CredentialRepository) -> str:
+    if not isinstance(repository, SQLCredentialRepository):
+        return ""
+    try:
+        return f" on {place_of(repository.url)}"
+    except Exception:  # where each tenant has a database, the app's session may need a request
+        return " on what a request decides"
 
 
 def check_credentials(state: State) -> Iterator[Finding]:
