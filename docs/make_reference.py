@@ -61,8 +61,8 @@ SETTINGS = """\
 
 Keys of `app.config`. They are read and checked once, at start-up; what cannot work is refused with the line to write
 instead. What is changed after that has no effect; the log and `flask passkey check` say so. Only `PASSKEY_RP_ID` is
-required, and in debug and testing not even that. From the environment they come with `app.config.from_prefixed_env()`, as
-`FLASK_PASSKEY_RP_ID` and so on.
+required, and in debug and testing not even that. From the environment they come with `app.config.from_prefixed_env()`,
+as `FLASK_PASSKEY_RP_ID` and so on.
 
 This page is made from `flask_passkey/config/settings.py` by `python docs/make_reference.py`.
 """

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from apps import User
 from cachelib import SimpleCache
-from flask import Flask, flash, session
+from flask import Flask, flash, redirect, request, session, url_for
 from flask.testing import FlaskClient
 from flask_login import LoginManager, current_user, login_user
 from flask_session import Session
@@ -21,7 +21,7 @@ from flask_sqlalchemy import SQLAlchemy
 from markupsafe import Markup
 from sqlalchemy import text
 
-from flask_passkey import Passkey, UserInfo
+from flask_passkey import MemoryCredentialRepository, Passkey, UserInfo
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
 pytestmark = pytest.mark.proves("frictions:session-table", "frictions:pushed-context", "frictions:session-values")
@@ -64,7 +64,28 @@ def test_the_code_of_the_page_runs(tmp_path: Path) -> None:
     names["test_sign_in"](names["app"](tmp_path))
     with closing(sqlite3.connect(tmp_path / "passkey.sqlite3")) as connection:
         rows = connection.execute("SELECT username FROM user").fetchall()
-    assert len(BLOCKS) == 3 and rows == [("ada",)]
+    assert len(BLOCKS) == 4 and rows == [("ada",)]
+
+
+def test_an_app_that_is_closed_to_strangers_lets_them_sign_in() -> None:
+    """With the function of the page strangers see nothing but the way in, and our routes, pages and files."""
+    app, users = Flask(__name__), dict[str, User]()
+    app.config.update(SECRET_KEY="k" * 32, TESTING=True, SESSION_TYPE="cachelib", SESSION_CACHELIB=SimpleCache())
+    Session(app)
+    passkey = Passkey(app, credentials=MemoryCredentialRepository(), pages=True)
+    LoginManager(app).user_loader(users.get)
+    passkey.create_user(lambda name, display_name: users.setdefault(name, User(name, id=name)))
+    app.add_url_rule("/sign-in", "auth.sign_in", lambda: "the way in")
+    app.add_url_rule("/page", "page", lambda: "for members")
+    names = {"app": app, "request": request, "current_user": current_user, "redirect": redirect, "url_for": url_for}
+    exec(compile(BLOCKS[3], "existing-apps.md", "exec"), names)
+    client = app.test_client()
+    assert client.get("/page").headers["Location"] == "/sign-in"
+    assert client.get("/passkeys/sign-in").status_code == 200
+    with client.get("/passkey/static/passkey.js") as script:
+        assert script.status_code == 200
+    sign_up(client, VirtualAuthenticator("http://localhost"), "ada")
+    assert client.get("/page").text == "for members"
 
 
 def client_of(on_server: bool, **config: Any) -> FlaskClient:

@@ -57,7 +57,9 @@ def check_orphans(state: State, *, most: int | None, show_ids: bool) -> Iterator
             f"{len(orphans)} of {seen} accounts with passkeys are gone in the app{ids}. Who gets such an id inherits "
             "the passkeys.",
             "passkey.forget_user(id) where the app deletes an account, or delete_with(Account); now `flask passkey "
-            "forget ID`" + ("" if show_ids else ", for the IDs that `flask passkey check --show-ids` names"),
+            "forget ID`"
+            + ("" if show_ids else ", for the IDs that `flask passkey check --show-ids` names")
+            + "; for accounts that are only marked as deleted a @passkey.load_user that finds them",
         )
 
 
