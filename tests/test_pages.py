@@ -15,7 +15,7 @@ from apps import App, User, make_app
 from flask import Flask, render_template_string, request, session
 from flask.testing import FlaskClient
 from flask_babel import Babel
-from flask_login import LoginManager
+from flask_login import LoginManager, login_required
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import DictLoader
 from werkzeug.test import TestResponse
@@ -315,6 +315,20 @@ def test_sign_in_of_flask_login() -> None:
     manager.login_view = "own_sign_in"
     assert led_to(client.get("/passkeys", headers=PAGE)) == ("/own-sign-in", {"next": "/passkeys"})
     assert isinstance(manager, LoginManager)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_where_flask_login_wants_to_go_on_to(kept: bool) -> None:
+    """The page leads on to where Flask-Login sent people away from, also where it keeps that in the session."""
+    site = make_app({"USE_SESSION_FOR_NEXT": kept}, pages=True, flask_login=True)
+    manager: Any = site.app.login_manager  # type: ignore[attr-defined]
+    manager.login_view = "passkey_pages.sign_in"
+    site.app.add_url_rule("/members", "members", login_required(lambda: "members"))
+    client = site.app.test_client()
+    sent = client.get("/members", headers=PAGE)
+    assert led_to(sent) == ("/passkeys/sign-in", {} if kept else {"next": "/members"})
+    assert 'data-passkey-next="/members"' in client.get(sent.headers["Location"]).text
+    assert 'data-passkey-next="/passkeys"' in client.get("/passkeys/sign-in").text, "next time it is another one"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, make_response, redirect, render_template, request
+from flask import Flask, Response, abort, current_app, make_response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
@@ -172,8 +172,13 @@ def is_safe(path: str) -> bool:
 
 def _next(*, note: str = "") -> str:
     """Return where the visitor wants to go on to; the list, which says something, unless that is known and safe."""
-    asked = request.args.get("next", "")
+    asked = request.args.get("next", "") or _kept_next()
     return iri_to_uri(asked) if is_safe(asked) else ui.url("passkeys", **{NOTE: note})
+
+
+def _kept_next() -> str:
+    """Take what Flask-Login keeps in the session, where it is told to, when it leads people here."""
+    return str(session.pop("next", "")) if current_app.config.get("USE_SESSION_FOR_NEXT") else ""
 
 
 def _here() -> str:
