@@ -301,8 +301,8 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_unknown_keys(values: Mapping[str, Any]) -> None:
     known = [_key(name) for name in READERS]
-    for key in values:
-        if key.startswith("PASSKEY_") and key not in known:
+    for key in _given(values):
+        if key not in known:
             meant = get_close_matches(key, known, n=1, cutoff=0)[0]
             raise ConfigurationError(f"There is no setting {key}. Write {meant} = …, or one of {', '.join(known)}.")
 
