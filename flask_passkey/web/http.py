@@ -19,7 +19,7 @@ from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, MethodNot
 from ..logs import loggable
 from ..state import common
 from . import schemas, words
-from .proxies import current_request
+from .proxies import current_application, current_request
 
 log = logging.getLogger(__name__)
 
@@ -146,9 +146,8 @@ def _failure(refusal: Refusal, status: int) -> dict[str, Any]:
     level = _level(refusal, status)
     cause = loggable(refusal.__cause__) if level == logging.ERROR else None
     log.log(level, "Refused with code %s: %s [%s]", refusal.code, refusal.reason, correlation_id, exc_info=cause)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
     audit = {"action": common().route_of(request.endpoint) or request.endpoint or ""}
-    signals.send(signals.refused, app, audit=audit, error=refusal, correlation_id=correlation_id)
+    signals.send(signals.refused, current_application(), audit=audit, error=refusal, correlation_id=correlation_id)
     return schemas.failure(refusal, correlation_id=correlation_id, debug=current_app.debug, gettext=words.gettext)
 
 

@@ -1,14 +1,21 @@
-"""What Flask's proxies stand for, for functions that look more than once: each look through one is four calls."""
+"""What Flask's proxies stand for: for others to keep, and for functions that look often, at four calls a look."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Request, request, session
+from flask import Flask, Request, current_app, request, session
 from flask.sessions import SessionMixin
 
+_app: Any = current_app
 _request: Any = request
 _session: Any = session
+
+
+def current_application() -> Flask:
+    """Return the app that is at work."""
+    app: Flask = _app._get_current_object()
+    return app
 
 
 def current_request() -> Request:

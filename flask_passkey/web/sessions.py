@@ -308,8 +308,10 @@ def check_at_start() -> None:
 
 def check_at_end(opened: SessionMixin) -> None:
     """Do that before a session is saved that this request has changed."""
-    changed = getattr(opened, "modified", True)  # not all sessions say
-    if changed and ended.SERVED in (environ := request.environ) and _NOTED not in environ:
+    if not getattr(opened, "modified", True):  # not all sessions say
+        return
+    environ = request.environ
+    if ended.SERVED in environ and _NOTED not in environ:
         _end_if_left(opened)
 
 
