@@ -6,11 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, has_request_context, request
 
 from .accounts import Accounts
 from .config import PasskeyConfig
 from .errors import Misconfigured
+from .proxies import current_application
 from .relying_party import RelyingParty
 
 _KEY = "passkey_state"
@@ -62,7 +63,7 @@ def common() -> State:
 
     :raises KeyError: the app has no Passkey extension.
     """
-    state: State = current_app.extensions[_KEY]
+    state: State = current_application().extensions[_KEY]
     return state
 
 

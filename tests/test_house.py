@@ -22,7 +22,7 @@ PACKAGE = ROOT / "flask_passkey"
 
 #: Every part of the package, lowest floor first. A part may import parts of lower floors only.
 FLOORS = (
-    ("advisories", "logs", "progress", "words"),
+    ("advisories", "logs", "progress", "proxies", "words"),
     ("errors",),
     ("doubles", "encoding", "credentials", "names"),
     ("audit", "config"),
@@ -46,7 +46,19 @@ TESTING = {"credentials", "errors"}
 
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
-    "flask": {"databases", "extension", "hooks", "web", "cli", "doctor", "pending", "state", "telemetry", "wiring"},
+    "flask": {
+        "databases",
+        "extension",
+        "hooks",
+        "web",
+        "cli",
+        "doctor",
+        "pending",
+        "proxies",
+        "state",
+        "telemetry",
+        "wiring",
+    },
     "werkzeug": {"doctor", "web"},
     "markupsafe": {"extension", "web"},
     "click": {"cli"},

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import secrets
 
-from flask import Response, after_this_request, request
+from flask import Response, after_this_request
 
 from ..config import PasskeyConfig
 from ..pending.ceremonies import new_browser_secret
+from ..proxies import current_request
 from . import cookies
 
 # A browser whose first requests race gets two secrets. Many more were not set by us.
@@ -30,7 +31,7 @@ def known(config: PasskeyConfig) -> tuple[str, ...]:
 
 def held(config: PasskeyConfig) -> tuple[str, ...]:
     """Return the secrets that the browser holds."""
-    sent = request.cookies
+    sent = current_request().cookies
     if not sent:
         return ()
     is_ours = _NAMES[config.https_only].fullmatch
@@ -39,7 +40,7 @@ def held(config: PasskeyConfig) -> tuple[str, ...]:
 
 def _new(config: PasskeyConfig) -> str:
     """Return the request's new secret; asked again, the same one."""
-    environ = request.environ
+    environ = current_request().environ
     if _NEW in environ:
         return str(environ[_NEW])
     secret = environ[_NEW] = new_browser_secret()

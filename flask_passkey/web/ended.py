@@ -12,13 +12,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from flask import Flask, Request, Response, current_app, has_request_context, request
+from flask import Flask, Request, Response, has_request_context
 from flask.sessions import SessionInterface, SessionMixin
 
 from ..errors import CeremonyStoreUnavailable
 from ..pending.internals import replace_saving
 from ..pending.sessions import Move, Save, SessionEnded, lock_for, mover_for, saver_for
-from .proxies import current_session
+from ..proxies import current_application, current_request, current_session
 
 #: In the environment of a request that the app serves; of a test's look into a session it is not.
 SERVED = "passkey.served"
@@ -59,7 +59,7 @@ def is_guarded(interface: SessionInterface) -> bool:
 def was_read(session: Any) -> bool:
     """Tell whether the browser knows the id that a session has, so that others may, too."""
     sid = getattr(session, "sid", None)
-    return sid is None or bool(request.environ.get(_READ, sid) == sid)
+    return sid is None or bool(current_request().environ.get(_READ, sid) == sid)
 
 
 def rotate(session: Any, *, when_saved: bool = False) -> None:
@@ -70,11 +70,11 @@ def rotate(session: Any, *, when_saved: bool = False) -> None:
     :param when_saved: the old record may stay until the session is saved, which saves a way to some stores and back.
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
-    regenerate = getattr(current_app.session_interface, "regenerate", None)
+    regenerate = getattr(current_application().session_interface, "regenerate", None)
     if regenerate is None or not was_read(session):
         return
     session[_READ] = True  # an empty session would keep its id
-    environ = request.environ
+    environ = current_request().environ
     environ[_MOVING] = when_saved
     try:
         regenerate(session)
@@ -114,7 +114,7 @@ def _save_session(
 def _upsert(
     saver: Save, mover: Move | None, upsert: Save, session_lifetime: timedelta, session: Any, store_id: str
 ) -> None:
-    environ = request.environ if has_request_context() else {}
+    environ = current_request().environ if has_request_context() else {}
     known = environ.get(_READ) == session.sid
     if mover is not None and (old := environ.pop(_OLD, None)) is not None:
         mover(session_lifetime, session, store_id, old)
@@ -123,7 +123,7 @@ def _upsert(
 
 
 def _delete_or_note(delete: Callable[[str], None], store_id: str) -> None:
-    environ = request.environ if has_request_context() else {}
+    environ = current_request().environ if has_request_context() else {}
     if environ.get(_MOVING):
         environ[_OLD] = store_id
         return

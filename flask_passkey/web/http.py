@@ -17,9 +17,9 @@ from ..config import PasskeyConfig, advice, host_of
 from ..encoding import parse_json
 from ..errors import BodyTooLarge, CrossSiteRequest, MalformedRequest, MethodNotAllowed, NotJSON, Refusal
 from ..logs import loggable
+from ..proxies import current_application, current_request
 from ..state import common
 from . import schemas, words
-from .proxies import current_application, current_request
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def handle(app: Flask, kind: type[Refusal], handler: Callable[[Any], ResponseRet
 
 def answer(members: dict[str, Any] | list[Any], status: int = 200) -> Response:
     """Return a JSON response that must not be cached."""
-    response: Response = current_app.json.response(members)  # type: ignore[assignment]
+    response: Response = current_application().json.response(members)  # type: ignore[assignment]
     if status != 200:
         response.status_code = status
     response.headers["Cache-Control"] = "no-store"

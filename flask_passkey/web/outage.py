@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -19,6 +19,7 @@ from werkzeug.routing import RequestRedirect
 from ..errors import CeremonyStoreUnavailable
 from ..logs import loggable
 from ..pending import MARK
+from ..proxies import current_request
 from ..state import of
 from .http import refuse
 
@@ -66,12 +67,12 @@ def _open_session(open_session: Open, interface: Any, app: Flask, request: Reque
 
 
 def _save_session(save_session: Save, app: Flask, session: SessionMixin, response: Response) -> None:
-    if _UNAVAILABLE in request.environ:
+    if _UNAVAILABLE in current_request().environ:
         return
     try:
         save_session(app, session, response)
     except Exception as exc:
-        if not _is_ours(app, request):
+        if not _is_ours(app, current_request()):
             raise
         app.logger.error("The session could not be saved.", exc_info=loggable(exc))
         if not response.direct_passthrough:  # a file is good without a session

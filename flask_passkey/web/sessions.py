@@ -14,10 +14,10 @@ from ..accounts import Accounts
 from ..encoding import base64url_decode, base64url_encode
 from ..errors import FeatureOff, StepUpRequired
 from ..outcomes import Deleted, Registered, SignedIn
+from ..proxies import current_request, current_session
 from ..state import State, common, current
 from ..visitor import LastSignIn, Visitor
 from . import browsers, ended
-from .proxies import current_session
 
 _LAST = "_passkey"
 _OFFER = "_passkey_offer"
@@ -97,7 +97,7 @@ def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
 def _sign_in(opened: SessionMixin, user: Any, outcome: SignedIn | Registered, accounts: Accounts) -> Mapping[str, Any]:
     if outcome.visitor.user_id not in ("", outcome.info.id):
         opened.clear()
-    environ = request.environ
+    environ = current_request().environ
     environ[_OURS] = True
     try:
         added = accounts.login(user, outcome)
@@ -151,7 +151,7 @@ def confirm_by_password(read: Callable[[], str]) -> None:
 
 
 def _note_sign_in(opened: SessionMixin, *, user_id: str, credential_id: bytes, user_verified: bool) -> None:
-    request.environ[_NOTED] = True
+    current_request().environ[_NOTED] = True
     opened.pop(_VERIFY, None)
     opened[_LAST] = {
         "user_id": user_id,
@@ -303,14 +303,14 @@ def protected(*_: object, **__: object) -> None:
 
 def check_at_start() -> None:
     """End what is left of somebody who is signed in no longer, for apps whose sign-out we cannot see."""
-    _end_if_left(request.environ.get(ended.SESSION))
+    _end_if_left(current_request().environ.get(ended.SESSION))
 
 
 def check_at_end(opened: SessionMixin) -> None:
     """Do that before a session is saved that this request has changed."""
     if not getattr(opened, "modified", True):  # not all sessions say
         return
-    environ = request.environ
+    environ = current_request().environ
     if ended.SERVED in environ and _NOTED not in environ:
         _end_if_left(opened)
 

@@ -10,10 +10,10 @@ from werkzeug.exceptions import NotFound, default_exceptions
 
 from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
+from ..proxies import current_request
 from ..state import chosen_of, common, current
 from ..visitor import Visitor
 from . import browsers, files, http, others, outage, schemas, sessions
-from .proxies import current_request
 from .rows import icon_url
 
 #: The most passkeys that can be deleted by one request.
