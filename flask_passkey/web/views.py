@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, wraps
 from typing import Any
 
 from flask import Blueprint, Response, current_app, has_request_context, request
@@ -11,7 +13,7 @@ from werkzeug.exceptions import NotFound, default_exceptions
 from ..errors import CredentialNotFound, MalformedRequest, MethodNotAllowed
 from ..providers import icon_of
 from ..proxies import current_request
-from ..state import chosen_of, common, current
+from ..state import common, current
 from ..visitor import Visitor
 from . import browsers, files, http, others, outage, schemas, sessions
 from .rows import icon_url
@@ -34,10 +36,28 @@ METHODS = {
 
 
 class _SetupState(BlueprintSetupState):
-    def add_url_rule(self, rule: str, *args: Any, **options: Any) -> None:
-        if rule in METHODS:  # Flask's own answer to OPTIONS would list what _other_method() refuses
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
+    ) -> None:
+        if rule in METHODS and view_func is not None:
+            view_func = _checked(view_func)
+            # Flask's own answer to OPTIONS would list what _other_method() refuses.
             options["provide_automatic_options"] = False
-        super().add_url_rule(rule, *args, host=self.options.get("host"), **options)
+        super().add_url_rule(rule, endpoint, view_func, host=self.options.get("host"), **options)
+
+
+@cache  # one function for one endpoint
+def _checked(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Refuse what another site's page sent, and say so when the session store is down, before a view begins."""
+
+    @wraps(view)
+    def checked(**values: Any) -> Response:
+        environ = current_request().environ
+        http.refuse_cross_site(current().config, environ)
+        outage.require_available(environ)
+        return view(**values)
+
+    return checked
 
 
 class HostBlueprint(Blueprint):
@@ -238,15 +258,6 @@ def apple_apps() -> Response:
 
 
 # What every request goes through
-
-
-@blueprint.before_request
-def check_request() -> None:
-    """Refuse what another site's page sent, and say so when the session store is down."""
-    state, asked = common(), current_request()
-    if state.route_of(asked.endpoint) not in ("static", "provider_icon"):
-        http.refuse_cross_site(chosen_of(state).config, asked.environ)
-        outage.require_available(asked.environ)
 
 
 @blueprint.url_value_preprocessor
