@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import iscoroutine, ismethod
+from inspect import iscoroutine
+from types import MethodType
 from typing import Any
 
 from .credentials import CredentialRecord
@@ -246,8 +247,7 @@ class Accounts:
 
     def describe(self, user: Any) -> UserInfo:
         """Return id, name and display name of one of the app's users."""
-        info = (self._hooks.describe_user or _describe)(user)
-        info = UserInfo(str(info.id), str(info.name), str(info.display_name or ""), str(info.identity or ""))
+        info = _in_text((self._hooks.describe_user or _describe)(user))
         if info.id in ("", "None"):
             raise Misconfigured("the user has no id: let create_user flush or commit, so that the database gives one")
         if len(info.identity) > 255:
@@ -316,9 +316,8 @@ def attribute(user: Any, name: str, default: Any = None) -> Any:
 
     Of a method it is what that returns: as it is, it would be true, and its text would be shown to people.
     """
-    if hasattr(user, name):
-        found = getattr(user, name)
-        return found() if ismethod(found) else found
+    if (found := getattr(user, name, _MISSING)) is not _MISSING:
+        return found() if isinstance(found, MethodType) else found
     columns = user.keys() if callable(getattr(type(user), "keys", None)) else ()
     return user[name] if name in columns else default
 
@@ -330,6 +329,13 @@ def _describe(user: Any) -> UserInfo:
         raise Misconfigured("the user object has neither get_id() nor id: write a @passkey.describe_user hook")
     if user_id == getattr(user, "fs_uniquifier", _MISSING):  # Flask-Security's, which changes with the password
         user_id = _primary_key(user)
-    names = (attribute(user, name) for name in ("name", "username", "email"))
-    name = next((str(value) for value in names if value), str(user_id))
-    return UserInfo(user_id, name, attribute(user, "display_name") or "")
+    name = attribute(user, "name") or attribute(user, "username") or attribute(user, "email") or user_id
+    return UserInfo(str(user_id), str(name), str(attribute(user, "display_name") or ""))
+
+
+def _in_text(info: UserInfo) -> UserInfo:
+    """Return a description with nothing but text in it, as a hook may give numbers, or ``None``."""
+    are_text = type(info.id) is type(info.name) is type(info.display_name) is type(info.identity) is str
+    if are_text and type(info) is UserInfo:
+        return info
+    return UserInfo(str(info.id), str(info.name), str(info.display_name or ""), str(info.identity or ""))
