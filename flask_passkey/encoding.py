@@ -32,10 +32,11 @@ def base64url_decode(text: str) -> bytes:
     :raises ValueError: any other text.
     """
     try:
-        data = a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
+        encoded = text.encode("ascii")
+        data = a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
     except ValueError as exc:
         raise ValueError("not base64url") from exc
-    if base64url_encode(data) != text:
+    if b2a_base64(data, newline=False).translate(_TO_URL, b"=") != encoded:
         raise ValueError("not unpadded base64url")
     return data
 

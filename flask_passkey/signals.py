@@ -56,6 +56,8 @@ def send(signal: NamedSignal, sender: object, *, audit: Mapping[str, str] | None
     :param about: what the signal's documentation lists.
     """
     write(signal.name.removeprefix("passkey-"), about, **(audit or {}))
+    if not signal.receivers:
+        return
     try:
         signal.send(sender, **about)
     except Exception as exc:  # a receiver may raise anything

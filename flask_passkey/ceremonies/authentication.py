@@ -9,13 +9,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from msgspec import Struct, field
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
@@ -35,8 +36,7 @@ from .signatures import check_signature
 MAX_LISTED = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticated:
+class Authenticated(Struct, frozen=True, kw_only=True):
     """A response that verified."""
 
     #: The record as it should be after this ceremony.
@@ -50,7 +50,7 @@ class Authenticated:
     #: What was accepted but should be known: ``counter-regressed``, ``backup-eligibility-changed``.
     events: tuple[str, ...] = ()
     #: Outputs of the extensions that were asked for.
-    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
 
 def begin(

@@ -26,6 +26,8 @@ MAX_LEVELS: Final = 8
 #: Beyond it not all that read JSON read the same number.
 _MAX_NUMBER = 2**53
 
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
 #: Outputs of authenticators that are asked for by other names (CTAP 2.2, section 12).
 _ASKED_BY = {
     "credProtect": "credentialProtectionPolicy",
@@ -83,6 +85,8 @@ def outputs(pending: PendingCeremony, client: object, authenticator: bytes) -> M
     :param client: ``clientExtensionResults`` of the response.
     :param authenticator: the extension outputs in the authenticator data, as CBOR; may be empty.
     """
+    if not pending.extensions:
+        return _NONE
     told = client if isinstance(client, dict) else {}
     found = {name: told[name] for name in pending.extensions if name in told and name not in _OF_AUTHENTICATORS}
     signed = _decode(authenticator)
