@@ -60,6 +60,8 @@ def _save_session(
         samesite = app.config["SESSION_COOKIE_SAMESITE"]
         flags = ("Secure", f"SameSite={samesite}", "Partitioned") if samesite else ("Secure", "Partitioned")
         add_attributes(response, app.config["SESSION_COOKIE_NAME"], *flags)
+    if not (getattr(session, "accessed", True) or getattr(session, "modified", True)):  # the answer has nothing of it
+        return
     # The text first: to take the header apart costs more than all the rest here, and next to no answer is public.
     if "public" in response.headers.get("Cache-Control", "") and _is_ours(app):
         _keep_from_shared_caches(response)

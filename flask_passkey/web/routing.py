@@ -143,7 +143,14 @@ def add_routes(app: Flask, config: PasskeyConfig, place: Place) -> Blueprint:
     blueprint = copy(views.blueprint)
     blueprint.name = place.blueprint_name
     app.register_blueprint(blueprint, url_prefix=config.url_prefix or None, host=place.host, subdomain=place.subdomain)
+    if any(rule.arguments - views.VARIABLES for rule in app.url_map.iter_rules() if _is_of(blueprint, rule)):
+        # Only there, as Flask takes longer to call it than it takes.
+        app.url_value_preprocessors.setdefault(blueprint.name, []).append(views.take_host_values)
     return blueprint
+
+
+def _is_of(blueprint: Blueprint, rule: Rule) -> bool:
+    return rule.endpoint.rpartition(".")[0] == blueprint.name
 
 
 def add_well_known(app: Flask, config: PasskeyConfig, place: Place) -> None:

@@ -57,19 +57,20 @@ def _forget_others(opened: SessionMixin, user_id: str) -> None:
             opened.pop(name)
 
 
-def sign_in(outcome: SignedIn | Registered) -> Mapping[str, Any]:
+def sign_in(outcome: SignedIn | Registered, state: State | None = None) -> Mapping[str, Any]:
     """Sign the user of a sign-in or sign-up in at the app; return what the app adds to the answer.
 
     The session is emptied of another user's data, and gets a new id; where the app's hook fails, what was in it is put
     back. A registration for an account that is there already signs nobody in.
 
+    :param state: for the relying party of the request, where it is at hand.
     :raises AccountRefused: the app's hook refuses this user.
     :raises CeremonyStoreUnavailable: the session store cannot be reached.
     """
     user = outcome.user if isinstance(outcome, SignedIn) else outcome.new_user if outcome.may_sign_in else None
     if user is None:
         return {}
-    state, opened = current(), current_session()
+    state, opened = state or current(), current_session()
     before = dict(opened)
     try:
         added = _sign_in(opened, user, outcome, state.accounts)

@@ -22,7 +22,7 @@ from .rows import icon_url
 MAX_BATCH = 100
 
 #: The variables in our rules; others are in the host of the app, as in ``<tenant>.example.com``.
-_VARIABLES = frozenset(("credential_id", "aaguid", "theme", "filename", "passkey_id", "allowed"))
+VARIABLES = frozenset(("credential_id", "aaguid", "theme", "filename", "passkey_id", "allowed"))
 _HOST_VALUES = "passkey.host_values"
 
 
@@ -99,7 +99,7 @@ def finish_sign_in() -> Response:
     state = current()
     body = schemas.FinishSignInRequest.read(http.body(state.config))
     outcome = state.relying_party.finish_sign_in(sessions.visitor(state), body["session_id"], body["response"])
-    added = sessions.sign_in(outcome)
+    added = sessions.sign_in(outcome, state)
     return http.succeed(schemas.signed_in(outcome, added, icon_url=icon_url))
 
 
@@ -140,7 +140,7 @@ def finish_registration() -> Response:
     outcome = state.relying_party.finish_registration(
         visitor, body["session_id"], body["response"], label=body["name"], user_agent=request.user_agent.string
     )
-    sessions.sign_in(outcome)
+    sessions.sign_in(outcome, state)
     signed_in = outcome.new_user is not None and outcome.may_sign_in
     current_id = outcome.credential.id if signed_in else visitor.current
     return http.succeed(schemas.credential(outcome.credential, current=current_id, icon_url=icon_url))
@@ -260,10 +260,9 @@ def apple_apps() -> Response:
 # What every request goes through
 
 
-@blueprint.url_value_preprocessor
 def take_host_values(_: str | None, values: dict[str, Any] | None) -> None:
     """Keep the variable parts of a host from the views."""
-    kept = {name: values.pop(name) for name in values.keys() - _VARIABLES} if values else {}
+    kept = {name: values.pop(name) for name in values.keys() - VARIABLES} if values else {}
     if kept:
         request.environ[_HOST_VALUES] = kept
 
@@ -273,7 +272,7 @@ def add_host_values(endpoint: str, values: dict[str, Any]) -> None:
     """Put the variable parts of the current host into addresses of our routes."""
     if has_request_context():
         for name, value in ((request.view_args or {}) | request.environ.get(_HOST_VALUES, {})).items():
-            if name not in _VARIABLES and current_app.url_map.is_endpoint_expecting(endpoint, name):
+            if name not in VARIABLES and current_app.url_map.is_endpoint_expecting(endpoint, name):
                 values.setdefault(name, value)
 
 
