@@ -150,7 +150,7 @@ def add_routes(app: Flask, config: PasskeyConfig, place: Place) -> Blueprint:
 
 
 def _is_of(blueprint: Blueprint, rule: Rule) -> bool:
-    return rule.endpoint.rpartition(".")[0] == blueprint.name
+    return str(rule.endpoint).rpartition(".")[0] == blueprint.name
 
 
 def add_well_known(app: Flask, config: PasskeyConfig, place: Place) -> None:
