@@ -247,7 +247,8 @@ class Accounts:
 
     def describe(self, user: Any) -> UserInfo:
         """Return id, name and display name of one of the app's users."""
-        info = _in_text((self._hooks.describe_user or _describe)(user))
+        hook = self._hooks.describe_user
+        info = _describe(user) if hook is None else _in_text(hook(user))
         if info.id in ("", "None"):
             raise Misconfigured("the user has no id: let create_user flush or commit, so that the database gives one")
         if len(info.identity) > 255:
@@ -335,7 +336,4 @@ def _describe(user: Any) -> UserInfo:
 
 def _in_text(info: UserInfo) -> UserInfo:
     """Return a description with nothing but text in it, as a hook may give numbers, or ``None``."""
-    are_text = type(info.id) is type(info.name) is type(info.display_name) is type(info.identity) is str
-    if are_text and type(info) is UserInfo:
-        return info
     return UserInfo(str(info.id), str(info.name), str(info.display_name or ""), str(info.identity or ""))
