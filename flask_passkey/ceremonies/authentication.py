@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, NoReturn
 
@@ -246,10 +246,16 @@ def _check_signature(response: AuthenticatorResponse, record: CredentialRecord) 
     signature = response.field("signature")
     signed = response.field("authenticatorData") + sha256(response.client_data_json).digest()
     try:
-        key = decode_credential_public_key(record.public_key)
-        public_key = decoded_public_key_to_cryptography(key)
-        check_signature(public_key, known_algorithm(key.alg), signature, signed)
+        key, algorithm = _loaded(record.public_key)
+        check_signature(key, algorithm, signature, signed)
     except ResponseRejected as exc:
         raise ResponseRejected("Could not verify authentication signature") from exc
     except Exception as exc:  # a verdict on bytes an attacker chose: the library raises builtins as well
         raise ResponseRejected(f"the assertion did not verify: {quoted(exc)}") from exc
+
+
+@lru_cache(maxsize=256)
+def _loaded(public_key: bytes) -> tuple[Any, int]:
+    """Return a key, and the number of its algorithm; keys of those who sign in often are loaded once."""
+    key = decode_credential_public_key(public_key)
+    return decoded_public_key_to_cryptography(key), known_algorithm(key.alg)
