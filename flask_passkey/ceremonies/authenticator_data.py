@@ -17,6 +17,8 @@ from .cbor import Reader
 MAX_PUBLIC_KEY: Final = 4096
 
 _UP, _UV, _BE, _BS, _AT, _ED = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
+#: Length of authenticator data that are nothing but the hash of the RP ID, the flags and the counter.
+_BARE: Final = 37
 
 
 class AuthenticatorData(Struct, frozen=True, kw_only=True):
@@ -38,6 +40,8 @@ class AuthenticatorData(Struct, frozen=True, kw_only=True):
         :param items: how many CBOR items are around them.
         :raises ResponseRejected: they are something else, or too much.
         """
+        if len(data) == _BARE and not data[32] & (_AT | _ED):  # as in most sign-ins
+            return cls(flags=data[32], sign_count=int.from_bytes(data[33:], "big"))
         reader = Reader("authenticatorData", data, items=items)
         reader.take(32)  # the hash of the RP ID
         flags, sign_count = reader.take(1)[0], int.from_bytes(reader.take(4), "big")

@@ -81,5 +81,5 @@ def amr(*, user_present: bool, user_verified: bool, backup_eligible: bool) -> tu
 
 def _attachment(response: AuthenticatorResponse) -> str | None:
     """Return the client's word for the authenticator; values that we do not know count as none (section 5.1)."""
-    value = response.json.get("authenticatorAttachment")
-    return next((known for known in _ATTACHMENTS if known == value), None)
+    value: Any = response.json.get("authenticatorAttachment")
+    return value if value in _ATTACHMENTS else None

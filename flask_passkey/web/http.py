@@ -70,7 +70,7 @@ def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
         if optional:
             return {}
         raise MalformedRequest("body", "the body is empty")
-    if not asked.is_json:
+    if asked.environ.get("CONTENT_TYPE") != "application/json" and not asked.is_json:
         raise NotJSON(f"Content-Type is {asked.mimetype!r}")
     return parse_json(data)
 
