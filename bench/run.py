@@ -1,6 +1,7 @@
 """Measure and print tables in Markdown: ``nox -s bench``, or ``python bench/run.py [OPTION...] [PART...]``.
 
-Parts are ``begin finish beside pending passkeys kept memory http cold network threads``; by default all of them.
+Parts are ``begin finish beside pending passkeys kept memory http cold network threads
+instructions``; by default all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "tests"))
 
 import cold  # noqa: E402
+import instructions  # noqa: E402
 import keep  # noqa: E402
 import network  # noqa: E402
 import over_http  # noqa: E402
@@ -33,6 +35,7 @@ OTHERS: dict[str, Callable[[], list[str]]] = {
     "cold": cold.rows,
     "network": network.rows,
     "threads": threads.rows,
+    "instructions": instructions.rows,
 }
 
 
