@@ -28,6 +28,7 @@ from rehearsal import (
     sign_in,
     step_up,
 )
+from webauthn.helpers import decode_credential_public_key
 
 from flask_passkey.ceremonies import authentication
 from flask_passkey.ceremonies.authentication import Authenticated
@@ -158,6 +159,25 @@ def test_every_offered_algorithm_signs_in(algorithm: int) -> None:
     """A valid sign-in with a passkey of every algorithm we offer is accepted."""
     authenticator = browser(algorithm=algorithm)
     assert sign_in(authenticator, register(authenticator)).record.algorithm == algorithm
+
+
+def test_a_key_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of a passkey that signs in again is at hand, and no other passkey's is taken for it."""
+    loaded: list[bytes] = []
+    load = decode_credential_public_key
+
+    def note(key: bytes) -> object:
+        loaded.append(key)
+        return load(key)
+
+    monkeypatch.setattr(authentication, "decode_credential_public_key", note)
+    authenticator = browser()
+    first, second = register(authenticator), register(browser(), user_id=BOB)
+    for _ in range(2):
+        sign_in(authenticator, first)
+    with pytest.raises(ResponseRejected, match="Could not verify"):
+        sign_in(authenticator, dataclasses.replace(first, public_key=second.public_key))
+    assert loaded == [first.public_key, second.public_key]
 
 
 @pytest.mark.proves("specification:7.2.24")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rehearsal import begin_step_up, browser, configured, finish_sign_in, register, sign_in
 from webauthn.helpers import parse_authenticator_data
 
@@ -341,3 +343,21 @@ def test_reasons_are_short() -> None:
     with pytest.raises(RegistrationRejected) as refusal:
         register(browser(), **in_the_object(more=b"\xd8\x1c" + b"\n" * 900))
     assert re.fullmatch("attestationObject was malformed: a tag", refusal.value.reason)
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, 255), st.integers(0, 2**32 - 1))
+def test_bare_data_say_what_they_say(rp_id_hash: bytes, flags: int, count: int) -> None:
+    """Authenticator data without key and outputs are read as by the library; flags that tell of more are refused."""
+    data = rp_id_hash + bytes([flags]) + count.to_bytes(4, "big")
+    if flags & 0xC0:
+        with pytest.raises(ResponseRejected, match="ends too early|is no map"):
+            AuthenticatorData.read(data)
+        return
+    found, expected = AuthenticatorData.read(data), parse_authenticator_data(data)
+    assert found == AuthenticatorData(flags=flags, sign_count=expected.sign_count)
+    assert (found.user_present, found.user_verified, found.backup_eligible, found.backup_state) == (
+        expected.flags.up,
+        expected.flags.uv,
+        expected.flags.be,
+        expected.flags.bs,
+    )

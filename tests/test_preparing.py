@@ -33,6 +33,14 @@ def test_apps_that_share_a_session_interface_are_both_prepared() -> None:
     assert depth_of_guards(second) == 2
 
 
+def test_flask_calls_little_of_ours_before_a_request() -> None:
+    """Of what Flask calls before a view there is one function for all routes, and none for ours alone."""
+    site = make_app()
+    site.app.test_client().get("/page")
+    before = (site.app.before_request_funcs, site.app.url_value_preprocessors, site.app.after_request_funcs)
+    assert [len(functions) for kind in before for functions in kind.values()] == [1]
+
+
 def test_settings_that_come_too_late_are_named(caplog: pytest.LogCaptureFixture) -> None:
     """A setting that changed after all were read has no effect, which the log says, once; other keys may change."""
     site = make_app({"PASSKEY_TIMEOUT": 60_000})
