@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec import Struct
 
 from .accounts import UserInfo
+from .ceremonies.results import Result
 from .credentials import CredentialRecord
 from .errors import Refusal
 from .visitor import Visitor
@@ -36,8 +36,7 @@ class Begun(Struct, frozen=True):
     options: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(Result, frozen=True):
     """Somebody proved who they are; ``passkey.sign_in()`` then signs them in at the app."""
 
     user: Any
@@ -47,7 +46,7 @@ class SignedIn:
     #: ``sign-in`` or ``step-up``.
     purpose: str
     #: Who asked.
-    visitor: Visitor = field(repr=False)
+    visitor: Visitor
     #: Was a PIN, finger or face asked for? Which of them is not told.
     user_verified: bool = False
     #: Has the passkey a copy elsewhere?
@@ -60,11 +59,10 @@ class SignedIn:
     authenticator_attachment: str | None = None
     #: What was answered to the app's ``extensions`` hook, by name of the extension: plain JSON with bytes as base64url
     #: text, checked for size and depth only. What was not asked for is not in it. It may be secret; it is kept nowhere.
-    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extensions: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Result, frozen=True):
     """A passkey was added; ``new_user`` where an account was created for it.
 
     Some apps approve accounts first; then the new user may not sign in yet.
@@ -73,7 +71,7 @@ class Registered:
     credential: CredentialRecord
     info: UserInfo
     #: Who asked.
-    visitor: Visitor = field(repr=False)
+    visitor: Visitor
     new_user: Any = None
     may_sign_in: bool = True
     #: Did the attestation statement verify? Without roots and metadata it still says nothing of the maker. ``None`` if
@@ -90,7 +88,7 @@ class Registered:
     #: As in :class:`SignedIn`.
     authenticator_attachment: str | None = None
     #: As in :class:`SignedIn`, with ``credProps``, which is always asked for.
-    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extensions: Mapping[str, Any] = {}
 
 
 class CredentialList(Struct, frozen=True):

@@ -203,7 +203,9 @@ def test_an_own_view_gets_it_as_well(site: App) -> None:
         outcome = site.passkey.relying_party.finish_sign_in(visitor, begun.ceremony_id, ada.get(begun.options))
         assert site.passkey.sign_in(outcome) == {}
     assert list(outcome.extensions["prf"]["results"]) == ["first"]
-    assert outcome.extensions["prf"]["results"]["first"] not in repr(outcome)
+    told = repr(outcome)
+    assert outcome.extensions["prf"]["results"]["first"] not in told and outcome.visitor.secrets[0] not in told
+    assert told.startswith("SignedIn(user=") and f"purpose={outcome.purpose!r}, user_verified=True" in told
 
 
 def test_it_is_kept_nowhere(caplog: pytest.LogCaptureFixture) -> None:

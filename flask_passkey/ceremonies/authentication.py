@@ -16,7 +16,6 @@ from hashlib import sha256
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from msgspec import Struct, field
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
@@ -30,13 +29,14 @@ from .pending import SIGN_IN, STEP_UP, PendingCeremony, mark
 from .person import Person
 from .policies import AuthenticatorState, backup_eligibility_changed, counter_must_grow, counter_regressed
 from .responses import AuthenticatorResponse, check_client_data, check_rp_id, quoted
+from .results import Result
 from .signatures import check_signature
 
 #: Longest list of credentials that Chromium takes in a request.
 MAX_LISTED = 64
 
 
-class Authenticated(Struct, frozen=True, kw_only=True):
+class Authenticated(Result, frozen=True, kw_only=True):
     """A response that verified."""
 
     #: The record as it should be after this ceremony.
@@ -50,7 +50,7 @@ class Authenticated(Struct, frozen=True, kw_only=True):
     #: What was accepted but should be known: ``counter-regressed``, ``backup-eligibility-changed``.
     events: tuple[str, ...] = ()
     #: Outputs of the extensions that were asked for.
-    extensions: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Mapping[str, Any] = {}
 
 
 def begin(

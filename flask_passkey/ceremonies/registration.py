@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -40,6 +40,7 @@ from .keys import check_public_key
 from .pending import CONDITIONAL, ENROLMENT, REGISTRATION, SIGN_UP, PendingCeremony
 from .person import Person
 from .responses import AuthenticatorResponse, check_client_data, origin_of, quoted, without_token_binding
+from .results import Result
 
 _ANY = Trust()
 _REQUIRED, _PREFERRED = ResidentKeyRequirement.REQUIRED, ResidentKeyRequirement.PREFERRED
@@ -47,8 +48,7 @@ _MAX_TRANSPORTS = 8
 _TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(Result, frozen=True):
     """A response that verified."""
 
     #: The record to store.
@@ -58,7 +58,7 @@ class Registration:
     #: What the response says about the person.
     person: Person
     #: Outputs of the extensions that were asked for.
-    extensions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extensions: Mapping[str, Any] = {}
 
 
 def begin(

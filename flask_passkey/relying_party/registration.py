@@ -188,28 +188,24 @@ class Registration(Parts):
         known = allowed if pending.purpose != SIGN_UP else None
         others = known.records if known else timed(CREDENTIALS, self.credentials.of_user, pending.user_id)
         record = replace(verified.record, label=label or self._label_for(verified.record, user_agent, others))
+        told = {
+            "attestation_verified": verified.attestation_verified,
+            "extensions": verified.extensions,
+            **verified.person.members(),
+        }
         if pending.purpose == ENROLMENT:
-            registered = timed(CREDENTIALS, self._enrol, visitor, pending, record)
+            registered = timed(CREDENTIALS, self._enrol, visitor, pending, record, told)
         elif allowed and pending.purpose == REGISTRATION:
-            registered = timed(CREDENTIALS, self._add, visitor, allowed, record)
+            registered = timed(CREDENTIALS, self._add, visitor, allowed, record, told)
         else:
-            registered = timed(CREDENTIALS, self._create_account, visitor, pending, record)
-        person = verified.person.members()
-        registered = replace(
-            registered,
-            attestation_verified=verified.attestation_verified,
-            extensions=verified.extensions,
-            **person,
-        )
+            registered = timed(CREDENTIALS, self._create_account, visitor, pending, record, told)
         self.tell(
             signals.registered,
             registered.info,
             user=registered.user,
             credential=registered.credential,
             purpose=pending.purpose,
-            attestation_verified=registered.attestation_verified,
-            extensions=registered.extensions,
-            **person,
+            **told,
         )
         return registered
 
@@ -235,8 +231,13 @@ class Registration(Parts):
         label = automatic_label(record.aaguid, user_agent, taken=taken, gettext=self._gettext)
         return self.accounts.name_passkey(replace(record, label=label))
 
-    def _enrol(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
-        """Spend the grant and add the credential, both or neither."""
+    def _enrol(
+        self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord, told: Mapping[str, Any]
+    ) -> Registered:
+        """Spend the grant and add the credential, both or neither.
+
+        :param told: what the response says beside the record.
+        """
         _require_same_account(visitor, pending.user_id)
         self._refuse_taken(record.id)
         with self.credentials.transaction():
@@ -246,9 +247,9 @@ class Registration(Parts):
             record = replace(record, identity=info.identity or None)
             self.credentials.add(record, limit=self.config.max_credentials, rp_ids=self.config.rp_ids)
         self.tell(signals.enrolled, info, user=user, credential=record, grant=grant)
-        return Registered(record, info, visitor, user=user)
+        return Registered(record, info, visitor, user=user, **told)
 
-    def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord) -> Registered:
+    def _add(self, visitor: Visitor, allowed: StepUp, record: CredentialRecord, told: Mapping[str, Any]) -> Registered:
         """Add a credential; whoever has no fresh sign-in adds the first, also if many try at once."""
         record = replace(record, identity=allowed.info.identity or None)
         self._refuse_taken(record.id)
@@ -259,9 +260,11 @@ class Registration(Parts):
             if allowed.is_fresh:
                 raise
             raise StepUpRequired("another request has added the account's first passkey") from exc
-        return Registered(record, allowed.info, visitor, user=visitor.user)
+        return Registered(record, allowed.info, visitor, user=visitor.user, **told)
 
-    def _create_account(self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord) -> Registered:
+    def _create_account(
+        self, visitor: Visitor, pending: PendingCeremony, record: CredentialRecord, told: Mapping[str, Any]
+    ) -> Registered:
         """Create account and credential in one transaction, as far as the app's accounts share the database."""
         self._require_sign_up()
         self._refuse_taken(record.id)  # before an account is made that may live elsewhere
@@ -273,7 +276,7 @@ class Registration(Parts):
                 raise Misconfigured("create_user gave an id with passkeys: call passkey.forget_user() on deletion")
             self.credentials.add(record)
             may_sign_in = self.accounts.may_sign_in(user)  # a hook that fails leaves no account behind
-        return Registered(record, info, visitor, user, may_sign_in, user=user)
+        return Registered(record, info, visitor, user, may_sign_in, user=user, **told)
 
     def _refuse_taken(self, credential_id: bytes) -> None:
         """Refuse an ID that is registered, or that we invented: the answer must not tell which of both it is."""
