@@ -31,7 +31,7 @@ class UserInfo:
     identity: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Hooks:
     """The app's functions, as its decorators gave them; ``None`` where there is none."""
 

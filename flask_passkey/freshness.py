@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from .accounts import Accounts, UserInfo
 from .config import PasskeyConfig
@@ -15,8 +15,7 @@ from .progress import CREDENTIALS, timed
 from .visitor import LastSignIn, Visitor
 
 
-@dataclass(frozen=True, slots=True)
-class StepUp:
+class StepUp(NamedTuple):
     """Somebody may change their account."""
 
     info: UserInfo

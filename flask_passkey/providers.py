@@ -7,11 +7,10 @@ known. They help people to recognise their passkeys, and prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from .words import BROWSER_ON_SYSTEM, PASSKEY, english
 
@@ -49,8 +48,7 @@ _SYSTEMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(NamedTuple):
     """A provider of passkeys: a password manager or a kind of security key."""
 
     name: str

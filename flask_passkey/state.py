@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from flask import Flask, has_request_context, request
 
@@ -21,19 +20,32 @@ _CHOSEN = "passkey.rp_id."
 _WARN_EVERY = 60
 
 
-@dataclass(frozen=True, slots=True)
 class State:
-    """The parts of one app, for one of its relying parties."""
+    """The parts of one app, for one of its relying parties.
 
-    config: PasskeyConfig
-    accounts: Accounts
-    relying_party: RelyingParty
-    #: Under which name the app has our blueprint.
-    blueprint_name: str
-    #: When the log may warn again of a setting that is probably wrong, by its name; of a clock that only runs forward.
-    warned: dict[str, float] = field(default_factory=dict)
-    #: The same for each of ``PASSKEY_RELYING_PARTIES``, by RP ID.
-    others: Mapping[str, State] = field(default_factory=dict)
+    :param blueprint_name: under which name the app has our blueprint.
+    :param warned: when the log may warn again of a setting that is probably wrong, by its name; of a clock that only
+        runs forward.
+    :param others: the same for each of ``PASSKEY_RELYING_PARTIES``, by RP ID.
+    """
+
+    __slots__ = ("accounts", "blueprint_name", "config", "others", "relying_party", "warned")
+
+    def __init__(
+        self,
+        config: PasskeyConfig,
+        accounts: Accounts,
+        relying_party: RelyingParty,
+        blueprint_name: str,
+        warned: dict[str, float],
+        others: Mapping[str, State],
+    ) -> None:
+        self.config = config
+        self.accounts = accounts
+        self.relying_party = relying_party
+        self.blueprint_name = blueprint_name
+        self.warned = warned
+        self.others = others
 
     def find(self, rp_id: str) -> State | None:
         """Return the state for an RP ID of the app, ``None`` if it has no such."""

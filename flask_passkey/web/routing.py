@@ -6,8 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask
@@ -21,8 +20,7 @@ from .ui import PAGES
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Where an app has our routes."""
 
     blueprint_name: str = "passkey"
@@ -31,7 +29,7 @@ class Place:
 
     def but(self, **given: str | None) -> Place:
         """Return this place with what is given instead."""
-        return replace(self, **{name: value for name, value in given.items() if value is not None})
+        return self._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def check(app: Flask, config: PasskeyConfig, place: Place, *, pages: bool) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from flask import current_app, request, url_for
@@ -55,8 +54,7 @@ def current_path(*, query: bool = False) -> str:
     return f"{path}?{asked}" if asked else path
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What a page says about what was done before it."""
 
     text: str

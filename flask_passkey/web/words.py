@@ -7,7 +7,6 @@ ours.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations, find
@@ -31,15 +30,15 @@ _ENGLISH = NullTranslations()
 _REMEMBERED = "passkey.words."
 
 
-@dataclass(slots=True)
 class _Remembered:
     """What one request need not find out for each sentence again."""
 
-    #: The app's selectors that failed: they may be slow to fail.
-    failed: set[str] = field(default_factory=set)
-    #: The locale that the texts are for, which ``flask_babel.force_locale()`` changes within a request.
-    locale: Any = None
-    catalog: NullTranslations = _ENGLISH
+    def __init__(self) -> None:
+        #: The app's selectors that failed: they may be slow to fail.
+        self.failed: set[str] = set()
+        #: The locale that the texts are for, which ``flask_babel.force_locale()`` changes within a request.
+        self.locale: Any = None
+        self.catalog: NullTranslations = _ENGLISH
 
 
 def gettext(text: str, **values: object) -> str:
