@@ -33,13 +33,14 @@ LIFETIME = timedelta(hours=24)
 #: Recovery codes that one person may have at a time.
 MAX_CODES = 50
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_CODE = re.compile(r"[0-9A-Za-z]{16}")
+# What is behind the # of a link.
+_LINK = r"[A-Za-z0-9_-]{43}"
+_CODE = r"[0-9A-Za-z]{16}"
 # Digits and letters without I, L, O and U; 16 of them have 80 bits.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans("OIL", "011")
 # Spaces and dashes, as people and word processors write them.
-_BETWEEN = re.compile(r"[\s\u2010-\u2015-]+")
+_BETWEEN = r"[\s\u2010-\u2015-]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +191,9 @@ def hash_of(token: str) -> bytes:
     What is neither gets a hash that nothing is kept under, so that the same work follows.
     """
     text = token.strip()
-    code = _BETWEEN.sub("", text)
-    if _TOKEN.fullmatch(text) is None:
-        text = code.upper().translate(_MISREAD) if _CODE.fullmatch(code) else ""
+    code = re.sub(_BETWEEN, "", text)
+    if re.fullmatch(_LINK, text) is None:
+        text = code.upper().translate(_MISREAD) if re.fullmatch(_CODE, code) else ""
     return hashlib.sha256(text.encode()).digest()
 
 

@@ -20,9 +20,10 @@ MAX_FIELD, MAX_ALL_FIELDS = 1_000, 4_000
 # Composing takes quadratic time, so what is longer than this is refused before it is looked at.
 _MAX_TEXT = 1_024
 
-_FIELD_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
+# Texts, not patterns, here and below: only sign-ups need them.
+_FIELD_NAME = r"[A-Za-z0-9_.\[\]-]{1,64}"
 # Control characters but tab and line ends, and halves of surrogate pairs: databases refuse them.
-_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_TEXT = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
 # Control characters, halves of surrogate pairs, line and paragraph separators.
 _REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
 # Formatting characters, spaces, accents: with nothing else there is nothing on the screen.
@@ -37,7 +38,7 @@ _WITHOUT_ISOLATES = dict.fromkeys(map(ord, _ISOLATES))
 # What the name of an account has not: formatting, private use, unassigned, and what nothing is drawn for
 # (Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt).
 _REFUSED_IN_NAMES = frozenset(("Cf", "Co", "Cn"))
-_IGNORABLE = re.compile(
+_IGNORABLE = (
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -109,7 +110,7 @@ def clean_fields(value: object, *, field: str = "fields") -> dict[str, str]:
     """
     if not isinstance(value, Mapping) or len(value) > MAX_FIELDS:
         raise MalformedRequest(field, f"{field} is no object of at most {MAX_FIELDS} texts")
-    if not all(isinstance(name, str) and _FIELD_NAME.fullmatch(name) for name in value):
+    if not all(isinstance(name, str) and re.fullmatch(_FIELD_NAME, name) for name in value):
         raise MalformedRequest(field, f"{field} has a name that no field can have")
     fields = {name: _clean_value(text, name) for name, text in value.items()}
     if sum(map(len, fields.values())) > MAX_ALL_FIELDS:
@@ -122,7 +123,7 @@ def _clean_value(text: object, field: str) -> str:
         raise MalformedRequest(field, f"{field} is not text")
     if len(text) > MAX_FIELD or len(text := unicodedata.normalize("NFC", text.strip())) > MAX_FIELD:
         raise MalformedRequest(field, f"{field} is longer than {MAX_FIELD} characters")
-    if _NO_TEXT.search(text):
+    if re.search(_NO_TEXT, text):
         raise MalformedRequest(field, f"{field} has control characters")
     return text
 
@@ -151,7 +152,7 @@ def _is_hidden(name: str, place: int) -> bool:
     if char == _JOINER:
         emoji = before[-1:] if before[-1:] not in _VARIATIONS else before[:1]
         return not (_is_emoji(emoji) and _is_emoji(after))
-    return unicodedata.category(char) in _REFUSED_IN_NAMES or _IGNORABLE.match(char) is not None
+    return unicodedata.category(char) in _REFUSED_IN_NAMES or re.match(_IGNORABLE, char) is not None
 
 
 def _is_emoji(char: str) -> bool:

@@ -45,7 +45,7 @@ from .results import Result
 _ANY = Trust()
 _REQUIRED, _PREFERRED = ResidentKeyRequirement.REQUIRED, ResidentKeyRequirement.PREFERRED
 _MAX_TRANSPORTS = 8
-_TRANSPORT = re.compile(r"[a-z0-9-]{1,32}")
+_TRANSPORT = r"[a-z0-9-]{1,32}"
 
 
 class Registration(Result, frozen=True):
@@ -260,7 +260,7 @@ def discoverable_by(extensions: Mapping[str, Any]) -> bool | None:
 def clean_transports(value: object) -> tuple[str, ...]:
     """Keep what the client reported, names of the future included; leave out what is no name."""
     names = value if isinstance(value, list) else []
-    good = (name for name in names if isinstance(name, str) and _TRANSPORT.fullmatch(name))
+    good = (name for name in names if isinstance(name, str) and re.fullmatch(_TRANSPORT, name))
     return tuple(dict.fromkeys(good))[:_MAX_TRANSPORTS]
 
 

@@ -23,15 +23,16 @@ log = logging.getLogger(__name__)
 
 #: As many names browsers look at among related origins.
 MOST_NAMES = 5
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+# Texts, not patterns: an app needs few of them, and what it does need is compiled once all the same.
+_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 # Browsers also open pages on hosts with these.
-_HOST_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
-_ANDROID = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
+_HOST_LABEL = r"[a-z0-9_-]{1,63}"
+_ANDROID = r"android:apk-key-hash:[A-Za-z0-9_-]{43}"
 # Native apps and browser extensions have origins of other schemes, which may have dots. With only a number behind the
 # colon it is a host and a port; there are no wildcards.
-_OTHER_SCHEME = re.compile(r"(?!(?i:https?):)[A-Za-z][A-Za-z0-9+.-]*:(?![0-9]+(?:/.*)?\Z)[!-)+-~]+")
-_LOCALHOST = re.compile(r"http://localhost(:[1-9][0-9]{0,4})?")
-_FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
+_OTHER_SCHEME = r"(?!(?i:https?):)[A-Za-z][A-Za-z0-9+.-]*:(?![0-9]+(?:/.*)?\Z)[!-)+-~]+"
+_LOCALHOST = r"http://localhost(:[1-9][0-9]{0,4})?"
+_FINGERPRINT = r"([0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}"
 # Python's IDNA replaces these characters and browsers keep them: the domain would be another one.
 _DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
 
@@ -92,10 +93,10 @@ def _problem(rp_id: str) -> str | None:
     return None
 
 
-def _is_domain(text: str, label: re.Pattern[str] = _LABEL) -> bool:
+def _is_domain(text: str, label: str = _LABEL) -> bool:
     labels = text.split(".")
     # Browsers take a name whose last label is a number for an IP address.
-    return all(map(label.fullmatch, labels)) and not labels[-1].isdigit() and len(text) <= 253
+    return all(re.fullmatch(label, part) for part in labels) and not labels[-1].isdigit() and len(text) <= 253
 
 
 @cache
@@ -135,12 +136,12 @@ def is_local(host: str) -> bool:
 
 def is_localhost(origin: str) -> bool:
     """Tell whether an origin, as browsers write it, is http at localhost, at whatever port."""
-    return _LOCALHOST.fullmatch(origin) is not None
+    return re.fullmatch(_LOCALHOST, origin) is not None
 
 
 def is_native(origin: str) -> bool:
     """Tell whether an origin is a native app's or a browser extension's."""
-    return (_ANDROID.fullmatch(origin) or _OTHER_SCHEME.fullmatch(origin)) is not None
+    return (re.fullmatch(_ANDROID, origin) or re.fullmatch(_OTHER_SCHEME, origin)) is not None
 
 
 def default_origins(rp_id: str) -> tuple[str, ...]:
@@ -178,7 +179,7 @@ def read_own_origins(key: str, value: object) -> tuple[str | OriginTest, ...]:
 
 def _origin(key: str, text: str) -> str:
     """Check an origin and return it as browsers write it."""
-    if _ANDROID.fullmatch(text) or (_OTHER_SCHEME.fullmatch(text) and not text.startswith("android:apk-key-hash:")):
+    if not text.startswith(("http:", "https:")) and _is_of_app(text):
         return text
     origin = _canonical(text)
     if origin is None:
@@ -195,6 +196,13 @@ def _origin(key: str, text: str) -> str:
             f"Write {key} = ['https://{host_of(origin)}']"
         )
     return origin
+
+
+def _is_of_app(text: str) -> bool:
+    """Tell whether an origin is a native app's or a browser extension's; an Android app's has a hash of full length."""
+    if text.startswith("android:apk-key-hash:"):
+        return re.fullmatch(_ANDROID, text) is not None
+    return re.fullmatch(_OTHER_SCHEME, text) is not None
 
 
 def _canonical(text: str) -> str | None:
@@ -226,7 +234,7 @@ def _ascii(host: str) -> str:
 
 def is_fingerprint(text: str) -> bool:
     """Tell whether a text is the SHA-256 fingerprint of a certificate, as ``keytool`` writes it."""
-    return _FINGERPRINT.fullmatch(text) is not None
+    return re.fullmatch(_FINGERPRINT, text) is not None
 
 
 def android_origin(fingerprint: str) -> str:

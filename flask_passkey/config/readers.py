@@ -41,9 +41,9 @@ def _database_uri(key: str, value: object) -> str:
 
 def _url_prefix(key: str, value: object) -> str:
     path = str(value).rstrip("/")
-    if path and not _PATH.fullmatch(path):
+    if path and not re.fullmatch(_PATH, path):
         meant = "/" + path.strip("/")
-        _refuse(key, value, "not a path", meant if _PATH.fullmatch(meant) else "/api/v4")
+        _refuse(key, value, "not a path", meant if re.fullmatch(_PATH, meant) else "/api/v4")
     return path
 
 
@@ -57,7 +57,7 @@ def _switch(key: str, value: object) -> bool:
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
         return int(value)
     return value if type(value) is int else None
 
@@ -115,7 +115,7 @@ def _hints(key: str, value: object) -> tuple[str, ...]:
 
 def _formats(key: str, value: object) -> tuple[str, ...]:
     texts = _texts(value)
-    if texts is None or not all(_FORMAT.fullmatch(text) for text in texts):
+    if texts is None or not all(re.fullmatch(_FORMAT, text) for text in texts):
         _refuse(key, value, "not a list of formats of attestation statements", ["packed"])
     return tuple(texts)
 
@@ -123,7 +123,7 @@ def _formats(key: str, value: object) -> tuple[str, ...]:
 def _aaguids(key: str, value: object) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     texts = tuple(str(item).strip().lower() for item in items) if isinstance(items, list | tuple) else ("",)
-    if not all(_AAGUID.fullmatch(text) for text in texts):
+    if not all(re.fullmatch(_AAGUID, text) for text in texts):
         _refuse(key, value, "not a list of AAGUIDs", ["ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"])
     return texts
 
@@ -136,7 +136,7 @@ def _android_apps(key: str, value: object) -> dict[str, tuple[str, ...]]:
         for name, texts in lists.items()
         if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts)
     }
-    right = all(_PACKAGE.fullmatch(name) and all(map(is_fingerprint, texts)) for name, texts in apps.items())
+    right = all(re.fullmatch(_PACKAGE, name) and all(map(is_fingerprint, texts)) for name, texts in apps.items())
     if len(apps) < len(lists) or not right:
         problem = "not a dict of SHA-256 fingerprints of the signing certificates by package, as keytool prints them"
         _refuse(key, value, problem, {"com.example.app": [":".join(["AB"] * 32)]})
@@ -145,7 +145,7 @@ def _android_apps(key: str, value: object) -> dict[str, tuple[str, ...]]:
 
 def _apple_apps(key: str, value: object) -> tuple[str, ...]:
     texts = _texts(value)
-    if texts is None or not all(_APPLE_APP.fullmatch(text) for text in texts):
+    if texts is None or not all(re.fullmatch(_APPLE_APP, text) for text in texts):
         _refuse(key, value, "not a list of a team's ID and an app's with a dot between", ["ABCDE12345.com.example.app"])
     return tuple(texts)
 
@@ -181,16 +181,17 @@ def _entry(rp_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 #: What can be said of one more relying party, and the setting of the app that says the same.
 _ENTRY = {"origins": "origins", "name": "rp_name", "related_origins": "related_origins", "enrol_url": "enrol_url"}
-_AAGUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Texts, as in origins.py.
+_AAGUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # https://developer.android.com/build/configure-app-module#set-application-id
-_PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
-_APPLE_APP = re.compile(r"[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_PACKAGE = r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+"
+_APPLE_APP = r"[A-Z0-9]{10}\.[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
 # An identifier of section 8.1: visible ASCII but quotes and backslashes. Some of the future are as good as known ones.
-_FORMAT = re.compile(r"[!#-\[\]-~]{1,32}")
+_FORMAT = r"[!#-\[\]-~]{1,32}"
 _HINTS = ("client-device", "security-key", "hybrid")
 _FORMATS = {"packed", "tpm", "android-key", "fido-u2f", "apple"}
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-_NUMBER = re.compile(r"\s*-?[0-9]{1,9}\s*")
+_PATH = r"(/[A-Za-z0-9._~-]+)+"
+_NUMBER = r"\s*-?[0-9]{1,9}\s*"
 _SWITCH = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 _ALGORITHMS = (-7, -8, -257, -36, -37, -38, -39, -258, -259, -48, -49, -50)
 READERS: dict[str, Callable[[str, Any], Any]] = {
