@@ -13,9 +13,8 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app, request
 from markupsafe import Markup
 
-from . import grants, wiring
+from . import commands, grants, wiring
 from .accounts import Accounts, Hooks
-from .cli import passkey
 from .config import PasskeyConfig
 from .credentials import CredentialRepository, GrantRecord
 from .errors import Refusal
@@ -123,8 +122,8 @@ class Passkey(HookDecorators):
         wiring.add_openapi(app, config, place)
         wiring.add_pages(app, config, place, pages=pages)
         wiring.prepare_requests(app, config, store, check_last, blueprint)
-        if passkey.name not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
-            app.cli.add_command(passkey)
+        if "passkey" not in app.cli.commands:  # for the app's own tests: `flask` knows them without an app, too
+            app.cli.add_command(commands.group)
         flask_login.connect(app)
 
     def _make_state(

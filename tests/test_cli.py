@@ -71,6 +71,17 @@ def test_the_commands_come_with_the_package() -> None:
     assert sorted(passkey.commands) == ["check", "delete", "forget", "import", "invite", "list", "openapi", "withdraw"]
 
 
+def test_an_app_has_the_commands_without_the_entry_point(site: App) -> None:
+    """A test of the app runs them by their names, and gets the same help, with the same commands in it."""
+    runner = site.app.test_cli_runner()
+    assert "Key" in runner.invoke(args=["passkey", "list", site.user("ada").id]).output
+    helps = [runner.invoke(*call) for call in ((None, ["passkey", "--help"]), (passkey, ["--help"]))]
+    told = [result.output.partition("\n")[2] for result in helps]  # without the line of usage
+    assert told[0] == told[1] and "withdraw" in told[0]
+    summaries = [group.get_short_help_str() for group in (passkey, site.app.cli.commands["passkey"])]
+    assert summaries[0] == summaries[1]
+
+
 def test_check_warns_of_holes_in_libraries(site: App, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library with a known hole is named with the line that mends it, and does not fail the check unless strict."""
     monkeypatch.setattr(advisories, "installed_versions", lambda: {"flask": "3.1.0"})

@@ -36,6 +36,7 @@ FLOORS = (
     ("databases", "web"),
     ("doctor", "openapi", "telemetry"),
     ("cli", "hooks", "wiring"),
+    ("commands",),
     ("extension",),
     ("__init__",),
 )
@@ -47,16 +48,17 @@ TESTING = {"credentials", "errors"}
 #: Which part may import which library; one that is not listed may be imported nowhere.
 LIBRARIES = {
     "flask": {
+        "cli",
+        "commands",
         "databases",
+        "doctor",
         "extension",
         "hooks",
-        "web",
-        "cli",
-        "doctor",
         "pending",
         "proxies",
         "state",
         "telemetry",
+        "web",
         "wiring",
     },
     "werkzeug": {"doctor", "web"},
