@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +83,6 @@ def connect(app: Flask) -> bool:
 
     The API alone, which libraries bring along, keeps nothing of what it is told.
     """
-    if sys.modules.get("opentelemetry.metrics") is None:
-        return False
     from opentelemetry.metrics import get_meter_provider
 
     provider = get_meter_provider()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from copy import copy
 from functools import cache, lru_cache, partial
@@ -14,7 +15,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 
-from . import progress, telemetry
+from . import progress
 from .ceremonies.attestation import Trust
 from .config import PasskeyConfig
 from .credentials import CredentialRepository
@@ -27,7 +28,6 @@ from .pending import (
     store_for,
 )
 from .web import cookies, ended, flask_security, http, others, outage, sessions, timing
-from .web import pages as ready_pages
 from .web.routing import Place
 from .web.ui import Ui
 
@@ -85,6 +85,8 @@ def add_pages(app: Flask, config: PasskeyConfig, place: Place, *, pages: bool) -
     """Give templates what the macros ask, and add the ready pages where the app wants them."""
     app.jinja_env.globals["passkey_ui"] = Ui()
     if pages:
+        from .web import pages as ready_pages
+
         ready_pages.init_app(app, config, place)
 
 
@@ -174,7 +176,7 @@ def prepare_requests(
                 if prepared is None:
                     _warn_of_late_settings(app, config)
                     _check_each_request(app, config)
-                    is_watched = any((timing.connect(app), telemetry.connect(app)))
+                    is_watched = any((timing.connect(app), _connect_metrics(app)))
                 prepared = app.session_interface
         environ[ended.SERVED] = True
         if not is_watched:
@@ -188,6 +190,15 @@ def prepare_requests(
 def _warn_of_late_settings(app: Flask, config: PasskeyConfig) -> None:
     for key in config.changed_since(app.config):
         log.warning("%s was changed after the settings were read, and has no effect. Write it before %s", key, _READ_AT)
+
+
+def _connect_metrics(app: Flask) -> bool:
+    """Count ceremonies, if the app has set OpenTelemetry up; tell whether it has."""
+    if sys.modules.get("opentelemetry.metrics") is None:
+        return False
+    from .telemetry import connect
+
+    return connect(app)
 
 
 def _guard_sessions(app: Flask) -> None:

