@@ -43,7 +43,7 @@ _MISREAD = str.maketrans("OIL", "011")
 _BETWEEN = r"[\s\u2010-\u2015-]+"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Invitation:
     """What an app hands to one person. It cannot be shown again: the token is kept nowhere."""
 

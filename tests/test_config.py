@@ -50,6 +50,7 @@ def test_an_rp_id_is_enough() -> None:
     )
     given = {"rp_id": "example.com", "rp_name": "example.com", "origins": ("https://example.com",)}
     assert settings == PasskeyConfig(**given)  # type: ignore[arg-type]
+    assert settings != PasskeyConfig(**given, timeout=60_000)  # type: ignore[arg-type]
 
 
 def test_there_is_no_rp_id_by_default() -> None:
@@ -263,7 +264,8 @@ def test_a_database_uri_is_text_and_never_shown() -> None:
     message = refusal(RP_ID | {"PASSKEY_DATABASE_URI": ["secret"]})
     assert message.startswith("PASSKEY_DATABASE_URI is not text. Write PASSKEY_DATABASE_URI = 'postgresql+psycopg://")
     assert "secret" not in message
-    assert "secret" not in repr(read(database_uri="postgresql://ada:secret@db"))
+    told = repr(read(database_uri="postgresql://ada:secret@db"))
+    assert "secret" not in told and told.startswith("PasskeyConfig(rp_id='example.com', rp_name='example.com', ")
 
 
 AAGUID = "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"

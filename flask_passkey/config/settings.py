@@ -8,7 +8,7 @@ What an RP ID and an origin may look like is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cached_property
 from types import MappingProxyType
@@ -33,7 +33,9 @@ from .origins import (
 from .readers import READERS
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: cached_property needs a __dict__
+# No slots, as cached_property needs a __dict__. What dataclass makes to compare and show so many fields takes longer to
+# compile, at each import, than most modules take to load.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PasskeyConfig:
     """All settings of one app. Each field is the configuration key ``PASSKEY_<FIELD>`` in upper case."""
 
@@ -160,6 +162,14 @@ class PasskeyConfig:
     # Origin and path of the ready page for links, where ``enrol_url`` is its address: between them is what the app is
     # below, which a request knows better than the configuration.
     enrol_page: ClassVar[tuple[str, str] | None] = None
+
+    def __eq__(self, other: object) -> bool:
+        names = [setting.name for setting in fields(self)]
+        return type(other) is type(self) and all(getattr(self, name) == getattr(other, name) for name in names)
+
+    def __repr__(self) -> str:
+        shown = (f"{setting.name}={getattr(self, setting.name)!r}" for setting in fields(self) if setting.repr)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @staticmethod
     def _in_development() -> bool:

@@ -14,7 +14,7 @@ from ..state import current
 from . import sessions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PasskeyRow:
     """One passkey as its owner sees it."""
 
