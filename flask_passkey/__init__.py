@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .accounts import UserInfo
 from .config import PasskeyConfig, android_origin
-from .credentials import (
-    CredentialRecord,
-    CredentialRepository,
-    GrantRecord,
-    GrantRepository,
-    MemoryCredentialRepository,
-)
+from .credentials import CredentialRecord, CredentialRepository, GrantRecord, GrantRepository
 from .errors import ConfigurationError, NameTaken, PasskeyError, Refusal
 from .extension import Passkey
 from .grants import Invitation
@@ -23,14 +17,18 @@ from .relying_party import RelyingParty
 from .visitor import Visitor
 
 if TYPE_CHECKING:
+    from .credentials.memory import MemoryCredentialRepository
     from .credentials.sql import SQLCredentialRepository, add_tables_to, delete_with, metadata
 else:
+    _LATER = {"MemoryCredentialRepository": "memory"} | dict.fromkeys(
+        ("SQLCredentialRepository", "add_tables_to", "delete_with", "metadata"), "sql"
+    )
 
     def __getattr__(name: str) -> Any:
-        """Import what needs SQLAlchemy when it is asked for: that takes as long as all else together."""
-        if name not in ("SQLCredentialRepository", "add_tables_to", "delete_with", "metadata"):
+        """Import a repository when it is asked for: SQLAlchemy takes as long as all else together."""
+        if name not in _LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.credentials.sql"), name)
+        return getattr(import_module(f"{__name__}.credentials.{_LATER[name]}"), name)
 
 
 __version__ = "0.1.0"

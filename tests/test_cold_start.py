@@ -79,6 +79,14 @@ def test_an_app_does_not_load_what_it_does_not_use() -> None:
     assert "flask_passkey.web.views" in found and not SELDOM & found
 
 
+def test_a_repository_is_loaded_when_it_is_asked_for() -> None:
+    """The import brings neither the repository in memory along, nor the locks of files that some stores need."""
+    added = modules_of("import flask_passkey") - modules_of("")
+    assert "flask_passkey.credentials.record" in added
+    assert not {"flask_passkey.credentials.memory", "fcntl"} & added
+    assert "flask_passkey.credentials.memory" in modules_of("from flask_passkey import MemoryCredentialRepository")
+
+
 def test_what_is_seldom_needed_is_there() -> None:
     """The names in that list are of modules."""
     assert not [name for name in SELDOM if find_spec(name) is None]

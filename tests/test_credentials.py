@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from flask_passkey import MemoryCredentialRepository
 from flask_passkey.contracts import CredentialRepositoryContract, GrantRepositoryContract
-from flask_passkey.credentials import MemoryCredentialRepository, counter_grows
+from flask_passkey.credentials import counter_grows
 
 
 class TestMemoryCredentialRepository(CredentialRepositoryContract, GrantRepositoryContract):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .grant import GRANT_METHODS, INVITATION, RECOVERY_CODE, GrantRecord, GrantRepository
-from .memory import MemoryCredentialRepository
 from .record import (
     MAX_CREDENTIAL_ID,
     MAX_USER_HANDLE,
@@ -27,7 +26,6 @@ __all__ = [
     "CredentialRepository",
     "GrantRecord",
     "GrantRepository",
-    "MemoryCredentialRepository",
     "counter_grows",
     "counts",
     "is_stand_in",

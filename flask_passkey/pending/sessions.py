@@ -31,11 +31,6 @@ from .internals import (
     upsert_of,
 )
 
-try:
-    import fcntl
-except ImportError:  # on Windows, where the files are for one process
-    fcntl = None  # type: ignore[assignment]
-
 #: Saves a session as Flask-Session's ``_upsert_session`` does: lifetime, session, name of the record.
 Save = Callable[[timedelta, Any, str], None]
 #: Does that under a new name, and deletes the record of the old one.
@@ -234,10 +229,11 @@ def _memory_lock() -> Iterator[None]:
 def _file_lock(path: str) -> Iterator[None]:
     """Hold a lock that all processes share; where the file system has none, all threads of this one."""
     with _lock, ExitStack() as held:
-        with suppress(OSError):
+        with suppress(ImportError, OSError):
+            import fcntl  # here, as other stores need no lock; Windows, where the files are for one process, has none
+
             file = held.enter_context(open(path, "ab", opener=partial(os.open, mode=0o600)))
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
