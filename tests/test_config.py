@@ -49,8 +49,19 @@ def test_an_rp_id_is_enough() -> None:
         ("https://example.com",),
     )
     given = {"rp_id": "example.com", "rp_name": "example.com", "origins": ("https://example.com",)}
-    assert settings == PasskeyConfig(**given)  # type: ignore[arg-type]
-    assert settings != PasskeyConfig(**given, timeout=60_000)  # type: ignore[arg-type]
+    assert settings == PasskeyConfig(**given)
+    assert settings != PasskeyConfig(**given, timeout=60_000)
+    assert settings.endpoints == {} and settings.endpoints is not read().endpoints
+
+
+def test_settings_are_values() -> None:
+    """What is no setting is refused, and no setting can be changed later."""
+    with pytest.raises(TypeError, match="time_out"):
+        PasskeyConfig(rp_id="example.com", time_out=60_000)
+    settings = dataclasses.replace(read(), timeout=60_000)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.timeout = 1  # type: ignore[misc]
+    assert (settings.timeout, settings.rp_id, settings.lifetime) == (60_000, "example.com", 60)
 
 
 def test_there_is_no_rp_id_by_default() -> None:

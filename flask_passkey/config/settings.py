@@ -8,7 +8,7 @@ What an RP ID and an origin may look like is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from functools import cached_property
 from types import MappingProxyType
@@ -33,9 +33,9 @@ from .origins import (
 from .readers import READERS
 
 
-# No slots, as cached_property needs a __dict__. What dataclass makes to compare and show so many fields takes longer to
-# compile, at each import, than most modules take to load.
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+# No slots, as cached_property needs a __dict__. What dataclass makes to take, compare and show so many fields takes
+# longer to compile, at each import, than most modules take to load.
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class PasskeyConfig:
     """All settings of one app. Each field is the configuration key ``PASSKEY_<FIELD>`` in upper case."""
 
@@ -162,6 +162,13 @@ class PasskeyConfig:
     # Origin and path of the ready page for links, where ``enrol_url`` is its address: between them is what the app is
     # below, which a request knows better than the configuration.
     enrol_page: ClassVar[tuple[str, str] | None] = None
+
+    def __init__(self, **given: Any) -> None:
+        """Take settings that are right: :meth:`from_mapping` reads and checks them."""
+        usual = {setting.name: _default_of(setting) for setting in fields(self)}
+        if unknown := given.keys() - usual:
+            raise TypeError(f"PasskeyConfig has no setting {', '.join(sorted(unknown))}")
+        vars(self).update(usual | given)
 
     def __eq__(self, other: object) -> bool:
         names = [setting.name for setting in fields(self)]
@@ -299,6 +306,10 @@ class PasskeyConfig:
         vars(config).update(_in_development=in_development, origin_tests=tests, is_first=is_first)
         _check_together(config)
         return config
+
+
+def _default_of(setting: Field[Any]) -> Any:
+    return setting.default if setting.default_factory is MISSING else setting.default_factory()
 
 
 def _key(name: str) -> str:
