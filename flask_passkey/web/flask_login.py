@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -48,10 +49,12 @@ def confirm(user: Any) -> None:
 
 
 def connect(app: Flask) -> None:
-    """Listen to Flask-Login's sign-ins and sign-outs, if it is installed."""
-    try:
-        import flask_login as signals
-    except ImportError:
+    """Listen to Flask-Login's sign-ins and sign-outs, if it is loaded by now; ask again before the first request.
+
+    To import it here would take longer than all else at a start, also in apps that have it installed and do not use it.
+    """
+    signals: Any = sys.modules.get("flask_login")
+    if signals is None:
         return
     signals.user_logged_in.connect(sessions.signed_in, app)
     signals.user_loaded_from_cookie.connect(sessions.remembered, app)
