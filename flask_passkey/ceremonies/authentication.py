@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from webauthn.helpers import decode_credential_public_key, decoded_public_key_to_cryptography
 
 from ..config import PasskeyConfig
-from ..credentials import CredentialRecord, is_stand_in
+from ..credentials import CredentialRecord, after_use, is_stand_in
 from ..encoding import base64url_encode
 from ..errors import ResponseRejected
 from .authenticator_data import AuthenticatorData
@@ -141,9 +141,10 @@ def finish(
         events.append("counter-regressed")
     if backup_eligibility_changed(record, state, config):
         events.append("backup-eligibility-changed")
-    used = replace(
+    used = after_use(
         record,
         sign_count=state.sign_count,
+        uv_initialized=record.uv_initialized,
         backup_eligible=state.backup_eligible,
         backup_state=state.backup_state,
         last_used_at=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .draft import FIELDS, after_use, record_with
 from .grant import GRANT_METHODS, INVITATION, RECOVERY_CODE, GrantRecord, GrantRepository
 from .record import (
     MAX_CREDENTIAL_ID,
@@ -16,6 +17,7 @@ from .record import (
 )
 
 __all__ = [
+    "FIELDS",
     "GRANT_METHODS",
     "INVITATION",
     "MAX_CREDENTIAL_ID",
@@ -26,8 +28,10 @@ __all__ = [
     "CredentialRepository",
     "GrantRecord",
     "GrantRepository",
+    "after_use",
     "counter_grows",
     "counts",
     "is_stand_in",
+    "record_with",
     "stand_in_handle",
 ]

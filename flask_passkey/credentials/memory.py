@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..errors import CredentialExists, CredentialNotFound, LastCredential, TooManyCredentials
+from .draft import after_use
 from .grant import GrantRecord
 from .record import CredentialRecord, counter_grows, counts
 
@@ -89,12 +90,12 @@ class MemoryCredentialRepository:
             stored = self._records.get(record.id)
             if stored is None or (counter_must_grow and not counter_grows(stored.sign_count, record.sign_count)):
                 return None
-            self._records[record.id] = replace(
+            self._records[record.id] = after_use(
                 stored,
                 sign_count=max(stored.sign_count, record.sign_count),
-                backup_state=record.backup_state,
-                backup_eligible=stored.backup_eligible or record.backup_eligible,
                 uv_initialized=stored.uv_initialized or record.uv_initialized,
+                backup_eligible=stored.backup_eligible or record.backup_eligible,
+                backup_state=record.backup_state,
                 last_used_at=max(filter(None, (stored.last_used_at, record.last_used_at)), default=None),
             )
             return self._counted(stored.user_id, rp_ids)

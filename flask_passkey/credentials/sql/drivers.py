@@ -8,7 +8,7 @@ do these two on other engines and drivers, in transactions, and where somebody w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -20,9 +20,6 @@ from sqlalchemy.pool import PoolProxiedConnection
 from .. import CredentialRecord
 from . import files
 from .statements import GET, RECORD_USE, ids_of, record_of, use_of
-
-#: A statement's text, and the values that are always the same.
-Text = tuple[str, Mapping[str, Any]]
 
 _log = logging.getLogger("sqlalchemy.engine.Engine")
 #: The events that a statement has at an engine and at its dialect.
@@ -66,14 +63,13 @@ class Driver:
         self, record: CredentialRecord, *, counter_must_grow: bool, rp_ids: Collection[str]
     ) -> list[bytes] | None:
         """Store a use; return the IDs of the account's credentials, ``None`` if nothing was stored."""
-        row = self._row(self._uses[counter_must_grow], use_of(record), write=True)
+        row = self._row(self._uses[counter_must_grow], self._use(record), write=True)
         return None if row is None else ids_of(row[0], rp_ids)
 
-    def _text(self, statement: Select[Any] | Update) -> Text:
-        compiled = statement.compile(dialect=self._engine.dialect)
-        return str(compiled), compiled.params
+    def _text(self, statement: Select[Any] | Update) -> str:
+        return str(statement.compile(dialect=self._engine.dialect))
 
-    def _row(self, text: Text, values: Mapping[str, Any], *, write: bool) -> Sequence[Any] | None:
+    def _row(self, text: str, values: dict[str, Any], *, write: bool) -> Sequence[Any] | None:
         """Run a statement that returns one row or none."""
         try:
             pooled = self._engine.raw_connection()
@@ -85,12 +81,10 @@ class Driver:
             raise self._told(exc) from exc
         return rows[0] if rows else None
 
-    def _rows_on(
-        self, pooled: PoolProxiedConnection, text: Text, values: Mapping[str, Any], *, write: bool
-    ) -> list[Any]:
+    def _rows_on(self, pooled: PoolProxiedConnection, text: str, values: dict[str, Any], *, write: bool) -> list[Any]:
         connection: Any = pooled.driver_connection
         try:
-            return self._rows(connection, text[0], {**text[1], **values}, write=write)
+            return self._rows(connection, text, values, write=write)
         except BaseException as exc:
             error: Any = exc
             is_dead = self._engine.dialect.is_disconnect(error, connection, None)
@@ -108,6 +102,10 @@ class Driver:
     def _rows(self, connection: Any, text: str, values: dict[str, Any], *, write: bool) -> list[Any]:
         """Run a statement, and commit what it writes."""
         raise NotImplementedError
+
+    def _use(self, record: CredentialRecord) -> dict[str, Any]:
+        """Return the parameters of a use, as the driver takes them."""
+        return use_of(record)
 
     def _values(self, row: Sequence[Any]) -> Sequence[Any]:
         """Return the row of a credential as SQLAlchemy would."""
@@ -138,9 +136,6 @@ class SQLiteDriver(Driver):
     """A SQLite file: BEGIN and COMMIT around a write would cost half as much again as the write."""
 
     def _rows(self, connection: Any, text: str, values: dict[str, Any], *, write: bool) -> list[Any]:
-        for name, value in values.items():
-            if isinstance(value, datetime):  # in UTC
-                values[name] = value.replace(tzinfo=None).isoformat(" ", "microseconds")
         begins = connection.isolation_level
         if write:
             connection.isolation_level = None  # each statement by itself
@@ -154,6 +149,12 @@ class SQLiteDriver(Driver):
             if connection.in_transaction:  # where a listener has set ``autocommit = False``, of Python 3.12
                 connection.commit()
         return rows
+
+    def _use(self, record: CredentialRecord) -> dict[str, Any]:
+        values = use_of(record)
+        if (moment := values["new_time"]) is not None:
+            values["new_time"] = moment.isoformat(" ", "microseconds").removesuffix("+00:00")
+        return values
 
     def _values(self, row: Sequence[Any]) -> Sequence[Any]:
         values = list(row)

