@@ -130,9 +130,9 @@ class EngineConnections:
         else:
             run = partial(self._run, engine, work, write=write, alone=single and SINGLE_STATEMENTS in options)
         if not write:
-            return _retry_on_conflict(partial(_retry_on_dead_connection, run))
+            return _retried(run, is_read=True)
         with _turn(engine):
-            return _retry_on_conflict(run)
+            return _retried(run, is_read=False)
 
     def _run(self, engine: Engine, work: Work[T], *, write: bool, alone: bool) -> T:
         with engine.connect() as connection:
@@ -279,24 +279,21 @@ def _turn(engine: Engine) -> AbstractContextManager[None]:
     return nullcontext() if writers is None else writers.turn()
 
 
-def _retry_on_conflict(work: Callable[[], T]) -> T:
-    for last in (False,) * (_ATTEMPTS - 1) + (True,):
+def _retried(work: Callable[[], T], *, is_read: bool) -> T:
+    """Do the work, and again after a conflict.
+
+    A read is repeated once more, on a new connection, where the server has closed the first one since its last use.
+    """
+    may_be_dead = is_read
+    for _ in range(_ATTEMPTS - 1):
         try:
             return work()
         except DBAPIError as exc:
-            if last or not _is_conflict(exc):
+            if may_be_dead and exc.connection_invalidated:
+                may_be_dead = False
+            elif not _is_conflict(exc):
                 raise
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _retry_on_dead_connection(read: Callable[[], T]) -> T:
-    """Read once more, on a new connection, where the server has closed the first one since its last use."""
-    try:
-        return read()
-    except DBAPIError as exc:
-        if not exc.connection_invalidated:
-            raise
-    return read()
+    return work()
 
 
 def _is_conflict(exc: DBAPIError) -> bool:

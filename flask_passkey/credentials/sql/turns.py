@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 #: Seconds to wait for SQLite's write lock.
@@ -19,17 +17,27 @@ class Queue:
     def __init__(self) -> None:
         self._lock = Lock()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for one's turn, but no longer than SQLite would; after that SQLite decides."""
-        lock = self._lock
-        mine = lock.acquire(timeout=PATIENCE)
-        try:
-            yield
-        finally:
-            if mine:
-                lock.release()
+    def turn(self) -> Turn:
+        """Return what has one's turn while it is entered."""
+        return Turn(self._lock)
 
     def forget(self) -> None:
         """Begin anew in a process that was forked off while another thread had its turn."""
         self._lock = Lock()
+
+
+class Turn:
+    """Waits for a writer's turn, but no longer than SQLite would; after that SQLite decides."""
+
+    __slots__ = ("_is_mine", "_lock")
+
+    def __init__(self, lock: Lock) -> None:
+        self._lock = lock
+        self._is_mine = False
+
+    def __enter__(self) -> None:
+        self._is_mine = self._lock.acquire(timeout=PATIENCE)
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_mine:
+            self._lock.release()
