@@ -174,6 +174,54 @@ def test_who_listens_to_the_engine_sees_every_statement(
     assert by_driver == ["get"]
 
 
+def test_who_listens_once_more_sees_once_more(
+    repository: SQLCredentialRepository, engine: Engine, by_driver: list[str]
+) -> None:
+    """A tool that comes, goes and comes back is noticed each time."""
+    seen: list[str] = []
+
+    def note(*_: object) -> None:
+        seen.append("seen")
+
+    for _ in range(2):
+        event.listen(engine, "before_execute", note)
+        assert repository.get(b"id")
+        event.remove(engine, "before_execute", note)
+        assert repository.get(b"id")
+    assert (seen, by_driver) == (["seen"] * 2, ["get"] * 2)
+
+
+@pytest.mark.parametrize("kind", ["engine", "all engines", "engine, and went"])
+def test_who_listened_before_sees_it(path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A tool that was there first, as one that replaces ``create_engine``, is not taken for silence."""
+    seen: list[str] = []
+
+    def note(*_: object) -> None:
+        seen.append("seen")
+
+    def watched_engine(*args: Any, **options: Any) -> Engine:
+        engine = create_engine(*args, **options)
+        event.listen(Engine if kind == "all engines" else engine, "before_cursor_execute", note)
+        if "went" in kind:
+            event.remove(engine, "before_cursor_execute", note)
+        return engine
+
+    monkeypatch.setattr(engines, "create_engine", watched_engine)
+    engine = engine_for(f"sqlite:///{path}")
+    repository = SQLCredentialRepository(engine)
+    repository.create_tables()
+    if "went" in kind:
+        event.listen(engine, "before_cursor_execute", note)
+    seen.clear()
+    try:
+        repository.get(b"id")
+    finally:
+        if kind == "all engines":
+            event.remove(Engine, "before_cursor_execute", note)
+        engine.dispose()
+    assert seen == ["seen"]
+
+
 def test_who_listens_to_errors_sees_them(repository: SQLCredentialRepository, engine: Engine) -> None:
     """A tool that collects the errors of a database finds those of a sign-in."""
     seen: list[str] = []

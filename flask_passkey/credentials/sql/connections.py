@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, update
 from sqlalchemy.exc import DBAPIError
 
 from . import files
-from .drivers import Driver, is_watched
+from .drivers import Driver
 from .missing import add_missing
 from .tables import metadata, passkey_user
 from .turns import Queue
@@ -125,7 +125,7 @@ class EngineConnections:
         options = engine.get_execution_options()
         driver: Driver | None = options.get(DRIVER)
         run: Callable[[], T]
-        if hot is not None and driver is not None and not is_watched(engine):
+        if hot is not None and driver is not None and not driver.watch.is_on():
             run = partial(hot, driver)
         else:
             run = partial(self._run, engine, work, write=write, alone=single and SINGLE_STATEMENTS in options)

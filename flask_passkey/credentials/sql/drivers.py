@@ -7,10 +7,8 @@ do these two on other engines and drivers, in transactions, and where somebody w
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Boolean, DateTime, Engine, Select, Update
@@ -20,26 +18,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from .. import CredentialRecord
 from . import files
 from .statements import GET, RECORD_USE, ids_of, record_of, use_of
-
-_log = logging.getLogger("sqlalchemy.engine.Engine")
-#: The events that a statement has at an engine and at its dialect.
-_listeners = attrgetter(
-    "before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute",
-    "engine_connect", "set_connection_execution_options", "begin", "commit", "rollback",
-)  # fmt: skip
-_listeners_of_dialect = attrgetter("do_execute", "do_setinputsizes", "handle_error")
-
-
-def is_watched(engine: Engine) -> bool:
-    """Tell whether somebody listens to an engine, or to all engines, or has their log on.
-
-    A list of listeners in the documented ``dispatch`` is false while nobody listens.
-    """
-    return (
-        any(_listeners(engine.dispatch))
-        or any(_listeners_of_dialect(engine.dialect.dispatch))
-        or _log.isEnabledFor(logging.INFO)
-    )
+from .watching import Watch
 
 
 class Driver:
@@ -47,6 +26,7 @@ class Driver:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.watch = Watch(engine)
         self._get = self._text(GET)
         self._uses = {
             must_grow: self._text(update)
