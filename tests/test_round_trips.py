@@ -14,7 +14,7 @@ from link import Link, link_to
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from flask_passkey.credentials.sql import SQLCredentialRepository, engines, metadata
+from flask_passkey.credentials.sql import SQLCredentialRepository, kept, metadata
 from flask_passkey.testing import VirtualAuthenticator, sign_in, sign_up
 
 pytestmark = [pytest.mark.services, pytest.mark.proves("benchmarks:round-trips")]
@@ -55,7 +55,7 @@ def port_of(url: str) -> int:
 @pytest.fixture
 def site(redis_url: str, postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """An app on Redis and PostgreSQL that has been in use for a while, however slow the machine is."""
-    monkeypatch.setattr(engines, "SILENCE", 60.0)
+    monkeypatch.setattr(kept, "SILENCE", 60.0)
     with link_to(port_of(redis_url)) as to_redis, link_to(port_of(postgresql_url)) as to_postgresql:
         repository = SQLCredentialRepository.from_uri(through(postgresql_url, to_postgresql))
         with repository.transaction() as connection:
@@ -134,7 +134,7 @@ def test_a_read_is_repeated_where_the_server_was_restarted_a_moment_ago(site: Si
 
 def test_a_connection_is_tested_after_a_silence_only(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that was not in use for a while is tested before its use."""
-    monkeypatch.setattr(engines, "SILENCE", 0.0)
+    monkeypatch.setattr(kept, "SILENCE", 0.0)
     browser = site.browser()
     begun = begin(browser)
     site.counted()

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from flask_passkey.contracts import CredentialRepositoryContract
 from flask_passkey.contracts.base import NOON, new_record
 from flask_passkey.contracts.repository import Adding, Using
-from flask_passkey.credentials.sql import SQLCredentialRepository, engines, metadata
+from flask_passkey.credentials.sql import SQLCredentialRepository, engines, kept, metadata
 from flask_passkey.credentials.sql.connections import DRIVER
 from flask_passkey.credentials.sql.engines import engine_for
 from flask_passkey.errors import CredentialStoreUnavailable, Misconfigured
@@ -334,7 +334,7 @@ def test_a_database_in_memory_has_no_driver() -> None:
 @pytest.fixture
 def all_dead(engine: Engine, repository: SQLCredentialRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the server close all connections of the pool, as a restart does."""
-    monkeypatch.setattr(engines, "SILENCE", 60.0)
+    monkeypatch.setattr(kept, "SILENCE", 60.0)
     with ExitStack() as held:
         pooled: list[Any] = [held.enter_context(closing(engine.raw_connection())) for _ in range(4)]
         pids = [connection.driver_connection.info.backend_pid for connection in pooled]
@@ -371,7 +371,7 @@ def test_the_statements_are_prepared_where_the_url_says_so(repository: SQLCreden
     for count in range(3):
         assert repository.get(b"id")
         assert repository.record_use(replace(USED, sign_count=count + 1), counter_must_grow=True)
-    with engine.connect() as connection:
+    with repository.reading() as connection:
         names = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%passkey_credential%'"
         assert connection.execute(text(names)).scalar() == 2
     engine.dispose()

@@ -7,6 +7,7 @@
     grants.py        the same for enrolment grants
     connections.py   its sources of connections: an engine, or the app's session
     drivers.py       the two statements of a sign-in by the database's driver, without SQLAlchemy's execution
+    kept.py          a few connections that it keeps in between
     watching.py      whether somebody listens to an engine, and so must see these two, too
     turns.py         the writers of one process write one after the other
     failures.py      which errors are worth another try

@@ -109,7 +109,7 @@ class EngineConnections:
     @contextmanager
     def begin(self, *, write: bool) -> Iterator[Connection]:
         engine = self._engine_with_tables()
-        with _turn(engine) if write else nullcontext(), engine.connect() as connection:
+        with _turn(engine) if write else nullcontext(), _aside(engine), engine.connect() as connection:
             yield connection
             if write:
                 connection.commit()
@@ -135,7 +135,7 @@ class EngineConnections:
             return _retried(run, is_read=False)
 
     def _run(self, engine: Engine, work: Work[T], *, write: bool, alone: bool) -> T:
-        with engine.connect() as connection:
+        with _aside(engine), engine.connect() as connection:
             if alone:
                 connection.execution_options(isolation_level="AUTOCOMMIT")
             result = work(connection)
@@ -157,7 +157,8 @@ class EngineConnections:
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:
-        with self._engine().connect() as connection:
+        engine = self._engine()
+        with _aside(engine), engine.connect() as connection:
             yield connection
 
     def create_tables(self) -> None:
@@ -279,6 +280,12 @@ def _turn(engine: Engine) -> AbstractContextManager[None]:
     return nullcontext() if writers is None else writers.turn()
 
 
+def _aside(engine: Engine) -> AbstractContextManager[None]:
+    """Have the engine's pool to oneself, where a driver keeps connections."""
+    driver: Driver | None = engine.get_execution_options().get(DRIVER)
+    return nullcontext() if driver is None else driver.kept.aside()
+
+
 def _retried(work: Callable[[], T], *, is_read: bool) -> T:
     """Do the work, and again after a conflict.
 
@@ -314,7 +321,7 @@ def _create_during_transaction(connection: Connection) -> None:
 
 
 def _create_on_own_connection(engine: Engine) -> None:
-    with engine.connect() as connection:
+    with _aside(engine), engine.connect() as connection:
         if engine.dialect.name != "sqlite" or files.file_of(engine):
             # It is closed, and none is left open: a factory may create the tables before its server forks.
             connection.detach()

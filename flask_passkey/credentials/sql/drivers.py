@@ -1,8 +1,9 @@
 """The two statements of every sign-in by the database's own driver: read a credential, and store its use.
 
 On our own engines they go past SQLAlchemy's execution, which costs several times what SQLite needs for them. Their
-texts are SQLAlchemy's, made once, and the connections come from its pool. Everything else goes through SQLAlchemy: so
-do these two on other engines and drivers, in transactions, and where somebody watches the engine.
+texts are SQLAlchemy's, made once, and the connections come from its pool; a few need not go back in between. Everything
+else goes through SQLAlchemy: so do these two on other engines and drivers, in transactions, and where somebody watches
+the engine.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from .. import CredentialRecord
 from . import files
+from .kept import Kept
 from .statements import GET, RECORD_USE, ids_of, record_of, use_of
 from .watching import Watch
 
@@ -24,9 +26,13 @@ from .watching import Watch
 class Driver:
     """Runs the two statements on one engine, whose driver takes parameters by name, each as a transaction by itself."""
 
+    #: How many of ours listen to the engine's pool.
+    _listeners = 0
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.watch = Watch(engine)
+        self.kept = Kept(engine, listeners=self._listeners)
         self._get = self._text(GET)
         self._uses = {
             must_grow: self._text(update)
@@ -52,11 +58,9 @@ class Driver:
     def _row(self, text: str, values: dict[str, Any], *, write: bool) -> Sequence[Any] | None:
         """Run a statement that returns one row or none."""
         try:
-            pooled = self._engine.raw_connection()
-            try:
-                rows = self._rows_on(pooled, text, values, write=write)
-            finally:
-                pooled.close()  # gives it back to the pool
+            lent = self.kept.take()
+            rows = self._rows_on(lent.connection, text, values, write=write)
+            self.kept.keep(lent)
         except self._engine.dialect.loaded_dbapi.Error as exc:  # of a new connection, too
             raise self._told(exc) from exc
         return rows[0] if rows else None
@@ -69,6 +73,7 @@ class Driver:
             error: Any = exc
             is_dead = self._engine.dialect.is_disconnect(error, connection, None)
             pooled.invalidate(exc)  # it may be in the middle of something
+            pooled.close()
             if is_dead:
                 self._engine.dispose()  # the server was restarted, so the pool's others are dead, too
                 raise self._told(error, connection_invalidated=True) from exc
@@ -94,6 +99,8 @@ class Driver:
 
 class PsycopgDriver(Driver):
     """PostgreSQL: each statement is a transaction by itself, and psycopg prepares it where its threshold says so."""
+
+    _listeners = 2  # engines.py tests connections after silence
 
     def _rows(self, connection: Any, text: str, values: dict[str, Any], *, write: bool) -> list[Any]:
         connection.autocommit = True
@@ -126,8 +133,8 @@ class SQLiteDriver(Driver):
             cursor.close()  # or a statement that has not ended would keep its lock
         if write:
             connection.isolation_level = begins
-            if connection.in_transaction:  # where a listener has set ``autocommit = False``, of Python 3.12
-                connection.commit()
+        if connection.in_transaction:  # where a listener has set ``autocommit = False``, of Python 3.12
+            connection.commit()
         return rows
 
     def _use(self, record: CredentialRecord) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ...errors import ConfigurationError
+from . import kept
 from .connections import DRIVER, SINGLE_STATEMENTS, WRITERS
 from .drivers import driver_for
 from .inspection import is_in_memory
@@ -37,8 +38,6 @@ _PREPARE_AFTER = 5
 #: Connections in the pool, for as many threads; each is opened when it is first needed, and kept. By default all above
 #: five are closed after each use, so that more threads open new ones all the time.
 _CONNECTIONS = 15
-#: Seconds after its last use in which a connection counts as alive: less than a restart of the server takes.
-SILENCE = 0.1
 _USED = "passkey_used_at"
 #: The arguments that each driver takes.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -111,11 +110,11 @@ def _test_after_silence(engine: Engine) -> None:
     """
 
     def note(_: object, record: ConnectionPoolEntry) -> None:
-        record.info[_USED] = time.monotonic()
+        record.info[_USED] = record.info.pop(kept.UNUSED_SINCE, None) or time.monotonic()
 
     def test(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
         now = time.monotonic()
-        if now - record.info.get(_USED, now) < SILENCE:
+        if now - record.info.get(_USED, now) < kept.SILENCE:
             return
         try:
             engine.dialect.do_ping(connection)
@@ -189,6 +188,8 @@ def of_this_process(engine: Engine) -> Callable[[], Engine]:
     def engine_now() -> Engine:
         nonlocal pid
         if pid != (current := os.getpid()):
+            if (driver := engine.get_execution_options().get(DRIVER)) is not None:
+                driver.kept.forget()
             engine.dispose(close=False)
             if (writers := engine.get_execution_options().get(WRITERS)) is not None:
                 writers.forget()
