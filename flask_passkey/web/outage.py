@@ -79,13 +79,17 @@ def _save_session(save_session: Save, app: Flask, session: SessionMixin, respons
             _replace(response, refuse(_not_saved(exc)))
 
 
-def _is_ours(app: Flask, request: Request) -> bool:
-    """Tell whether a request is for one of our routes, also before Flask has looked."""
+def route_of(app: Flask, request: Request) -> str | None:
+    """Return which of our routes a request is for, also before Flask has looked; ``None`` for one of others."""
     try:
         rule, _ = app.create_url_adapter(request).match(return_rule=True)  # type: ignore[union-attr]
     except (HTTPException, RequestRedirect):
-        return False
-    return of(app).route_of(rule.endpoint) is not None
+        return None
+    return of(app).route_of(rule.endpoint)
+
+
+def _is_ours(app: Flask, request: Request) -> bool:
+    return route_of(app, request) is not None
 
 
 def _drop_odd_id(app: Flask, request: Request) -> None:
