@@ -144,17 +144,18 @@ class Passkey(HookDecorators):
         warned: dict[str, float] = {}
 
         def state_for(config: PasskeyConfig, others: Mapping[str, State]) -> State:
+            pending = PendingCeremonies(store, rp_id=config.rp_id)
             party = RelyingParty(
                 config=config,
                 accounts=accounts,
                 credentials=credentials,
-                pending=PendingCeremonies(store, rp_id=config.rp_id),
+                pending=pending,
                 trust=trust,
                 secret=secret,
                 sender=app,
                 gettext=words.gettext,
             )
-            return State(config, accounts, party, blueprint_name, warned, others)
+            return State(config, accounts, party, pending, blueprint_name, warned, others)
 
         return state_for(config, {other.rp_id: state_for(other, {}) for other in config.others})
 

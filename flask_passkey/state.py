@@ -10,6 +10,7 @@ from flask import Flask, has_request_context, request
 from .accounts import Accounts
 from .config import PasskeyConfig
 from .errors import Misconfigured
+from .pending.ceremonies import PendingCeremonies
 from .proxies import current_application
 from .relying_party import RelyingParty
 
@@ -23,19 +24,21 @@ _WARN_EVERY = 60
 class State:
     """The parts of one app, for one of its relying parties.
 
+    :param pending: its ceremonies between begin and finish.
     :param blueprint_name: under which name the app has our blueprint.
     :param warned: when the log may warn again of a setting that is probably wrong, by its name; of a clock that only
         runs forward.
     :param others: the same for each of ``PASSKEY_RELYING_PARTIES``, by RP ID.
     """
 
-    __slots__ = ("accounts", "blueprint_name", "config", "others", "relying_party", "warned")
+    __slots__ = ("accounts", "blueprint_name", "config", "others", "pending", "relying_party", "warned")
 
     def __init__(
         self,
         config: PasskeyConfig,
         accounts: Accounts,
         relying_party: RelyingParty,
+        pending: PendingCeremonies,
         blueprint_name: str,
         warned: dict[str, float],
         others: Mapping[str, State],
@@ -43,6 +46,7 @@ class State:
         self.config = config
         self.accounts = accounts
         self.relying_party = relying_party
+        self.pending = pending
         self.blueprint_name = blueprint_name
         self.warned = warned
         self.others = others
