@@ -27,7 +27,7 @@ from .pending import (
     require_rotation,
     store_for,
 )
-from .web import cookies, ended, flask_login, flask_security, http, others, outage, sessions, timing
+from .web import cookies, early, ended, flask_login, flask_security, http, others, outage, sessions, timing
 from .web.routing import Place
 from .web.ui import Ui
 
@@ -208,6 +208,7 @@ def _guard_sessions(app: Flask) -> None:
     if ended.is_guarded(app.session_interface):  # by a thread that came first, or for another app
         return
     cookies.guard(app.session_interface)
+    early.guard(app.session_interface)
     ended.guard(app.session_interface, at_end=sessions.check_at_end)
     if has_session_ids(app.session_interface):
         outage.guard(app.session_interface)

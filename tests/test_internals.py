@@ -26,6 +26,7 @@ USED: dict[type, tuple[str, ...]] = {
         "save_session",
         "_upsert_session",
         "_delete_session",
+        "_retrieve_session_data",
     ),
     RedisSessionInterface: ("client",),
     MemcachedSessionInterface: ("client",),

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
 from flask_session.redis import RedisSessionInterface
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import ConnectionError as NoConnection
 from test_ended import Slow, copy_of
 from test_sessions import session_id
@@ -139,7 +140,7 @@ def test_a_sign_in_that_is_not_saved_changes_nothing(
         raise NoConnection("down")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Redis, "pipeline", down)
+        patch.setattr(Pipeline, "set", down)
         answer = browser.post("/session/authn", json=body)
     assert (answer.status_code, answer.get_json()["code"]) == (503, 50006)
     assert kept.ids() == {old} == {session_id(browser)}

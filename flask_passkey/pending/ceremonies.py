@@ -66,17 +66,34 @@ class PendingCeremonies:
         :raises CeremonyNotFound: none fits, or the ceremony was claimed or is expired.
         :raises CeremonyStoreUnavailable: the store cannot be reached.
         """
+        keys = self.keys(ceremony_id, secrets=secrets, purposes=purposes, user_id=user_id)
+        for value in self._claim_each(keys):
+            if value is not None and (pending := self._read(value)) is not None:
+                return pending
+        raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
+
+    def keys(
+        self, ceremony_id: str, *, secrets: Sequence[str], purposes: Sequence[str], user_id: str = ""
+    ) -> list[str]:
+        """Return the keys of which :meth:`take` claims one."""
         names = [(purpose, user_id if purpose in _WITH_USER else "") for purpose in purposes]
-        keys = [
+        return [
             self._key(ceremony_id, secret, purpose, owner)
             for purpose, owner in names
             if owner or purpose not in _WITH_USER
             for secret in secrets
         ]
-        for value in self._claim_each(keys):
+
+    def put_back(self, values: dict[str, bytes | None]) -> None:
+        """Keep again what was claimed and not looked at, until its time is up.
+
+        :param values: by their keys; it is empty afterwards.
+        :raises CeremonyStoreUnavailable: the store cannot be reached.
+        """
+        while values:
+            key, value = values.popitem()
             if value is not None and (pending := self._read(value)) is not None:
-                return pending
-        raise CeremonyNotFound("no such ceremony is pending for this browser, user and purpose")
+                self._store().put(key, value, lifetime=int(pending.expires_at - self._clock()))
 
     @property
     def store(self) -> CeremonyStore:

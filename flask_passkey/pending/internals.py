@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from copy import copy
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,6 +80,18 @@ def replace_saving(interface: Any, save: Callable[..., None], delete: Callable[.
     interface._upsert_session = partial(save, interface._upsert_session)
     if delete is not None:
         interface._delete_session = partial(delete, interface._delete_session)
+
+
+def replace_reading(interface: Any, read: Callable[..., Any]) -> None:
+    """Make an interface read sessions by another function, whose first argument is what it has now."""
+    interface._retrieve_session_data = partial(read, interface._retrieve_session_data)
+
+
+def read_by(interface: Any, get: Callable[[str], Any], name: str) -> Any:
+    """Read a session from Redis as the class of its interface does, by another function than its client's ``get()``."""
+    other = copy(interface)
+    other.client = SimpleNamespace(get=get)
+    return type(interface)._retrieve_session_data(other, name)
 
 
 def class_names(interface: Any) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from ..logs import loggable
-from . import internals
+from . import early, internals
 from .base import Adapter
 
 # Bytes, even from a client that has decode_responses switched on.
@@ -53,6 +53,8 @@ class RedisStore(Adapter):
         return cast("bytes | None", self._client.execute_command("GETDEL", name, **_RAW))
 
     def claim_each(self, keys: Sequence[str]) -> Iterator[bytes | None]:
+        if (held := early.held()) and not held.keys().isdisjoint(keys):
+            return self._claim_rest(keys, held)
         if len(keys) < 2 or not self._has_pipeline:
             return super().claim_each(keys)
         try:
@@ -62,6 +64,31 @@ class RedisStore(Adapter):
                 return iter(_claimed(pipeline.execute(raise_on_error=False)))
         except self.errors as exc:
             raise self._unavailable(exc) from loggable(exc)
+
+    def _claim_rest(self, keys: Sequence[str], held: dict[str, bytes | None]) -> Iterator[bytes | None]:
+        rest = [key for key in keys if key not in held]
+        yield from [held.pop(key) for key in keys if key in held]
+        yield from self.claim_each(rest)
+
+    def uses(self, client: Any) -> bool:
+        """Tell whether this store asks Redis by a certain client."""
+        return client is self._client
+
+    def get_and_claim(self, name: str, keys: Sequence[str]) -> Any:
+        """Return a session's record as the client's ``get()`` does, and claim values on the same way to Redis and back.
+
+        The request holds the values, where :meth:`claim_each` finds them. A value with an error is left to that.
+        """
+        with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.execute_command("GET", name, **_RAW)
+            for key in keys:
+                pipeline.execute_command("GETDEL", self._prefix + key, **_RAW)
+            record, *values = pipeline.execute(raise_on_error=False)
+        answers = zip(keys, values, strict=True)
+        early.hold({key: value for key, value in answers if not isinstance(value, Exception)})
+        if isinstance(record, Exception):
+            raise record
+        return self._client.get_encoder().decode(record)
 
 
 class RedisCacheStore(RedisStore):
