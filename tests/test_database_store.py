@@ -203,7 +203,14 @@ def open_database_store(app: Flask) -> CeremonyStore:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", *(pytest.param(kind, marks=pytest.mark.services) for kind in SERVERS)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.services),
+        pytest.param("mariadb", marks=[pytest.mark.services, pytest.mark.seldom]),
+    ],
+)
 def test_one_of_many_gets_it(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Of 16 threads in 2 processes that claim a ceremony at the same time, exactly one gets it, all of it."""
     server = kind in SERVERS

@@ -34,7 +34,7 @@ def named_tests(name: str, side: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", seldom_but(["after"], ["before", "after"]))
-@pytest.mark.parametrize("name", seldom_but(["login", "spa"], NAMES))
+@pytest.mark.parametrize("name", seldom_but(["spa"], NAMES))
 def test_own_tests_pass(name: str, side: str, tmp_path: Path) -> None:
     """All of an app's own tests pass: before where there is no Flask-Passkey, after with it."""
     require(name)
