@@ -58,10 +58,7 @@ class RedisStore(Adapter):
         if len(keys) < 2 or not self._has_pipeline:
             return super().claim_each(keys)
         try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for key in keys:
-                    pipeline.execute_command("GETDEL", self._prefix + key, **_RAW)
-                return iter(_claimed(pipeline.execute(raise_on_error=False)))
+            return iter(_claimed(self._answers(self._claims(keys))))
         except self.errors as exc:
             raise self._unavailable(exc) from loggable(exc)
 
@@ -79,16 +76,22 @@ class RedisStore(Adapter):
 
         The request holds the values, where :meth:`claim_each` finds them. A value with an error is left to that.
         """
-        with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.execute_command("GET", name, **_RAW)
-            for key in keys:
-                pipeline.execute_command("GETDEL", self._prefix + key, **_RAW)
-            record, *values = pipeline.execute(raise_on_error=False)
+        record, *values = self._answers([("GET", name), *self._claims(keys)])
         answers = zip(keys, values, strict=True)
         early.hold({key: value for key, value in answers if not isinstance(value, Exception)})
         if isinstance(record, Exception):
             raise record
         return self._client.get_encoder().decode(record)
+
+    def _claims(self, keys: Sequence[str]) -> list[tuple[str, str]]:
+        return [("GETDEL", self._prefix + key) for key in keys]
+
+    def _answers(self, commands: Sequence[tuple[str, str]]) -> list[Any]:
+        """Return the answers to commands on one way to Redis and back, errors among them."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command, **_RAW)
+            return cast("list[Any]", pipeline.execute(raise_on_error=False))
 
 
 class RedisCacheStore(RedisStore):
