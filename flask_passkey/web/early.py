@@ -78,7 +78,7 @@ def _json(served: Request, longest: int) -> Any:
     :raises MalformedRequest: its length is not known, not true or too long, or it is not strict JSON.
     """
     length, environ, data = served.content_length, served.environ, b""
-    if length is None or length > longest or not served.is_json:
+    if length is None or length > longest or not http.says_json(served):
         raise MalformedRequest("body", "not what a finish sends")
     try:
         data = get_input_stream(environ, max_content_length=longest + 1).read()

@@ -75,9 +75,14 @@ def body(config: PasskeyConfig, *, optional: bool = False) -> Any:
         if optional:
             return {}
         raise MalformedRequest("body", "the body is empty")
-    if asked.environ.get("CONTENT_TYPE") != "application/json" and not asked.is_json:
+    if not says_json(asked):
         raise NotJSON(f"Content-Type is {asked.mimetype!r}")
     return parse_json(data)
+
+
+def says_json(asked: Request) -> bool:
+    """Tell whether a request says that its body is JSON; most say no more than that."""
+    return asked.environ.get("CONTENT_TYPE") == "application/json" or asked.is_json
 
 
 def _data(asked: Request, longest: int) -> bytes:
