@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from own_engines import POSTGRESQL, USED, engine_without_tables, only_on_postgresql, only_on_sqlite, with_one_passkey
 from sqlalchemy import Engine, create_engine, event, text
 
 from flask_passkey.contracts import CredentialRepositoryContract
-from flask_passkey.contracts.base import NOON, new_record
+from flask_passkey.contracts.base import new_record
 from flask_passkey.contracts.repository import Adding, Using
 from flask_passkey.credentials.sql import SQLCredentialRepository, engines, kept, metadata
 from flask_passkey.credentials.sql.connections import DRIVER
 from flask_passkey.credentials.sql.engines import engine_for
 from flask_passkey.errors import CredentialStoreUnavailable, Misconfigured
-
-USED = replace(new_record(), sign_count=3, last_used_at=NOON)
-POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.services)
 
 
 @pytest.fixture
@@ -34,9 +32,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(params=["sqlite", POSTGRESQL])
 def engine(request: pytest.FixtureRequest, path: Path) -> Iterator[Engine]:
     """An engine of ours, on a database without our tables."""
-    sqlite = request.param == "sqlite"
-    engine = engine_for(f"sqlite:///{path}" if sqlite else request.getfixturevalue("postgresql_url"))
-    metadata.drop_all(engine)
+    engine = engine_without_tables(request, path)
     yield engine
     engine.dispose()
 
@@ -44,10 +40,7 @@ def engine(request: pytest.FixtureRequest, path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def repository(engine: Engine) -> SQLCredentialRepository:
     """A repository with one passkey."""
-    repository = SQLCredentialRepository(engine)
-    repository.add_user("ada", new_record().user_handle)
-    repository.add(new_record())
-    return repository
+    return with_one_passkey(engine)
 
 
 @pytest.fixture
@@ -68,10 +61,6 @@ def by_driver(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     note("get")
     note("record_use")
     return seen
-
-
-only_on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-only_on_postgresql = pytest.mark.parametrize("engine", [POSTGRESQL], indirect=True)
 
 
 # Each way that a statement can run has the contract. The others are in test_sql.py: by the driver of SQLite, by

@@ -14,30 +14,24 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from own_engines import POSTGRESQL, USED, engine_without_tables, only_on_postgresql, only_on_sqlite, with_one_passkey
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
-from flask_passkey.contracts.base import NOON, new_record
+from flask_passkey.contracts.base import new_record
 from flask_passkey.credentials.sql import SQLCredentialRepository, kept, metadata
 from flask_passkey.credentials.sql.connections import DRIVER
 from flask_passkey.credentials.sql.drivers import SQLiteDriver
-from flask_passkey.credentials.sql.engines import engine_for, of_this_process
+from flask_passkey.credentials.sql.engines import of_this_process
 from flask_passkey.credentials.sql.kept import Kept
 from flask_passkey.errors import CredentialStoreUnavailable, Misconfigured
-
-USED = replace(new_record(), sign_count=3, last_used_at=NOON)
-POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.services)
-only_on_postgresql = pytest.mark.parametrize("engine", [POSTGRESQL], indirect=True)
-only_on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", POSTGRESQL])
 def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine of ours, on which a moment is long, however slow the machine is."""
     monkeypatch.setattr(kept, "SILENCE", 60.0)
-    sqlite = request.param == "sqlite"
-    engine = engine_for(f"sqlite:///{tmp_path}/p.sqlite3" if sqlite else request.getfixturevalue("postgresql_url"))
-    metadata.drop_all(engine)
+    engine = engine_without_tables(request, tmp_path / "p.sqlite3")
     yield engine
     engine.dispose()
 
@@ -45,10 +39,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 @pytest.fixture
 def repository(engine: Engine) -> SQLCredentialRepository:
     """A repository with one passkey."""
-    repository = SQLCredentialRepository(of_this_process(engine))
-    repository.add_user("ada", new_record().user_handle)
-    repository.add(new_record())
-    return repository
+    return with_one_passkey(of_this_process(engine))
 
 
 def out_of(engine: Engine) -> int:

@@ -6,19 +6,16 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import pytest
+from own_engines import USED, with_one_passkey
 from sqlalchemy import Engine
 
-from flask_passkey.contracts.base import NOON, new_record
 from flask_passkey.credentials.sql import SQLCredentialRepository, turns
 from flask_passkey.credentials.sql.connections import WRITERS
 from flask_passkey.credentials.sql.engines import engine_for, of_this_process
-
-USED = replace(new_record(), sign_count=3, last_used_at=NOON)
 
 
 @pytest.fixture
@@ -39,10 +36,7 @@ def queue(engine: Engine) -> turns.Queue:
 @pytest.fixture
 def repository(engine: Engine) -> SQLCredentialRepository:
     """A repository with one passkey."""
-    repository = SQLCredentialRepository(of_this_process(engine))
-    repository.add_user("ada", new_record().user_handle)
-    repository.add(new_record())
-    return repository
+    return with_one_passkey(of_this_process(engine))
 
 
 def write(repository: SQLCredentialRepository) -> float:
